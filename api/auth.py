@@ -5,7 +5,8 @@ import hmac
 from starlette.datastructures import Headers
 
 from foxing.memory import doors
-from foxing.renderer.announcement import CHALLENGE_HEADER, TOKEN_HEADER, proof_for
+from foxing.renderer import TOKEN_HEADER
+from foxing.renderer.announcement import CHALLENGE_HEADER, proof_for
 
 from .problems import UNAUTHORIZED, WRONG_HOST, RequestError
 from .settings import Settings

@@ -12,8 +12,7 @@ import anyio
 import anyio.to_thread
 from fastapi import Depends, Header, Path, Query, Request
 
-from foxing.memory import Memory
-from foxing.memory.errors import Closed, TimeTravelForbidden
+from foxing.memory import Closed, Memory, TimeTravelForbidden
 from foxing.memory.values.base import CURSOR, MAX_CURSOR_CHARS
 from foxing.renderer import FoxingError
 

@@ -10,11 +10,10 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from foxing.memory.errors import ChoiceNeeded, InvalidInput
-from foxing.memory.problems import FieldError, Problem
+from foxing.memory import ChoiceNeeded, InvalidInput, Problem
+from foxing.memory.problems import FieldError
 from foxing.memory.values.base import reason_of
-from foxing.renderer import FoxingError
-from foxing.renderer.errors import ProblemKind
+from foxing.renderer import FoxingError, ProblemKind
 
 from .logs import get_logger
 from .middleware import problem_response

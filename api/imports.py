@@ -19,14 +19,21 @@ import anyio
 import anyio.to_thread
 from starlette.requests import Request
 
-from foxing.memory import Memory
-from foxing.memory.errors import Closed, StorageError
+from foxing.memory import (
+    Closed,
+    ImportJob,
+    ImportOptions,
+    ImportPreview,
+    ImportQuery,
+    Memory,
+    NamedFile,
+    NewMessage,
+    StorageError,
+)
 from foxing.memory.ingest.dry_run import DryRun
-from foxing.memory.ingest.importers import ImportOptions, ImportPreview, ImportSource, NamedFile
+from foxing.memory.ingest.importers import ImportSource
 from foxing.memory.ingest.importers.importer import check_file, preview_file
 from foxing.memory.ingest.importers.jobs import RENEWAL_S
-from foxing.memory.values.imports import ImportJob, ImportQuery
-from foxing.memory.values.messages import NewMessage
 from foxing.renderer import FoxingError
 from foxing.renderer.private_files import opener
 

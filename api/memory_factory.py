@@ -1,14 +1,12 @@
 """Opening the memory of the settings, and the check of its database."""
 
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from foxing.memory import EmbedderError, Memory, MemoryOptions
+from foxing.memory import Memory, MemoryOptions
 from foxing.memory.codec_source import CodecSource
-from foxing.memory.index.embedder import USE
 from foxing.memory.storage.database import Database
-from foxing.renderer.readers import Readers
+from foxing.renderer import Readers
 
 from .settings import Settings
 
@@ -58,12 +56,6 @@ def _options(settings: Settings, embed_later: bool) -> MemoryOptions:
 def open_loaded_memory(settings: Settings) -> Memory:
     """Returns an open memory with the vocabulary and the embedder loaded: loading them during the first requests would
     block all threads. The codec is loaded by the readiness check. Raises the errors of `open_memory`."""
-    from foxing.encoder.text_tokens import load_vocabulary
-    from foxing.memory.index.embedders import open_embedder
-
     memory = open_memory(settings, embed_later=True)
-    load_vocabulary()
-    if settings.embedder == USE:
-        with suppress(EmbedderError):  # recall reports it
-            open_embedder(USE)
+    memory.operations.load()
     return memory

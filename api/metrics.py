@@ -8,13 +8,10 @@ from datetime import datetime
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from foxing.memory import AgeReport, ModelCall, RecallResult, RecordedCalls, SealReport, StoreResult
 from foxing.memory.lifecycle.job_runner import JobResult
 from foxing.memory.lifecycle.jobs import JobQueue
 from foxing.memory.telemetry import Operation
-from foxing.memory.values.messages import StoreResult
-from foxing.memory.values.recall import RecallResult
-from foxing.memory.values.reports import AgeReport, SealReport
-from foxing.memory.values.savings import ModelCall, RecordedCalls
 from foxing.renderer import FoxingError
 
 METRICS_MEDIA_TYPE = CONTENT_TYPE_LATEST

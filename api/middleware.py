@@ -14,8 +14,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from foxing.memory import Problem
 from foxing.memory.doors import check_length
-from foxing.memory.problems import VERSION_HEADER, Problem
+from foxing.memory.problems import VERSION_HEADER
 from foxing.renderer.announcement import PROOF_HEADER
 from foxing.renderer.plugins import CLIENT
 

@@ -3,14 +3,14 @@ defined here."""
 
 from typing import Final
 
+from foxing.memory import Problem
 from foxing.memory.doors import CROSS_SITE as CROSS_SITE
 from foxing.memory.doors import REJECTED
 from foxing.memory.doors import WRONG_HOST as WRONG_HOST
 from foxing.memory.doors import RequestError as RequestError
-from foxing.memory.problems import Problem
 from foxing.memory.problems import encodable as encodable
-from foxing.renderer.errors import REPAIR_S, FoxingError, ProblemKind
-from foxing.renderer.plugins import PluginError
+from foxing.renderer import FoxingError, PluginError, ProblemKind
+from foxing.renderer.errors import REPAIR_S
 
 from .settings.names import explained
 

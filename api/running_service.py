@@ -14,7 +14,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Self
 
-from foxing.renderer.announcement import TOKEN_HEADER, Announcement
+from foxing.renderer import TOKEN_HEADER, Announcement
 
 CONNECT_S = 5.0
 #: Addresses of all interfaces → the local one.

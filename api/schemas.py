@@ -6,8 +6,7 @@ from pydantic import ConfigDict, FailFast, Field, ModelWrapValidatorHandler, Pri
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from foxing.memory.conversation import Provider
-from foxing.memory.errors import InvalidInput
+from foxing.memory import InvalidInput, NewMessage, Provider, RecallQuery, Value
 from foxing.memory.ingest.provider_messages import messages_of
 from foxing.memory.ingest.validate import MAX_MESSAGES
 from foxing.memory.values.base import (
@@ -19,10 +18,8 @@ from foxing.memory.values.base import (
     Limit,
     Now,
     Timezone,
-    Value,
 )
-from foxing.memory.values.messages import NewMessage
-from foxing.memory.values.recall import Format, RecallQuery, fields_only_for
+from foxing.memory.values.recall import Format, fields_only_for
 from foxing.memory.values.records import MAX_WRITES, Prefix, RecordKey, RecordWrite
 
 

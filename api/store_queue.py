@@ -8,9 +8,8 @@ from contextvars import Context
 import anyio
 import anyio.to_thread
 
-from foxing.memory import Memory
+from foxing.memory import Memory, NewMessage, StoreResult
 from foxing.memory.ingest.calls import StoreCall
-from foxing.memory.values.messages import NewMessage, StoreResult
 
 GATHER_S = 0.005  # maximum time that a call waits for others
 GATHERED = 64  # maximum number of calls in a batch

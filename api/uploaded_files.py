@@ -10,8 +10,7 @@ from typing import IO
 
 from starlette.datastructures import Headers
 
-from foxing.memory.errors import InvalidInput
-from foxing.memory.ingest.importers import NamedFile
+from foxing.memory import InvalidInput, NamedFile
 from foxing.memory.ingest.importers.files import leaves_folder
 from foxing.renderer import FoxingError
 from foxing.renderer.private_files import create, opener

@@ -21,6 +21,7 @@ from .native.plugin import NativeOptions
 from .plugin import CODECS, CodecOptions, CodecPlugin, Dependencies, GivenOptions, RequiredOption
 from .registry import find_codec, load_codec
 from .remote.options import RemoteOptions, ServerOptions
+from .text_tokens import count_text_tokens
 from .tokens import VisionTokens
 from .vision.plugins import DeepSeekOptions, VisionOptions
 
@@ -64,6 +65,7 @@ __all__ = [
     "annotate_reading",
     "can_draw_for",
     "capabilities_of",
+    "count_text_tokens",
     "expected_bytes",
     "find_codec",
     "is_cut",

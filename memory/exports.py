@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from .conversation import FORMATS, Provider, ProviderMessage, SessionTurns, Turn, Wire, parse_message
 from .errors import (
     ChoiceNeeded,
     Closed,
@@ -24,57 +25,65 @@ from .errors import (
     StorageError,
     TimeTravelForbidden,
     TokensDamaged,
+    Unavailable,
     UnknownReader,
     Unreadable,
 )
-from .values.banks import BankBytes, BankEnd, BankInfo, Banks, DueWork, TierStatistics
+from .problems import Problem
+from .values.banks import BankEnd, BankInfo, Banks, DueWork
+from .values.base import Fields, Value
 from .values.compression import CompressRequest, CompressResult, RetrieveResult
-from .values.context import ContextRequest, ContextResult, TokenPrices
+from .values.context import ContextFields, ContextRequest, ContextResult, TokenPrices
 from .values.fences import fenced
 from .values.fold import FoldRequest, FoldResult
-from .values.forecasts import PolicyForecast, TierForecast
-from .values.imports import FilesOfImport, ImportJob, ImportPreview, ImportQuery, ImportReport, LeftOutOfImport
-from .values.messages import FetchResult, MessageInfo, MissingReference, NewMessage, RecalledMessage, StoreResult
+from .values.forecasts import PolicyForecast
+from .values.imports import ImportJob, ImportPreview, ImportQuery, ImportReport, LeftOutOfImport
+from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
-from .values.parts import FunctionCall, ImagePart, OriginalImage, TextPart, ToolCall, ToolResult
-from .values.policy import AgeingForecast, AgeingStep, Policy, PolicyStep
-from .values.recall import LeftOut, MatchScore, RecalledImage, RecalledImages, RecallQuery, RecallResult
-from .values.records import FoundRecords, Namespaces, Record, RecordChange, RecordChanges, Records, RecordSearch
+from .values.parts import ImagePart, TextPart, ToolCall, ToolResult
+from .values.policy import AgeingForecast, Policy, PolicyStep
+from .values.recall import (
+    MAX_QUERY_CHARS,
+    RELEVANCE_FLOOR,
+    ImageQueryFields,
+    LeftOut,
+    MatchScore,
+    RecalledImage,
+    RecalledImages,
+    RecallQuery,
+    RecallResult,
+    TextQueryFields,
+)
+from .values.records import FoundRecords, Namespaces, Record, RecordChanges, Records, RecordSearch, RecordSearchFields
 from .values.reports import (
     AgeReport,
     EmbeddingReport,
     ErasureReport,
-    FadedMessage,
-    PageErased,
-    PageForecast,
-    PageMove,
     PagePreview,
-    PageReencoded,
-    PageRestored,
-    PageSkipped,
     ReencodingReport,
     SealReport,
     TickReport,
     UndoReport,
-    WordCount,
 )
-from .values.savings import ModelCall, PricedCall, RecordedCalls, Savings, SavingsRow, SavingsSum
+from .values.savings import ModelCall, ModelCalls, RecordedCalls, Savings, SavingsBy
 from .values.threads import ThreadInfo, Threads
 
 if TYPE_CHECKING:
     from .async_memory import AsyncMemory, AsyncRecordStore
+    from .ingest.importers import ImportOptions, NamedFile
     from .memory import Memory, Operations
     from .options import MemoryOptions
     from .records.store import RecordStore
     from .storage.database import DatabaseOptions
 
 __all__ = [
+    "FORMATS",
+    "MAX_QUERY_CHARS",
+    "RELEVANCE_FLOOR",
     "AgeReport",
     "AgeingForecast",
-    "AgeingStep",
     "AsyncMemory",
     "AsyncRecordStore",
-    "BankBytes",
     "BankEnd",
     "BankInfo",
     "Banks",
@@ -83,6 +92,7 @@ __all__ = [
     "CompressRequest",
     "CompressResult",
     "Conflict",
+    "ContextFields",
     "ContextRequest",
     "ContextResult",
     "DatabaseOptions",
@@ -91,16 +101,16 @@ __all__ = [
     "EmbedderError",
     "EmbeddingReport",
     "ErasureReport",
-    "FadedMessage",
     "FetchResult",
-    "FilesOfImport",
+    "Fields",
     "FoldRequest",
     "FoldResult",
     "Forgotten",
     "FoundRecords",
-    "FunctionCall",
     "ImagePart",
+    "ImageQueryFields",
     "ImportJob",
+    "ImportOptions",
     "ImportPreview",
     "ImportQuery",
     "ImportReport",
@@ -117,29 +127,25 @@ __all__ = [
     "MessageInfo",
     "MessageOnPage",
     "MessageTooLarge",
-    "MissingReference",
     "ModelCall",
+    "ModelCalls",
+    "NamedFile",
     "Namespaces",
     "NewMessage",
     "NoDatabase",
     "NotFound",
     "Operations",
-    "OriginalImage",
-    "PageErased",
-    "PageForecast",
     "PageInfo",
-    "PageMove",
     "PagePreview",
     "PageReading",
-    "PageReencoded",
-    "PageRestored",
-    "PageSkipped",
     "Pages",
     "Policy",
     "PolicyForecast",
     "PolicyStep",
     "PoolError",
-    "PricedCall",
+    "Problem",
+    "Provider",
+    "ProviderMessage",
     "ReaderFailed",
     "RecallQuery",
     "RecallResult",
@@ -147,9 +153,9 @@ __all__ = [
     "RecalledImages",
     "RecalledMessage",
     "Record",
-    "RecordChange",
     "RecordChanges",
     "RecordSearch",
+    "RecordSearchFields",
     "RecordStore",
     "RecordedCalls",
     "Records",
@@ -157,26 +163,29 @@ __all__ = [
     "RerankerError",
     "RetrieveResult",
     "Savings",
-    "SavingsRow",
-    "SavingsSum",
+    "SavingsBy",
     "SealReport",
     "SearchIndexError",
+    "SessionTurns",
     "StorageError",
     "StoreResult",
     "TextPart",
+    "TextQueryFields",
     "ThreadInfo",
     "Threads",
     "TickReport",
-    "TierForecast",
-    "TierStatistics",
     "TimeTravelForbidden",
     "TokenPrices",
     "TokensDamaged",
     "ToolCall",
     "ToolResult",
+    "Turn",
+    "Unavailable",
     "UndoReport",
     "UnknownReader",
     "Unreadable",
-    "WordCount",
+    "Value",
+    "Wire",
     "fenced",
+    "parse_message",
 ]

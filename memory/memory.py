@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,9 @@ from foxing.renderer.clock import utc_now
 
 from .codec_source import CodecSource
 from .conversation import Provider
-from .errors import InvalidInput, NotFound
+from .errors import EmbedderError, InvalidInput, NotFound
+from .index.embedder import DEFAULT_EMBEDDER
+from .index.embedders import open_embedder
 from .ingest.calls import StoreCall
 from .ingest.validate import check_bank_name
 from .lifecycle.recall_weights import RecallWeights
@@ -261,7 +264,7 @@ class Memory:
 
     @cached_property
     def operations(self) -> Operations:
-        """What a service, its workers and its operator call."""
+        """Calls of a service, its workers and its operator."""
         return Operations(self)
 
     @cached_property
@@ -607,7 +610,7 @@ class Memory:
 
 
 class Operations:
-    """What a service, its workers and its operator call beside the verbs of a memory: the job queue, imports, worker
+    """Calls of a service, its workers and its operator, beside the verbs of a memory: the job queue, imports, worker
     pools, and what follows a change of weights, embedder or search index. Raises the errors of `Memory`."""
 
     def __init__(self, memory: Memory) -> None:
@@ -647,6 +650,16 @@ class Operations:
         from .ingest.importers.jobs import ImportJobs
 
         return ImportJobs(self._memory._store, self._memory.now)
+
+    def load(self) -> None:
+        """Loads the vocabulary and the bundled embedder, which the first call that needs them loads otherwise. An
+        embedder that cannot be loaded is reported by recall."""
+        from foxing.encoder.text_tokens import load_vocabulary
+
+        load_vocabulary()
+        if self._memory._options.embedder == DEFAULT_EMBEDDER:
+            with suppress(EmbedderError):
+                open_embedder(DEFAULT_EMBEDDER)
 
     def warm(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Warms the page cache: while no other call is running, decodes the newest pages of all banks until the cache

@@ -1,15 +1,18 @@
 """Exports of `foxing.renderer`: where each is defined."""
 
+from .announcement import TOKEN_HEADER, Announcement
 from .atlas import Atlas, load_atlas
 from .breaks import Edge, cut_word_length, whole_word_range
+from .clock import utc_now
 from .confusables import Confusables, script_of
-from .errors import FoxingError, LayoutError, RenderError
+from .errors import FoxingError, LayoutError, ProblemKind, RenderError
 from .layout import DENSE_PAGE, PRINTED_PAGE, PageLayout
 from .marks import GAP_MARK, MARKS, NEWLINE_MARK, RESERVED
 from .page import BLANK, PADDING, WIDE_TAIL, Cells, Page, Placement, edges_of, grid_text, visible_cells, visible_text
 from .plugins import BrokenPlugin, Factories, Plugin, PluginError, Plugins
 from .progress import Progress
 from .raster import rasterize, render
+from .readers import Readers
 from .repertoire import Repertoire
 from .tiers import OWN_TIERS, TOKEN_SIDE_PX, Tier, all_tiers, tier_named, tier_rank
 from .transcription import Transcription, transcribe, transcribe_placements
@@ -25,8 +28,10 @@ __all__ = [
     "PADDING",
     "PRINTED_PAGE",
     "RESERVED",
+    "TOKEN_HEADER",
     "TOKEN_SIDE_PX",
     "WIDE_TAIL",
+    "Announcement",
     "Atlas",
     "BrokenPlugin",
     "Cells",
@@ -42,7 +47,9 @@ __all__ = [
     "Plugin",
     "PluginError",
     "Plugins",
+    "ProblemKind",
     "Progress",
+    "Readers",
     "RenderError",
     "Repertoire",
     "Tier",
@@ -63,6 +70,7 @@ __all__ = [
     "tier_rank",
     "transcribe",
     "transcribe_placements",
+    "utc_now",
     "visible_cells",
     "visible_text",
     "whole_word_range",

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from foxing.memory.errors import InvalidInput
-from foxing.memory.values.messages import RecalledMessage
+from foxing.memory import InvalidInput, RecalledMessage
 
 from .context import BankOption, JsonOption, State, state_of
 from .import_outcomes import ImportedFiles
@@ -24,10 +23,9 @@ from .streams import STDIN, STREAM, input_file, is_stream, output_file
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from foxing.memory import Memory
+    from foxing.memory import ImportPreview, ImportReport, LeftOutOfImport, Memory
     from foxing.memory.bulk.work import Pool
     from foxing.memory.ingest.dry_run import DryRun
-    from foxing.memory.values.imports import ImportPreview, ImportReport, LeftOutOfImport
 
 #: What users of memories that ask a language model to extract facts want to know first.
 COSTS_NO_TOKENS = "storing used no language model: remembering costs no model tokens"
@@ -100,10 +98,10 @@ def import_messages(
     message per line as written by `export`. With --ray, the actors read the files and embed the messages. A service
     that runs on the database imports the files, except folders and standard input, and the command shows its progress.
     """
+    from foxing.memory import ImportOptions, ImportQuery, NamedFile
     from foxing.memory.bulk.work import ImportRequest
-    from foxing.memory.ingest.importers import ImportOptions, NamedFile, import_file, preview_file
+    from foxing.memory.ingest.importers import import_file, preview_file
     from foxing.memory.text.times.window import parse_since, parse_until
-    from foxing.memory.values.imports import ImportQuery
 
     state, workers = state_of(context), PoolOptions(ray, actors, actor_gpus)
     zone, now = state.timezone(timezone), datetime.now(UTC)
@@ -170,7 +168,7 @@ def import_messages(
 @contextmanager
 def _existing_memory(state: State) -> Iterator["Memory | None"]:
     """Opens the memory; None if its database does not exist, which a command that only reads does not create."""
-    from foxing.memory.errors import NoDatabase
+    from foxing.memory import NoDatabase
 
     with ExitStack() as stack:
         memory = None

@@ -9,8 +9,8 @@ import typer
 from pydantic import BaseModel
 from rich.console import Console
 
-from foxing.memory.errors import Unavailable
-from foxing.renderer.errors import FoxingError
+from foxing.memory import Unavailable
+from foxing.renderer import FoxingError
 
 from .context import State
 from .output import jsonable

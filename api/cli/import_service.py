@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from foxing.api.running_service import RunningService
-from foxing.memory.errors import InvalidInput
+from foxing.memory import InvalidInput
 
 from .streams import is_stream
 
 if TYPE_CHECKING:
-    from foxing.memory.values.imports import ImportJob, ImportQuery, ImportReport
+    from foxing.memory import ImportJob, ImportQuery, ImportReport
 
     from .context import State
 
@@ -66,7 +66,7 @@ class ImportService:
     def _job(answer: bytes | None) -> "ImportJob | None":
         from pydantic import ValidationError
 
-        from foxing.memory.values.imports import ImportJob
+        from foxing.memory import ImportJob
 
         try:
             return None if answer is None else ImportJob.model_validate_json(answer)

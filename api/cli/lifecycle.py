@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from foxing.memory.errors import InvalidPolicy
-from foxing.memory.values.reports import AgeReport, UndoReport
+from foxing.memory import AgeReport, InvalidPolicy, UndoReport
 
 from .context import BankOption, JsonOption, NowOption, TimezoneOption, state_of
 from .output import Timezone, forecast_text, jsonable, printable, table, write_json

@@ -11,7 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 from foxing.api.plugins.commands import as_command, command_names, find_command
-from foxing.renderer.errors import FoxingError, NoEngine, is_of_engine
+from foxing.renderer import FoxingError
+from foxing.renderer.errors import NoEngine, is_of_engine
 from foxing.renderer.plugins import CLIENT
 
 from .context import state_of

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from foxing.memory import AgeingForecast
     from foxing.memory.values.messages import UncertainRun
-    from foxing.memory.values.policy import AgeingForecast
 
 #: Characters that control a terminal: control characters and bidirectional formatting → visible replacements.
 _UNSAFE = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foxing.memory.errors import PoolError
+from foxing.memory import PoolError
 
 from .context import State
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Unpack
 
 import typer
 
-from foxing.memory.errors import InvalidInput
-from foxing.memory.values.recall import RecallQuery, RecallResult, TextQueryFields, fields_only_for
+from foxing.memory import InvalidInput, RecallQuery, RecallResult, TextQueryFields
+from foxing.memory.values.recall import fields_only_for
 from foxing.memory.values.signatures import takes
 
 from .context import BankOption, JsonOption, state_of
@@ -17,7 +17,7 @@ from .output import Timezone, printable, underlined
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from foxing.memory.values.messages import RecalledMessage
+    from foxing.memory import RecalledMessage
     from foxing.memory.values.metadata import Scalar
 
 _REASONS = {

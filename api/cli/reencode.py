@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from foxing.memory.values.reports import ReencodingReport
+from foxing.memory import ReencodingReport
 
 from .context import JsonOption, all_banks, state_of
 from .output import printable, table

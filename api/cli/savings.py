@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from foxing.memory.values.savings import SavingsBy
+from foxing.memory import SavingsBy
 
 from .context import BankOption, JsonOption, TimezoneOption, state_of
 from .output import table

@@ -10,7 +10,7 @@ from typing import IO
 
 import typer
 
-from foxing.memory.errors import InvalidInput
+from foxing.memory import InvalidInput
 from foxing.renderer.private_files import make_folder, opener, write
 
 #: The file name for both.

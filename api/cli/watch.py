@@ -40,8 +40,8 @@ def watch(
     be stopped and started at any time. With --json, one line for each import that stored something, or failed.
     """
     signals = None if once else StopSignals(signal.SIGTERM, signal.SIGINT)
-    from foxing.memory import InvalidInput
-    from foxing.memory.ingest.importers import HistoryWatcher, ImportOptions
+    from foxing.memory import ImportOptions, InvalidInput
+    from foxing.memory.ingest.importers import HistoryWatcher
     from foxing.memory.regular_files import not_regular
     from foxing.memory.text.times.window import parse_since
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from foxing.memory.values.reports import TickReport
+from foxing.memory import TickReport
 
 from .context import JsonOption, state_of
 from .output import write_json

@@ -12,12 +12,10 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from foxing.api.dependencies import Service
 from foxing.api.uploaded_files import MAX_FILES
-from foxing.memory.errors import InvalidInput, NotFound
+from foxing.memory import ImportQuery, InvalidInput, NotFound, Policy
 from foxing.memory.ingest.importers import AUTO, IMPORTERS
 from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.values.base import first_error
-from foxing.memory.values.imports import ImportQuery
-from foxing.memory.values.policy import Policy
 from foxing.renderer import Progress, all_tiers
 
 from .jobs import ConsoleJob, ConsoleJobs

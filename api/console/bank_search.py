@@ -6,13 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from foxing.memory import Memory
-from foxing.memory.errors import InvalidCursor, NotFound
+from foxing.memory import RELEVANCE_FLOOR, BankEnd, InvalidCursor, Memory, NotFound, RecalledMessage
 from foxing.memory.recall.cursors import decode_cursor, encode_cursor
-from foxing.memory.values.banks import BankEnd
 from foxing.memory.values.base import INVALID_CURSOR
-from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.recall import RELEVANCE_FLOOR
 
 #: Seconds after which a part ends with the bank that is being searched.
 PART_S = 0.4

@@ -7,7 +7,7 @@ from math import sqrt
 
 from markupsafe import Markup
 
-from foxing.memory.values.policy import Policy
+from foxing.memory import Policy
 
 _WIDTH, _HEIGHT = 640, 150
 #: Days at the right edge of the curve of a policy, at least.

@@ -9,20 +9,24 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from foxing.api.dependencies import Service
-from foxing.memory.errors import InvalidInput, NotFound
+from foxing.memory import (
+    RELEVANCE_FLOOR,
+    BankInfo,
+    ContextRequest,
+    InvalidInput,
+    MatchScore,
+    NotFound,
+    PageInfo,
+    Policy,
+    PolicyForecast,
+    RecalledMessage,
+    RecallResult,
+)
 from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.lifecycle.forecast import tier_at
 from foxing.memory.text.terms import query_terms
-from foxing.memory.values.banks import BankInfo
-from foxing.memory.values.context import ContextRequest
-from foxing.memory.values.forecasts import PolicyForecast
-from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.pages import PageInfo
-from foxing.memory.values.policy import Policy
-from foxing.memory.values.recall import RELEVANCE_FLOOR, MatchScore, RecallResult
 from foxing.memory.values.savings import SavingsWindow
-from foxing.renderer.readers import Readers
-from foxing.renderer.tiers import all_tiers, tier_rank
+from foxing.renderer import Readers, all_tiers, tier_rank
 
 from .bank_search import search_banks
 from .images import ShownImages

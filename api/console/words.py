@@ -6,7 +6,7 @@ from itertools import chain
 
 from markupsafe import Markup, escape
 
-from foxing.memory.values.messages import RecalledMessage
+from foxing.memory import RecalledMessage
 
 #: Characters of a text on one page. A link leads on to the rest.
 SHOWN_CHARS = 20_000

@@ -18,9 +18,8 @@ from foxing.api.problems import (
     UNSUPPORTED_MEDIA,
     WRONG_HOST,
 )
-from foxing.memory.errors import Conflict, Forgotten, NotFound, StorageError, TimeTravelForbidden
-from foxing.memory.problems import Problem
-from foxing.renderer.errors import ProblemKind
+from foxing.memory import Conflict, Forgotten, NotFound, Problem, StorageError, TimeTravelForbidden
+from foxing.renderer import ProblemKind
 
 from .examples import BANK, BODIES, Example, Json
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from foxing.memory.values.policy import Policy
+from foxing.memory import Policy
 
 Json = dict[str, Any]
 

@@ -19,9 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from foxing.api.logs import get_logger
 from foxing.api.problems import MEDIA_TYPE, PLUGIN_BROKEN
-from foxing.memory import Memory
-from foxing.memory.problems import Problem
-from foxing.renderer.plugins import PluginError, Plugins
+from foxing.memory import Memory, Problem
+from foxing.renderer import PluginError, Plugins
 
 GROUP = "foxing.apps"
 #: Path prefix of mounted apps.

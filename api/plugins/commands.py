@@ -14,7 +14,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
-from foxing.renderer.plugins import OWN_PACKAGES, PluginError, Plugins
+from foxing.renderer import PluginError, Plugins
+from foxing.renderer.plugins import OWN_PACKAGES
 
 GROUP = "foxing.commands"
 Command = TyperCommand | TyperGroup

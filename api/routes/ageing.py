@@ -3,7 +3,7 @@
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import problem_responses
 from foxing.api.schemas import AgeRequest, SealRequest, UndoRequest
-from foxing.memory.values.reports import AgeReport, SealReport, UndoReport
+from foxing.memory import AgeReport, SealReport, UndoReport
 
 from .router import memory_router
 

@@ -7,9 +7,7 @@ from fastapi.routing import APIRoute
 
 from foxing.api.dependencies import BankPath, CursorQuery, LimitQuery, ServiceDep
 from foxing.api.openapi.document import problem_responses
-from foxing.memory.values.banks import BankInfo, Banks
-from foxing.memory.values.reports import ErasureReport
-from foxing.memory.values.threads import Threads
+from foxing.memory import BankInfo, Banks, ErasureReport, Threads
 
 from .router import memory_router
 

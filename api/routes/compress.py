@@ -11,7 +11,8 @@ from foxing.api.dependencies import ServiceDep
 from foxing.api.logs import get_logger
 from foxing.api.openapi.document import problem_responses
 from foxing.api.openapi.examples import TEXT_HASH
-from foxing.memory.values.compression import CompressRequest, CompressResult, RetrieveQuery, RetrieveResult
+from foxing.memory import CompressRequest, CompressResult, RetrieveResult
+from foxing.memory.values.compression import RetrieveQuery
 
 from .router import memory_router
 

@@ -7,8 +7,8 @@ from fastapi import Query
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import problem_responses
 from foxing.api.openapi.examples import REF
-from foxing.memory.values.context import ContextRequest, ContextResult
-from foxing.memory.values.messages import MAX_REFS, FetchResult
+from foxing.memory import ContextRequest, ContextResult, FetchResult
+from foxing.memory.values.messages import MAX_REFS
 
 from .router import memory_router
 

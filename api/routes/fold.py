@@ -2,7 +2,7 @@
 
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import problem_responses
-from foxing.memory.values.fold import FoldRequest, FoldResult
+from foxing.memory import FoldRequest, FoldResult
 
 from .router import memory_router
 

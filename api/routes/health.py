@@ -10,7 +10,7 @@ from foxing.api.dependencies import ServiceDep
 from foxing.api.metrics import METRICS_MEDIA_TYPE
 from foxing.api.openapi.docs_page import reference_page
 from foxing.api.openapi.document import bearer, problem_responses
-from foxing.memory.values.base import Value
+from foxing.memory import Value
 
 from .router import operation_name
 

@@ -9,9 +9,9 @@ from starlette.requests import ClientDisconnect
 
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import problem_responses
+from foxing.memory import ImportJob, ImportPreview, ImportQuery
 from foxing.memory.ingest.importers.jobs import UNFINISHED
 from foxing.memory.ingest.validate import check_bank_name
-from foxing.memory.values.imports import ImportJob, ImportPreview, ImportQuery
 
 from .router import memory_router
 

@@ -6,8 +6,7 @@ from fastapi import Path
 
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import problem_responses
-from foxing.memory.values.messages import MessageInfo
-from foxing.memory.values.reports import ErasureReport
+from foxing.memory import ErasureReport, MessageInfo
 
 from .router import memory_router
 

@@ -7,9 +7,8 @@ from fastapi.routing import APIRoute
 
 from foxing.api.dependencies import BankPath, CursorQuery, LimitQuery, PagePath, ServiceDep
 from foxing.api.openapi.document import binary_response, problem_responses
+from foxing.memory import PageInfo, PagePreview, PageReading, Pages
 from foxing.memory.values.base import KnownTier
-from foxing.memory.values.pages import PageInfo, PageReading, Pages
-from foxing.memory.values.reports import PagePreview
 
 from .router import memory_router
 

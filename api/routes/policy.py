@@ -6,7 +6,7 @@ from fastapi import Body
 
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import problem_responses
-from foxing.memory.values.policy import Policy
+from foxing.memory import Policy
 
 from .router import memory_router
 

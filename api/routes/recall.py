@@ -7,7 +7,7 @@ from pydantic import Discriminator
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import problem_responses
 from foxing.api.schemas import RecallRequest
-from foxing.memory.values.recall import RecalledImages, RecallResult
+from foxing.memory import RecalledImages, RecallResult
 
 from .router import memory_router
 

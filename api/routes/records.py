@@ -3,7 +3,7 @@
 from foxing.api.dependencies import BankPath, IdempotencyKey, ServiceDep
 from foxing.api.openapi.document import problem_responses
 from foxing.api.schemas import NamespaceList, RecordKeys, RecordWrites
-from foxing.memory.values.records import FoundRecords, Namespaces, RecordChanges, Records, RecordSearch
+from foxing.memory import FoundRecords, Namespaces, RecordChanges, Records, RecordSearch
 
 from .router import memory_router
 

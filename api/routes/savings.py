@@ -7,8 +7,9 @@ from pydantic import AwareDatetime
 
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import binary_response, problem_responses
+from foxing.memory import ModelCalls, RecordedCalls, Savings, SavingsBy
 from foxing.memory.savings.table import savings_csv
-from foxing.memory.values.savings import MAX_ROWS, ModelCalls, RecordedCalls, Savings, SavingsBy, SavingsWindow
+from foxing.memory.values.savings import MAX_ROWS, SavingsWindow
 
 from .router import memory_router
 

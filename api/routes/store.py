@@ -10,7 +10,7 @@ from foxing.api.bodies import LARGE_BODY, BodyRoute
 from foxing.api.dependencies import BankPath, IdempotencyKey, Service, ServiceDep, get_service
 from foxing.api.openapi.document import problem_responses
 from foxing.api.schemas import StoreRequest
-from foxing.memory.values.messages import StoreResult
+from foxing.memory import StoreResult
 
 from .router import memory_router
 

@@ -13,13 +13,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from foxing.memory import DatabaseOptions
+from foxing.memory import DatabaseOptions, MemoryOptions
 from foxing.memory.doors import LOOPBACK_NAMES
 from foxing.memory.index.model_endpoint import EndpointOptions
-from foxing.memory.recall.reranking.source import TIMEOUT_S
-from foxing.memory.storage.options import BLOBS_MIN_BYTES
-from foxing.memory.values.gap_marks import TEXT_GAP_MARK, GapMark
-from foxing.renderer.readers import ReaderProfileError, Readers
+from foxing.memory.values.gap_marks import GapMark
+from foxing.renderer import Readers
+from foxing.renderer.readers import ReaderProfileError
 
 from .codecs import CodecSettings, checked_codecs, with_plain_names
 from .names import (
@@ -121,7 +120,7 @@ class Settings(BaseSettings):
     reranker_model: str | None = Field(default=None, description="Reranking model of the endpoint.")
     reranker_api_key: SecretStr | None = Field(default=None, description="API key of the reranking endpoint.")
     reranker_timeout_s: float = Field(
-        default=TIMEOUT_S,
+        default=MemoryOptions.reranker_timeout_s,
         gt=0,
         le=60,
         description="Timeout of the reranker during recall, in seconds; after it, matches keep their order.",
@@ -137,7 +136,7 @@ class Settings(BaseSettings):
         "installed, so that recall finds them by it.",
     )
     gap_mark: GapMark = Field(
-        default=TEXT_GAP_MARK,
+        default=MemoryOptions.gap_mark,
         description="Mark of faded text in recalled text, unless a query chooses another. The default is one token.",
     )
     reader_api_key: SecretStr | None = Field(default=None, description="API key of the endpoint of `foxing calibrate`.")
@@ -193,7 +192,7 @@ class Settings(BaseSettings):
         "Default: the database. Requires the extra `blobs`.",
     )
     blobs_min_bytes: int = Field(
-        default=BLOBS_MIN_BYTES,
+        default=DatabaseOptions.blobs_min_bytes,
         ge=64,
         description="Minimum size of a blob in object storage, in bytes; smaller blobs stay in the database.",
     )

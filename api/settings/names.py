@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from foxing.renderer.errors import FoxingError, ProblemKind
+from foxing.renderer import FoxingError, ProblemKind
 
 SETTINGS_FILE = "foxing.toml"
 ENV_PREFIX = "FOXING_"

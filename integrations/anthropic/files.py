@@ -12,9 +12,7 @@ from anthropic.lib.tools import ToolError
 from foxing.integrations.frameworks.batches import batches
 from foxing.integrations.frameworks.call_sequences import CallSequence
 from foxing.integrations.frameworks.records import BankRecords
-from foxing.memory.errors import Conflict, InvalidInput
-from foxing.memory.values.base import Fields
-from foxing.memory.values.records import Record
+from foxing.memory import Conflict, Fields, InvalidInput, Record
 
 from .paths import DIRECTORY, NAMESPACE, ROOT, FilePlace, name_of, place_of
 from .texts import inserted, replaced, shown, size

@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 import foxing.memory.values as values
-from foxing.memory.values.base import PREVIEWED_PAGES, Value, checked
+from foxing.memory import Value
+from foxing.memory.values.base import PREVIEWED_PAGES, checked
 
 from .errors import error_of
 from .requests import (
@@ -31,48 +32,54 @@ from .transport import ServiceOptions, connection_error, file_chunks, request_ar
 if TYPE_CHECKING:
     import httpx
 
-    from foxing.memory.conversation import Provider
-    from foxing.memory.values.banks import BankInfo, Banks
-    from foxing.memory.values.base import Tier
-    from foxing.memory.values.context import ContextFields, ContextRequest, ContextResult
-    from foxing.memory.values.fold import FoldRequest, FoldResult
-    from foxing.memory.values.imports import ImportJob, ImportPreview, ImportQueryFields
-    from foxing.memory.values.messages import (
+    from foxing.memory import (
+        AgeReport,
+        BankInfo,
+        Banks,
+        ContextFields,
+        ContextRequest,
+        ContextResult,
+        ErasureReport,
         FetchResult,
-        MessageInfo,
-        NewMessage,
-        RecalledMessage,
-        StoreResult,
-    )
-    from foxing.memory.values.pages import PageInfo, PageReading, Pages
-    from foxing.memory.values.policy import Policy
-    from foxing.memory.values.recall import (
+        FoldRequest,
+        FoldResult,
+        FoundRecords,
         ImageQueryFields,
+        ImportJob,
+        ImportPreview,
+        MessageInfo,
+        ModelCall,
+        ModelCalls,
+        Namespaces,
+        NewMessage,
+        PageInfo,
+        PagePreview,
+        PageReading,
+        Pages,
+        Policy,
+        Provider,
         RecalledImages,
+        RecalledMessage,
         RecallQuery,
         RecallResult,
-        TextQueryFields,
-    )
-    from foxing.memory.values.records import (
-        FoundRecords,
-        Namespaces,
         Record,
         RecordChanges,
-        RecordKey,
+        RecordedCalls,
         Records,
         RecordSearch,
         RecordSearchFields,
-        RecordWrite,
-    )
-    from foxing.memory.values.reports import (
-        AgeReport,
-        ErasureReport,
-        PagePreview,
+        Savings,
+        SavingsBy,
         SealReport,
+        StoreResult,
+        TextQueryFields,
+        ThreadInfo,
+        Threads,
         UndoReport,
     )
-    from foxing.memory.values.savings import ModelCall, ModelCalls, RecordedCalls, Savings, SavingsBy
-    from foxing.memory.values.threads import ThreadInfo, Threads
+    from foxing.memory.values.base import Tier
+    from foxing.memory.values.imports import ImportQueryFields
+    from foxing.memory.values.records import RecordKey, RecordWrite
 
 V = TypeVar("V", bound=Value)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar, cast
 from weakref import WeakKeyDictionary
 
-from foxing.memory.errors import InvalidInput
+from foxing.memory import InvalidInput
 
 from .async_client import AsyncClient
 from .client import Client

@@ -7,9 +7,10 @@ from typing import Final
 from pydantic import ValidationError
 
 import foxing.memory.errors as errors
-from foxing.memory.errors import InvalidInput, MemoryFault, Unavailable, UnknownReader
-from foxing.memory.problems import TYPE_PREFIX, VERSION_HEADER, Problem
-from foxing.renderer.errors import REPAIR_S, ProblemKind
+from foxing.memory import InvalidInput, MemoryFault, Problem, Unavailable, UnknownReader
+from foxing.memory.problems import TYPE_PREFIX, VERSION_HEADER
+from foxing.renderer import ProblemKind
+from foxing.renderer.errors import REPAIR_S
 from foxing.renderer.plugins import CLIENT
 
 #: Pause after a service that did not respond in time, in seconds.

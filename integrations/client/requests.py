@@ -14,16 +14,14 @@ from urllib.parse import quote
 from pydantic import BaseModel, ValidationError
 
 import foxing.memory.values as values
-from foxing.memory.errors import InvalidInput
+from foxing.memory import InvalidInput, Value
 from foxing.memory.regular_files import not_regular
-from foxing.memory.values.base import FROM_SERVICE, Value, first_error
+from foxing.memory.values.base import FROM_SERVICE, first_error
 
 from .errors import InvalidResponse, other_version
 
 if TYPE_CHECKING:
-    from foxing.memory.conversation import Provider
-    from foxing.memory.values.messages import RecalledMessage
-    from foxing.memory.values.recall import RecallQuery
+    from foxing.memory import Provider, RecalledMessage, RecallQuery
 
 V = TypeVar("V", bound=Value)
 

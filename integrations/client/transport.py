@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from foxing.memory.errors import InvalidInput, Unavailable
+from foxing.memory import InvalidInput, Unavailable
 from foxing.memory.regular_files import open_regular
-from foxing.renderer.errors import FoxingError
+from foxing.renderer import FoxingError
 
 from .errors import TimedOut, Unreachable
 from .requests import Request, json_of

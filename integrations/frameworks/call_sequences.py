@@ -13,10 +13,8 @@ from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from foxing.integrations.client import Call, Connection
-from foxing.memory.errors import NotFound
-from foxing.memory.values.base import Fields
-from foxing.memory.values.messages import StoreResult
-from foxing.renderer.errors import FoxingError
+from foxing.memory import Fields, NotFound, StoreResult
+from foxing.renderer import FoxingError
 
 from .batches import batches
 

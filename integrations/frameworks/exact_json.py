@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from foxing.memory.errors import InvalidInput
+from foxing.memory import InvalidInput
 
 
 def exact_json(value: object, what: str = "the value") -> JsonValue:

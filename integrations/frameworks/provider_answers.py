@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from io import StringIO
 from typing import Any
 
-from foxing.memory.conversation import Wire, joined_pieces
+from foxing.memory import Wire
+from foxing.memory.conversation import joined_pieces
 
 Json = dict[str, Any]
 

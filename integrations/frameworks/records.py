@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from foxing.memory.values.base import Fields
-from foxing.memory.values.records import FoundRecords, Namespaces, Record, RecordChanges, Records, RecordSearchFields
+from foxing.memory import Fields, FoundRecords, Namespaces, Record, RecordChanges, Records, RecordSearchFields
 
 from .batches import MOST_IN_A_REQUEST
 from .call_sequences import CallSequence, ask, ask_or

@@ -10,11 +10,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from foxing.memory.errors import Conflict, InvalidInput
-from foxing.memory.values.base import Fields
-from foxing.memory.values.messages import StoreResult
-from foxing.memory.values.records import Record, RecordSearchFields
-from foxing.memory.values.reports import ErasureReport
+from foxing.memory import Conflict, ErasureReport, Fields, InvalidInput, Record, RecordSearchFields, StoreResult
 
 from .batches import batches
 from .call_sequences import CallSequence, ask, ask_or

@@ -9,9 +9,7 @@ from google.adk.memory.memory_entry import MemoryEntry
 from google.genai import types
 
 from foxing.integrations.frameworks.turns import message_fields
-from foxing.memory.conversation import parse_message
-from foxing.memory.values.base import Fields
-from foxing.memory.values.messages import RecalledMessage
+from foxing.memory import Fields, RecalledMessage, parse_message
 
 #: Members of a message's metadata that tell users apart.
 APP, USER = "app_name", "user_id"

@@ -13,10 +13,16 @@ from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.frameworks.call_sequences import CallSequence, ask, run_async, store_all
 from foxing.integrations.frameworks.closing import AsyncClosing
 from foxing.integrations.frameworks.exact_json import exact_json
-from foxing.memory.errors import Forgotten, InvalidInput, NotFound
-from foxing.memory.values.base import Fields
-from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR, TextQueryFields
+from foxing.memory import (
+    MAX_QUERY_CHARS,
+    RELEVANCE_FLOOR,
+    Fields,
+    Forgotten,
+    InvalidInput,
+    NotFound,
+    RecalledMessage,
+    TextQueryFields,
+)
 
 from .entries import APP, USER, content_messages, digest, entry, event_messages, moment, thread_name
 

@@ -19,10 +19,8 @@ from foxing.integrations.frameworks.call_sequences import CallSequence, run_asyn
 from foxing.integrations.frameworks.closing import AsyncClosing
 from foxing.integrations.frameworks.exact_json import exact_json
 from foxing.integrations.frameworks.records import Address, BankRecords
-from foxing.memory.errors import Conflict, InvalidInput
-from foxing.memory.values.base import Fields
-from foxing.memory.values.records import Record, RecordChanges, RecordSearchFields
-from foxing.renderer.clock import utc_now
+from foxing.memory import Conflict, Fields, InvalidInput, Record, RecordChanges, RecordSearchFields
+from foxing.renderer import utc_now
 
 from .entries import digest
 

@@ -7,17 +7,12 @@ from itertools import islice
 
 from cachetools import LRUCache
 
-from foxing.encoder.text_tokens import count_text_tokens
-from foxing.memory import Memory
-from foxing.memory.errors import NotFound
+from foxing.encoder import count_text_tokens
+from foxing.memory import MAX_QUERY_CHARS, Memory, NotFound, RecalledMessage, ThreadInfo, fenced
 from foxing.memory.recall.transcript import Style, transcript_of
 from foxing.memory.text.terms import query_terms, terms
-from foxing.memory.values.fences import fenced
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
-from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.recall import MAX_QUERY_CHARS
 from foxing.memory.values.speakers import one_line
-from foxing.memory.values.threads import ThreadInfo
 
 #: Most tokens of an answer.
 PROMPT_TOKENS = 800

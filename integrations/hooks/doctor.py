@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from foxing.renderer.announcement import Announcement
+from foxing.renderer import Announcement
 
 from .client import ask
 from .hosts import HOSTS, PROGRAM

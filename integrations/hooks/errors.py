@@ -1,7 +1,7 @@
 """Errors of installing into the settings of hosts."""
 
-from foxing.memory.errors import MemoryFault
-from foxing.renderer.errors import ProblemKind
+from foxing.memory import MemoryFault
+from foxing.renderer import ProblemKind
 
 
 class SettingsRefused(MemoryFault):

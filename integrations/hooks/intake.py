@@ -22,11 +22,9 @@ from cachetools import LRUCache
 
 from foxing.integrations.outbox.delivery import refuses
 from foxing.integrations.outbox.spool import Spool
-from foxing.memory import Memory
-from foxing.memory.errors import InvalidInput, MemoryFault, NotFound
-from foxing.memory.ingest.importers import HistoryFiles, ImportOptions, check_file, store_file
+from foxing.memory import ImportOptions, InvalidInput, Memory, MemoryFault, NewMessage, NotFound, StoreResult
+from foxing.memory.ingest.importers import HistoryFiles, check_file, store_file
 from foxing.memory.ingest.redaction import Redaction
-from foxing.memory.values.messages import NewMessage, StoreResult
 from foxing.renderer import FoxingError
 
 from .answers import Answers

@@ -16,8 +16,7 @@ from pydantic import JsonValue
 from foxing.integrations.frameworks.exact_json import exact_json
 from foxing.integrations.frameworks.transcript import TranscriptItem
 from foxing.integrations.frameworks.turns import message_fields
-from foxing.memory.conversation import ProviderMessage, parse_message
-from foxing.memory.errors import InvalidInput
+from foxing.memory import InvalidInput, ProviderMessage, parse_message
 from foxing.memory.values.messages import Role
 
 _ROLES: Mapping[str, Role] = {

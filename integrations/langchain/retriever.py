@@ -12,9 +12,8 @@ from pydantic import Field
 from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.frameworks.call_sequences import CallSequence, ask, run, run_async
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
-from foxing.memory.values.messages import RecalledMessage
+from foxing.memory import MAX_QUERY_CHARS, RELEVANCE_FLOOR, RecalledMessage, RecallResult, TextQueryFields
 from foxing.memory.values.metadata import Scalar
-from foxing.memory.values.recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR, RecallResult, TextQueryFields
 
 
 class RetrieverFields(TypedDict, total=False):

@@ -28,9 +28,7 @@ from pydantic import JsonValue
 from foxing.integrations.frameworks.batches import batches
 from foxing.integrations.frameworks.call_sequences import CallSequence
 from foxing.integrations.frameworks.records import MOST_AT_ONCE, BankRecords
-from foxing.memory.errors import Conflict, InvalidInput
-from foxing.memory.values.base import Fields
-from foxing.memory.values.records import Record, RecordSearchFields
+from foxing.memory import Conflict, Fields, InvalidInput, Record, RecordSearchFields
 
 from .chunks import MAX_BYTES, cut, names_in
 from .serialization import Serialization

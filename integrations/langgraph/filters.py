@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from foxing.integrations.frameworks.exact_json import exact_json
-from foxing.memory.errors import InvalidInput
-from foxing.memory.values.base import Fields
+from foxing.memory import Fields, InvalidInput
 
 _Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte"]
 _OPERATORS: Mapping[str, _Operator] = {

@@ -15,7 +15,7 @@ from langgraph.store.base import (
     get_text_at_path,
 )
 
-from foxing.memory.errors import InvalidInput
+from foxing.memory import InvalidInput
 
 #: A configuration as other stores of LangGraph take it, paths of values, or False to search nothing by default.
 Index: TypeAlias = IndexConfig | Sequence[str] | Literal[False] | None

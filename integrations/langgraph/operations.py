@@ -24,10 +24,7 @@ from foxing.integrations.frameworks.batches import batches
 from foxing.integrations.frameworks.call_sequences import CallSequence
 from foxing.integrations.frameworks.exact_json import exact_json
 from foxing.integrations.frameworks.records import Address, BankRecords
-from foxing.memory.errors import InvalidInput
-from foxing.memory.values.base import Fields
-from foxing.memory.values.recall import MAX_QUERY_CHARS
-from foxing.memory.values.records import Record, RecordSearchFields
+from foxing.memory import MAX_QUERY_CHARS, Fields, InvalidInput, Record, RecordSearchFields
 
 from .filters import conditions
 from .index import StoreIndex, Vectors
@@ -38,7 +35,7 @@ ROOT = "langgraph"
 Kind = TypeVar("Kind", bound=Op)
 
 
-class Operations:
+class StoreOperations:
     """Executes LangGraph operations on the records of a bank."""
 
     def __init__(self, bank: str, index: StoreIndex) -> None:

@@ -17,7 +17,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.frameworks.call_sequences import run, run_async
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
-from foxing.memory.errors import InvalidInput
+from foxing.memory import InvalidInput
 
 from .checkpoints import MAX_CHECKPOINT_BYTES, Checkpoints
 from .serialization import AllowedType, Serialization, strict

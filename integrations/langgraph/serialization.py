@@ -15,7 +15,7 @@ from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.event_hooks import SerdeEvent, register_serde_event_listener
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from foxing.memory.errors import InvalidInput
+from foxing.memory import InvalidInput
 
 #: A class, or the names of its module and of the class.
 AllowedType = type | tuple[str, str]

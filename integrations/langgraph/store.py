@@ -11,7 +11,7 @@ from foxing.integrations.frameworks.call_sequences import run, run_async
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
 
 from .index import Index, StoreIndex
-from .operations import Operations
+from .operations import StoreOperations
 
 
 class FoxingStore(Closing, AsyncClosing, BaseStore):
@@ -37,7 +37,7 @@ class FoxingStore(Closing, AsyncClosing, BaseStore):
         #: The index configuration, as it was given; None unless it is a mapping.
         self.index_config = index if isinstance(index, Mapping) else None
         self._index = StoreIndex(index)
-        self._operations = Operations(connection.bank, self._index)
+        self._operations = StoreOperations(connection.bank, self._index)
 
     @classmethod
     def connect(

@@ -4,8 +4,7 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
-from foxing.memory.errors import InvalidInput
-from foxing.memory.values.records import Record
+from foxing.memory import InvalidInput, Record
 
 #: A stored value: its type, its first bytes or all, packed, the depth of the tree of its chunks, and the root's name.
 Stored = list[Any]

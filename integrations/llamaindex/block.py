@@ -12,11 +12,16 @@ from pydantic import Field, PrivateAttr
 from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.frameworks.call_sequences import run_async
 from foxing.integrations.outbox.adapter import Outbox, OutboxClosing
+from foxing.memory import (
+    MAX_QUERY_CHARS,
+    RELEVANCE_FLOOR,
+    Fields,
+    ImagePart,
+    ImageQueryFields,
+    RecalledMessage,
+    TextQueryFields,
+)
 from foxing.memory.recall.transcript import transcript
-from foxing.memory.values.base import Fields
-from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.parts import ImagePart
-from foxing.memory.values.recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR, ImageQueryFields, TextQueryFields
 
 from .entries import session_messages, text_of
 

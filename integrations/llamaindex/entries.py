@@ -16,9 +16,8 @@ from llama_index.core.base.llms.types import (
 )
 
 from foxing.integrations.frameworks.turns import message_fields
-from foxing.memory.conversation import ProviderMessage, label, parse_message
-from foxing.memory.errors import InvalidInput
-from foxing.memory.values.base import Fields
+from foxing.memory import Fields, InvalidInput, ProviderMessage, parse_message
+from foxing.memory.conversation import label
 from foxing.memory.values.messages import Role
 
 _ROLES: Mapping[MessageRole, Role] = {

@@ -15,7 +15,7 @@ from time import monotonic, sleep
 from typing import IO, Any, TypeAlias
 from urllib.parse import quote
 
-from foxing.renderer.announcement import TOKEN_HEADER, Announcement
+from foxing.renderer import TOKEN_HEADER, Announcement
 
 #: Seconds for which a service that has gone is looked for: the next hook starts another, or it restarts.
 FOUND_S = 5.0

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from foxing.integrations.client import Connection
     from foxing.memory import Memory
-    from foxing.renderer.announcement import Announcement
+    from foxing.renderer import Announcement
 
 #: Seconds in which a running service proves that it is there, before the database is opened instead.
 SERVICE_S = 5.0

@@ -10,8 +10,8 @@ from urllib.parse import quote
 from pydantic import JsonValue
 
 from foxing.encoder.text_tokens import cut_to_tokens
+from foxing.memory import RecalledMessage
 from foxing.memory.compact_json import compact_json
-from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.speakers import speaker_name
 
 from .wording import moment

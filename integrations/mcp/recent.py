@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar, Unpack
 
-from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.recall import RecallResult, TextQueryFields
-from foxing.memory.values.threads import ThreadInfo
+from foxing.memory import RecalledMessage, RecallResult, TextQueryFields, ThreadInfo
 
 from .banks import BankCall
 

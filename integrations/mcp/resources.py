@@ -8,9 +8,8 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
 from mcp_types import Completion, CompletionArgument, CompletionContext, PromptReference, ResourceTemplateReference
 
-from foxing.memory.errors import NotFound
-from foxing.memory.values.messages import RecalledMessage
-from foxing.renderer.errors import FoxingError
+from foxing.memory import NotFound, RecalledMessage
+from foxing.renderer import FoxingError
 
 from .banks import BankCall, ConnectionOf, answer_of
 from .recent import recent

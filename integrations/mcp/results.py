@@ -10,8 +10,7 @@ from datetime import datetime
 from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
 from pydantic import BaseModel, Field
 
-from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.parts import ImagePart
+from foxing.memory import ImagePart, RecalledMessage
 from foxing.memory.values.speakers import one_line, set_apart
 
 #: Images that a tool returns, and the characters of their Base64.

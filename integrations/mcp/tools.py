@@ -9,28 +9,27 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
 from pydantic import Field
 
+from foxing.memory import (
+    RELEVANCE_FLOOR,
+    BankInfo,
+    ContextRequest,
+    Fields,
+    ImageQueryFields,
+    NotFound,
+    PageInfo,
+    Pages,
+    RecalledMessage,
+    RecallQuery,
+    TextQueryFields,
+)
 from foxing.memory.context.headings import heading_tokens
-from foxing.memory.errors import NotFound
 from foxing.memory.recall.transcript import transcript
 from foxing.memory.text.times.window import parse_since
-from foxing.memory.values.banks import BankInfo
-from foxing.memory.values.base import Fields, Tier
-from foxing.memory.values.context import ContextRequest
-from foxing.memory.values.messages import REPLACES, RecalledMessage
-from foxing.memory.values.pages import PageInfo, Pages
-from foxing.memory.values.recall import (
-    BANKS_DESCRIPTION,
-    MAX_OTHER_BANKS,
-    RELEVANCE_FLOOR,
-    ImageQueryFields,
-    RecallQuery,
-    Shape,
-    TextQueryFields,
-    fields_only_for,
-)
+from foxing.memory.values.base import Tier
+from foxing.memory.values.messages import REPLACES
+from foxing.memory.values.recall import BANKS_DESCRIPTION, MAX_OTHER_BANKS, Shape, fields_only_for
 from foxing.memory.values.signatures import parameters_of, takes
-from foxing.renderer import FoxingError
-from foxing.renderer.clock import utc_now
+from foxing.renderer import FoxingError, utc_now
 
 from .banks import BankCall, ConnectionOf, answer_of
 from .documents import document, results

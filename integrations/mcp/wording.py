@@ -3,15 +3,20 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from foxing.memory import (
+    AgeingForecast,
+    BankInfo,
+    LeftOut,
+    MessageOnPage,
+    PageInfo,
+    PageReading,
+    RecalledImage,
+    RecalledMessage,
+    fenced,
+)
 from foxing.memory.context.headings import RECALLED
 from foxing.memory.recall.transcript import Style, transcript, transcript_of
-from foxing.memory.values.banks import BankInfo
-from foxing.memory.values.fences import fenced
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
-from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.pages import MessageOnPage, PageInfo, PageReading
-from foxing.memory.values.policy import AgeingForecast
-from foxing.memory.values.recall import LeftOut, RecalledImage
 from foxing.memory.values.speakers import one_line
 
 from .recent import RecentThreads

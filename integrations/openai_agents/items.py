@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 
 from foxing.integrations.frameworks.turns import message_fields
-from foxing.memory.conversation import parse_message
-from foxing.memory.errors import InvalidInput
-from foxing.memory.values.base import Fields
+from foxing.memory import Fields, InvalidInput, parse_message
 
 
 def message_of(item: Mapping[str, object]) -> Fields | None:

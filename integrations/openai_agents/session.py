@@ -10,7 +10,7 @@ from foxing.integrations.frameworks.call_sequences import run_async
 from foxing.integrations.frameworks.closing import AsyncClosing
 from foxing.integrations.frameworks.exact_json import exact_json
 from foxing.integrations.frameworks.transcript import Remember, Transcript, TranscriptItem
-from foxing.memory.errors import InvalidInput
+from foxing.memory import InvalidInput
 
 from .items import message_of
 

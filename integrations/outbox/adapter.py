@@ -10,9 +10,8 @@ from threading import Lock
 from foxing.integrations.client import Connection
 from foxing.integrations.frameworks.call_sequences import CallSequence, run, run_async, store_all
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
-from foxing.memory.values.base import Fields
-from foxing.renderer.clock import utc_now
-from foxing.renderer.errors import FoxingError
+from foxing.memory import Fields
+from foxing.renderer import FoxingError, utc_now
 
 from .delivery import deliver, refuses
 from .file import OutboxFile, outbox_path, states

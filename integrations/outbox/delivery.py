@@ -8,9 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 from foxing.integrations.frameworks.call_sequences import CallRunner, CallSequence, run, store_all
-from foxing.memory.errors import InvalidTime, Unavailable
-from foxing.memory.values.base import Fields
-from foxing.renderer.errors import FoxingError
+from foxing.memory import Fields, InvalidTime, Unavailable
+from foxing.renderer import FoxingError
 
 from .file import OutboxEntry, OutboxFile
 

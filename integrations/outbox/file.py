@@ -13,9 +13,8 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from foxing.integrations.frameworks.batches import REQUEST_BYTES
-from foxing.memory.errors import Unavailable
-from foxing.memory.values.base import Fields
-from foxing.renderer.errors import ProblemKind
+from foxing.memory import Fields, Unavailable
+from foxing.renderer import ProblemKind
 from foxing.renderer.private_files import prepare_sqlite
 
 #: What has an outbox of its own in the user's data folder.

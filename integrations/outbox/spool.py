@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from foxing.renderer.errors import FoxingError
+from foxing.renderer import FoxingError
 from foxing.renderer.private_files import make_folder
 
 from .delivery import Pauses, refuses

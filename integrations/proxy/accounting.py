@@ -16,10 +16,10 @@ from foxing.integrations.frameworks.provider_answers import Json
 from foxing.integrations.outbox.delivery import Delivery, refuses
 from foxing.integrations.outbox.file import OutboxFile
 from foxing.integrations.turns.answers import Usage
+from foxing.memory import Fields
 from foxing.memory.conversation.changes import MARKS
 from foxing.memory.fold.conversation import thread_key
-from foxing.memory.values.base import Fields
-from foxing.renderer.errors import FoxingError
+from foxing.renderer import FoxingError
 
 from .bank import BankLink
 from .body import RequestBody

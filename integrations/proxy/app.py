@@ -21,7 +21,7 @@ from foxing.integrations.outbox.file import OutboxFile
 from foxing.integrations.turns.journal import TurnJournal
 from foxing.integrations.turns.recorder import TurnRecorder
 from foxing.memory.doors import LOOPBACK_NAMES, RequestError, check_host, check_length, check_site
-from foxing.renderer.errors import ProblemKind
+from foxing.renderer import ProblemKind
 
 from .accounting import Accounting
 from .bank import BankLink

@@ -12,10 +12,8 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from foxing.integrations.client import Call, Connection, ServiceOptions, Target, connect
-from foxing.memory.errors import Closed
-from foxing.memory.values.fold import FoldRequest, FoldResult
-from foxing.renderer.announcement import Announcement
-from foxing.renderer.errors import FoxingError
+from foxing.memory import Closed, FoldRequest, FoldResult
+from foxing.renderer import Announcement, FoxingError
 
 from .options import ProxyOptions
 

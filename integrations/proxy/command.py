@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from foxing.integrations.client import Target
     from foxing.memory import Memory
-    from foxing.renderer.announcement import Announcement
+    from foxing.renderer import Announcement
 
 #: Port on which the proxy listens.
 PORT = 8788
@@ -129,8 +129,8 @@ def proxy(
     from foxing.integrations.client.connection import name_of
     from foxing.integrations.hooks.projects import default_bank
     from foxing.integrations.outbox.file import outbox_path
-    from foxing.memory.errors import InvalidInput
-    from foxing.renderer.plugins import PluginError
+    from foxing.memory import InvalidInput
+    from foxing.renderer import PluginError
 
     try:
         import websockets  # noqa: F401
@@ -215,7 +215,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _check_url(url: str) -> None:
-    from foxing.memory.errors import InvalidInput
+    from foxing.memory import InvalidInput
 
     try:
         valid = url.startswith(("http://", "https://")) and bool(urlsplit(url).hostname)

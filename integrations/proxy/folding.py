@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from foxing.memory import FoldRequest, FoldResult, InvalidInput, TokenPrices
 from foxing.memory.conversation import parse, render
 from foxing.memory.conversation.changes import MARKS, is_thinking, settled, without_thinking
 from foxing.memory.conversation.models import model_terms
-from foxing.memory.errors import InvalidInput
 from foxing.memory.fold.conversation import (
     BOUND_LOOP,
     Conversation,
@@ -37,8 +37,7 @@ from foxing.memory.fold.plan import (
     Terms,
     plan_fold,
 )
-from foxing.memory.values.context import MAX_BUDGET, TokenPrices
-from foxing.memory.values.fold import FoldRequest, FoldResult
+from foxing.memory.values.context import MAX_BUDGET
 
 from .bank import BankFailed, BankLink, FoldRefused
 from .body import CHARS_A_TOKEN, RequestBody, json_text

@@ -5,7 +5,7 @@ from http.client import HTTPException
 
 import httpx
 
-from foxing.renderer.announcement import TOKEN_HEADER, Announcement
+from foxing.renderer import TOKEN_HEADER, Announcement
 
 #: Seconds to connect and for the proof, where a request names none.
 _VERIFY_S = 5.0

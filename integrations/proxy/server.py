@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from foxing.integrations.client import Target
-from foxing.memory.errors import InvalidInput
+from foxing.memory import InvalidInput
 from foxing.memory.garbage import exempt_loaded
 
 from .app import Proxy, make_app

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from foxing.integrations.frameworks.provider_answers import Json
-from foxing.memory.conversation import FORMATS, Wire, requests
+from foxing.memory import FORMATS, Wire
+from foxing.memory.conversation import requests
 
 #: Who runs an API, and how its errors look.
 Vendor = Literal["anthropic", "openai"]

@@ -15,7 +15,7 @@ from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.frameworks.call_sequences import run_async
 from foxing.integrations.outbox.adapter import OutboxClosing
 from foxing.integrations.turns.agents import AgentFields, AgentMemory
-from foxing.memory.values.base import Fields
+from foxing.memory import Fields
 
 from .entries import prompt_text, provider_messages
 from .toolset import FoxingToolset

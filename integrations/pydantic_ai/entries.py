@@ -21,8 +21,7 @@ from pydantic_ai.messages import (
     UserPromptPart,
 )
 
-from foxing.memory.conversation import ProviderMessage, parse_message
-from foxing.memory.values.base import Fields
+from foxing.memory import Fields, ProviderMessage, parse_message
 
 
 def prompt_text(content: str | Sequence[UserContent]) -> str:

@@ -7,12 +7,10 @@ from pydantic_ai.exceptions import ToolFailed
 
 from foxing.integrations.client import Call, Connection, Target, connect
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
-from foxing.memory.errors import Conflict, Forgotten, InvalidInput, NotFound
-from foxing.memory.values.base import Fields
+from foxing.memory import RELEVANCE_FLOOR, Conflict, Fields, Forgotten, InvalidInput, NotFound, TextQueryFields
 from foxing.memory.values.messages import REPLACES
-from foxing.memory.values.recall import RELEVANCE_FLOOR, TextQueryFields
 from foxing.memory.values.speakers import set_apart, speaker_name
-from foxing.renderer.errors import FoxingError
+from foxing.renderer import FoxingError
 
 R = TypeVar("R")
 

@@ -9,11 +9,15 @@ from foxing.integrations.client import Connection
 from foxing.integrations.frameworks.call_sequences import CallSequence, ask
 from foxing.integrations.frameworks.turns import session_fields
 from foxing.integrations.outbox.adapter import Outbox
-from foxing.memory.conversation import ProviderMessage
-from foxing.memory.errors import InvalidInput
-from foxing.memory.values.base import Fields
-from foxing.memory.values.context import ContextRequest, ContextResult
-from foxing.memory.values.recall import MAX_QUERY_CHARS, RELEVANCE_FLOOR
+from foxing.memory import (
+    MAX_QUERY_CHARS,
+    RELEVANCE_FLOOR,
+    ContextRequest,
+    ContextResult,
+    Fields,
+    InvalidInput,
+    ProviderMessage,
+)
 
 BUDGET = 2_000  # tokens
 _MOST_THREAD_CHARS = 200

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from foxing.integrations.frameworks.provider_answers import FINAL, UNFINISHED, Json
-from foxing.memory.conversation import Wire
+from foxing.memory import Wire
 
 
 @dataclass(frozen=True)

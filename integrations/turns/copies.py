@@ -4,7 +4,7 @@ import json
 import threading
 
 from foxing.integrations.frameworks.provider_answers import MAX_ANSWER_BYTES, AnswerReader
-from foxing.memory.conversation import Wire
+from foxing.memory import Wire
 
 from .answers import PassedAnswer, read_value
 from .codings import StreamDecoder

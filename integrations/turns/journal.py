@@ -10,8 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from foxing.integrations.outbox.file import OutboxFile
-from foxing.memory.conversation import SessionTurns
-from foxing.memory.values.base import Fields
+from foxing.memory import Fields, SessionTurns
 
 #: Rows of a table that are older in days are removed when the journal is opened.
 KEPT_DAYS: Mapping[str, int] = {"turns": 30, "answers": 30}

@@ -11,7 +11,7 @@ from foxing.integrations.frameworks.call_sequences import CallRunner
 from foxing.integrations.frameworks.turns import turn_fields
 from foxing.integrations.outbox.delivery import Delivery, deliver
 from foxing.integrations.outbox.file import OutboxState
-from foxing.memory.conversation import SessionTurns, Turn
+from foxing.memory import SessionTurns, Turn
 from foxing.memory.conversation.hosts import is_errand
 from foxing.memory.conversation.requests import conversation_id, held_by
 

@@ -5,18 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from foxing.memory.conversation import (
-    FORMATS,
-    INSTRUCTIONS,
-    Json,
-    ProviderMessage,
-    Turn,
-    Wire,
-    parse_message,
-    read_blocks,
-    whole_items,
-)
-from foxing.memory.errors import InvalidInput
+from foxing.memory import FORMATS, InvalidInput, ProviderMessage, Turn, Wire, parse_message
+from foxing.memory.conversation import INSTRUCTIONS, Json, read_blocks, whole_items
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
-from foxing.memory.conversation import FORMATS
+from foxing.memory import FORMATS
 
 from .sent import SentConversation
 

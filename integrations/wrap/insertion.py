@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from foxing.integrations.turns.sent import SentConversation
-from foxing.memory.conversation import FORMATS, ProviderFormat, render_blocks
+from foxing.memory import FORMATS
+from foxing.memory.conversation import ProviderFormat, render_blocks
 
 
 def insert(sent: SentConversation, additions: Mapping[int, str]) -> bytes:

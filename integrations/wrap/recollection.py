@@ -10,14 +10,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from foxing.integrations.client import Connection, ServiceOptions, Target, connect
-from foxing.memory.values.fences import fenced
-from foxing.memory.values.recall import MAX_QUERY_CHARS
+from foxing.memory import MAX_QUERY_CHARS, fenced
 
 from .journal import Addition
 
 if TYPE_CHECKING:
-    from foxing.memory.values.messages import RecalledMessage
-    from foxing.memory.values.recall import RecallResult, TextQueryFields
+    from foxing.memory import RecalledMessage, RecallResult, TextQueryFields
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,7 @@ from foxing.integrations.client import Target
 from foxing.integrations.client.connection import name_of
 from foxing.integrations.client.requests import bank_path
 from foxing.integrations.outbox.file import outbox_path
-from foxing.memory.errors import InvalidInput
-from foxing.memory.values.recall import RELEVANCE_FLOOR
+from foxing.memory import RELEVANCE_FLOOR, InvalidInput
 
 from .http import AsyncClientWithMemory, ClientWithMemory, with_memory
 from .journal import WrapJournal

@@ -10,10 +10,9 @@ from rich.console import Console
 from foxing.api.cli.context import State
 from foxing.api.settings import Settings
 from foxing.api.settings.names import environment_name
-from foxing.encoder import Codec, CodecError, capabilities_of, load_codec
+from foxing.encoder import CODECS, Codec, CodecError, capabilities_of, load_codec
 from foxing.encoder.acceptance import AcceptancePlan, FullCheck, full_check, markdown, sample_texts
 from foxing.encoder.bench import load_texts
-from foxing.encoder.plugin import CODECS
 
 from .bench import chosen_tiers, text_files
 

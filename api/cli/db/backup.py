@@ -11,7 +11,7 @@ import typer
 from foxing.api.cli.context import JsonOption, state_of
 from foxing.api.cli.output import printable
 from foxing.api.cli.streams import STREAM, input_file, is_stream, write_file
-from foxing.memory.errors import InvalidInput
+from foxing.memory import InvalidInput
 
 ProgramsOption = Annotated[
     Path | None,

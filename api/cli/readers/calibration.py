@@ -16,15 +16,15 @@ from foxing.api.cli.output import table
 from foxing.api.cli.progress import lines
 from foxing.api.cli.streams import is_stream
 from foxing.api.settings.model import plain_text
-from foxing.encoder.errors import CodecError, ReadFailed
+from foxing.encoder import CodecError, ReadFailed, ServerOptions
 from foxing.encoder.reader_curve.chat import ChatAnswer, headers
 from foxing.encoder.reader_curve.curve import CellResult, Cost, ReaderCurve, asking
 from foxing.encoder.reader_curve.ocr_command import TesseractCommand
 from foxing.encoder.reader_curve.sample_pages import SamplePage
 from foxing.encoder.remote.endpoint import Endpoint
-from foxing.encoder.remote.options import ServerOptions
-from foxing.memory.errors import InvalidInput
-from foxing.renderer.readers import Reader, Readers, UnknownReader
+from foxing.memory import InvalidInput
+from foxing.renderer import Readers
+from foxing.renderer.readers import Reader, UnknownReader
 
 _CELL = re.compile(r"(\d{1,3})[x×](\d{1,3})")
 

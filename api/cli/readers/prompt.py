@@ -11,7 +11,7 @@ from foxing.api.cli.context import BankOption, JsonOption, NowOption, TimezoneOp
 from foxing.api.cli.fields import help_of, options_of
 from foxing.api.cli.output import printable
 from foxing.api.cli.streams import refuse_stream, write_images
-from foxing.memory.values.context import ContextRequest, ContextResult
+from foxing.memory import ContextRequest, ContextResult
 from foxing.memory.values.signatures import takes
 
 from .render import ReaderOption

@@ -14,7 +14,7 @@ from rich.console import Console
 from foxing.api.cli.context import JsonOption, state_of
 from foxing.api.cli.output import table
 from foxing.api.cli.streams import is_stream, name_of, read_input, refuse_stream, write_images
-from foxing.memory.errors import InvalidInput
+from foxing.memory import InvalidInput
 
 if TYPE_CHECKING:
     from foxing.renderer.readers import Reader
@@ -51,7 +51,7 @@ def render(
     The images are proof-read. The manifest lists the identifiers and numbers on each that its type does not show
     safely, which the reader should be given as text.
     """
-    from foxing.renderer.readers import Readers
+    from foxing.renderer import Readers
 
     refuse_stream("--output", output)
     state = state_of(context)
@@ -95,7 +95,7 @@ def _read(file: Path) -> str:
 
 def _draw(file: Path, text: str, reader: "Reader", newline: NewlineOption) -> Iterator[tuple[dict[str, Any], bytes]]:
     """Yields the manifest entry and the PNG of each image of a text. Raises `RenderError` for one that is not exact."""
-    from foxing.encoder.text_tokens import count_text_tokens
+    from foxing.encoder import count_text_tokens
     from foxing.memory.ingest.doubtful_words import doubtful_words
     from foxing.renderer import Entry
     from foxing.renderer.readers import page_images, require_exact

@@ -455,8 +455,8 @@ def store_file(
     the messages of a batch one by one, to leave out those that it refuses. `threads`: number of batches that are
     prepared at the same time; 1 if they have to be prepared in order. `counted`: rules of redaction that the bank's
     policy does not have, whose matches are counted; see `not_in`."""
-    given = memory.operations if isinstance(memory, OperatedStorage) else memory
-    storage = given if isinstance(given, PreparingStorage) else _InOrder(given)
+    target = memory.operations if isinstance(memory, OperatedStorage) else memory
+    storage = target if isinstance(target, PreparingStorage) else _InOrder(target)
     files = HistoryFiles.of(source.path, source.options.max_bytes)
     size = files.total_bytes
     stored = duplicates = 0
