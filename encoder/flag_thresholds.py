@@ -57,7 +57,7 @@ class FlagThresholds:
             return cls(str(fields["codec"]), str(fields["weights"]), tiers, str(fields.get("model", "")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CodecError(
-                f"{path} is not a calibration file ({error}); write one with foxing codec check --full"
+                f"{path} is not a calibration file ({error}); write one with foxing codec bench --calibration FILE"
             ) from error
 
     def thresholds_for(self, codec: str, weights: str, model: str = "") -> dict[str, float]:
@@ -66,7 +66,8 @@ class FlagThresholds:
         if (self.codec, self.weights, self.model) != (codec, weights, model):
             raise CodecError(
                 f"the calibration was measured with {_named(self.codec, self.weights, self.model)}, not with "
-                f"{_named(codec, weights, model)}; write another with foxing codec check --full, or remove the option"
+                f"{_named(codec, weights, model)}; write another with foxing codec bench --calibration FILE, or remove "
+                "the option"
             ).naming(f"codecs.{codec}.calibration")
         return {tier: threshold.flag_below for tier, threshold in self.tiers.items()}
 

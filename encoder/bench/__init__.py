@@ -31,6 +31,7 @@ from .measurement import (
 )
 from .rows import BenchRow
 from .speed import CodecSpeed, TierSpeed, measure_speed
+from .thresholds import calibrate, measure_thresholds
 
 __all__ = [
     "AGEING_TIERS",
@@ -44,6 +45,7 @@ __all__ = [
     "PageSet",
     "TierSpeed",
     "accuracy",
+    "calibrate",
     "calibration_error",
     "compared",
     "development",
@@ -56,6 +58,7 @@ __all__ = [
     "measure_ageing",
     "measure_characters",
     "measure_speed",
+    "measure_thresholds",
     "named_file",
     "texts_of",
 ]

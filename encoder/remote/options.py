@@ -92,8 +92,8 @@ class RemoteOptions(ServerOptions):
     )
     calibration: Path | None = Field(
         default=None,
-        description="File with the confidence below which a character is flagged at each tier, as foxing codec check "
-        "--full writes it for the model; 0.8 without one.",
+        description="File with the confidence below which a character is flagged at each tier, as foxing codec bench "
+        "--calibration writes it for the model; 0.8 without one.",
     )
     columns: int = Field(
         default=80,

@@ -58,8 +58,8 @@ class VisionOptions(CodecOptions):
     )
     calibration: Path | None = Field(
         default=None,
-        description="File with the confidence below which a character is flagged at each tier, as foxing codec check "
-        "--full writes it; 0.8 without one.",
+        description="File with the confidence below which a character is flagged at each tier, as foxing codec bench "
+        "--calibration writes it; 0.8 without one.",
     )
 
 

@@ -1,7 +1,7 @@
 """One run of `codec bench`, and its results."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from foxing.api.cli.context import State
@@ -13,8 +13,10 @@ from foxing.encoder.bench import (
     PageSet,
     measure_characters,
     measure_speed,
+    measure_thresholds,
 )
 from foxing.encoder.bench.plan import plan_rows, run_plan, warm_up
+from foxing.encoder.flag_thresholds import FlagThresholds
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class BenchOptions:
     characters: bool
     #: Device to time the codec on; None for no timing.
     speed_on: str | None
+    #: Whether to choose thresholds of flags.
+    calibration: bool
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class BenchResult:
     rows: Sequence[BenchRow]
     characters: Sequence[CharacterRow] | None
     speed: CodecSpeed | None
+    calibration: FlagThresholds | None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON document of `codec bench --json`."""
@@ -43,6 +48,8 @@ class BenchResult:
             document["characters"] = [row.to_dict() for row in self.characters]
         if self.speed is not None:
             document["speed"] = self.speed.to_dict()
+        if self.calibration is not None:
+            document["calibration"] = asdict(self.calibration)
         return document
 
 
@@ -55,11 +62,14 @@ def run_bench(
         warm_up(codec, groups, tiers)
         plan = plan_rows(codec, groups, tiers, degraded=options.degraded, ageing=options.ageing)
         rows = run_plan(plan, progress)
-    characters = speed = None
+    characters = speed = calibration = None
     if options.characters:
         with state.progress("characters") as progress:
             characters = measure_characters(codec, tiers, progress)
     if options.speed_on is not None:
         with state.progress("speed"):
             speed = measure_speed(codec, next(iter(groups.values())), tiers, options.speed_on)
-    return BenchResult(rows, characters, speed)
+    if options.calibration:
+        with state.progress("thresholds") as progress:
+            calibration = measure_thresholds(codec, groups, tiers, progress)
+    return BenchResult(rows, characters, speed, calibration)

@@ -9,6 +9,7 @@ from foxing.api.cli.output import table
 
 if TYPE_CHECKING:
     from foxing.encoder.bench import BenchRow, CharacterRow, CodecSpeed
+    from foxing.encoder.flag_thresholds import FlagThresholds
 
     from .bench_run import BenchResult
 
@@ -37,6 +38,8 @@ def show_result(console: Console, result: "BenchResult") -> None:
         _show_characters(console, result.characters)
     if result.speed is not None:
         _show_speed(console, result.speed)
+    if result.calibration is not None:
+        _show_thresholds(console, result.calibration)
 
 
 def _show_rows(console: Console, rows: "Sequence[BenchRow]") -> None:
@@ -131,3 +134,11 @@ def _show_speed(console: Console, speed: "CodecSpeed") -> None:
     ]
     console.print(table("tier, >drawn pages/s, >enc ms, >dec ms", rows))
     console.print(f"Weights loaded in {speed.load_ms:.0f} ms.")
+
+
+def _show_thresholds(console: Console, thresholds: "FlagThresholds") -> None:
+    rows = [
+        (tier, f"{row.flag_below:g}", row.characters, f"{row.silent_errors:.2%}", f"{row.flagged:.2%}")
+        for tier, row in thresholds.tiers.items()
+    ]
+    console.print(table("tier, >flagged below, >characters, >silent errors, >flagged", rows))

@@ -151,14 +151,10 @@ def test_codec_bench_prints_every_table(foxing: Foxing, texts: list[Path]) -> No
 
 
 @pytest.mark.slow
-def test_the_full_check_writes_a_report_and_thresholds(foxing: Foxing, texts: list[Path], tmp_path: Path) -> None:
-    report, thresholds = tmp_path / "report.md", tmp_path / "thresholds.json"
-    files = ("--report", str(report), "--calibration", str(thresholds))
-    arguments = ("codec", "check", "--full", "--tier", "small", "--pages", "1", "--batch", "3", *files)
-    document = foxing.json(*arguments, "--texts", *map(str, texts))
-    assert (document["passed"], document["report"]) == (True, str(report))
-    assert [(row["language"], row["tier"]) for row in document["readings"]] == [("en", "small"), ("de", "small")]
-    assert [row["pages"] for row in document["speed"]] == [1, 2, 3]
-    assert document["prompts"] == document["served"] == []
-    assert report.read_text(encoding="utf-8").startswith("# Full check of `native`")
-    assert json.loads(thresholds.read_text())["tiers"]["small"]["silent_errors"] == 0
+def test_the_bench_writes_thresholds(foxing: Foxing, texts: list[Path], tmp_path: Path) -> None:
+    file = tmp_path / "thresholds.json"
+    arguments = ("--tier", "small", "--pages", "1", "--skip", "0", "--calibration", str(file))
+    document = foxing.json("codec", "bench", *arguments, "--texts", *map(str, texts))
+    assert document["calibration"]["tiers"]["small"]["silent_errors"] == 0
+    assert json.loads(file.read_text())["tiers"] == document["calibration"]["tiers"]
+    assert "flagged below" in foxing.text("codec", "bench", *arguments, "--texts", *map(str, texts))

@@ -555,7 +555,7 @@ def test_an_export_is_json_whatever_was_said(foxing: Foxing, tmp_path: Path) -> 
         ("render", "-", "--reader", "claude", "--output", "-"),
         ("context", "--bank", "b", "--reader", "claude", "--budget", "100", "--images", "-"),
         ("demo", "--output", "-"),
-        ("codec", "check", "--full", "--report", "-"),
+        ("codec", "bench", "--calibration", "-"),
     ],
     ids=lambda command: " ".join(command[:2]),
 )

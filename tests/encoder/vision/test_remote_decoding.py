@@ -18,7 +18,6 @@ from foxing.encoder import (
     VisionTokens,
     load_codec,
 )
-from foxing.encoder.acceptance import compare_served
 from foxing.encoder.conformance import (
     CHECKS,
     READING_CHECKS,
@@ -261,16 +260,3 @@ def test_a_bank_can_change_its_decoder_without_reencoding(
     with Memory(database_url, codec=codec, clock=lambda: clock[0]) as memory:
         server.fault = lambda attempt: ""
         assert [move.to_tier for move in memory.age("ana").moved] == ["tiny"]
-
-
-@pytest.mark.slow
-def test_the_full_check_compares_the_server_with_decoding_here(
-    local_codec: VisionCodec, open_remote: OpenRemote
-) -> None:
-    codec = open_remote()
-    results = compare_served(codec, local_codec)
-    assert [result.tier for result in results] == list(codec.tiers)
-    assert {(result.agreement, result.failure) for result in results} == {(1.0, None)}
-    assert min(min(result.served_s, result.local_s) for result in results) > 0
-    broken = compare_served(open_remote(url="http://127.0.0.1:9/v1", retries=0), local_codec)
-    assert all("cannot connect" in str(result.failure) for result in broken[:1])

@@ -1,6 +1,5 @@
-"""The full check: thresholds and their file, the tiny model that reads, and the report."""
+"""Thresholds of flags: how they are chosen, and their file."""
 
-import json
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -11,19 +10,13 @@ import pytest
 from support.synthetic_pages import PageGenerator
 
 from foxing.encoder import CodecError, load_codec
-from foxing.encoder.acceptance import LANGUAGES, AcceptancePlan, Readings, calibrate, full_check, markdown, sample_texts
-from foxing.encoder.acceptance.readings import measure_readings
-from foxing.encoder.bench import texts_of
-from foxing.encoder.conformance import describes_itself, reads_its_own_tokens
+from foxing.encoder.bench import calibrate, measure_thresholds, texts_of
+from foxing.encoder.bench.comparison import CellComparison
 from foxing.encoder.flag_thresholds import FlagThresholds, TierThreshold
 from foxing.encoder.vision.codec import VisionCodec
 
 TINY_READER = Path(__file__).parent / "vision" / "data" / "tiny-reader"
 SEED = 77_000_208  # which training never uses
-
-
-def nothing(*_: int) -> None:
-    """Progress that nobody watches."""
 
 
 @pytest.fixture(scope="module")
@@ -34,71 +27,41 @@ def codec() -> VisionCodec:
     assert isinstance(whole, VisionCodec)
     model = copy(whole.model)  # a loaded codec is shared by all who load it
     model.tiers = MappingProxyType({"tiny": 512})  # type: ignore[misc]
-    model.prompts = {name: model.prompts[name] for name in ("free-ocr", "markdown")}
     return VisionCodec(model, whole.weights, layout=whole.layout, source="tiny-reader")
 
 
-def pages_of_known_words(codec: VisionCodec, pages: int) -> AcceptancePlan:
-    generator = PageGenerator(SEED)
-    messages = [{"role": "user", "content": generator.text()} for _ in range(10 * pages)]
-    texts = texts_of([{"id": "words", "lang": "en", "messages": messages}], codec, pages)
-    return AcceptancePlan({"en": texts}, list(codec.tiers), [1], conformance=(describes_itself, reads_its_own_tokens))
-
-
 @pytest.mark.slow
-def test_the_full_check_of_a_model_that_reads(codec: VisionCodec, tmp_path: Path) -> None:
-    stages: list[str] = []
-
-    def stage(name: str) -> object:
-        stages.append(name)
-        return nothing
-
-    check = full_check(codec, pages_of_known_words(codec, 12), stage)  # type: ignore[arg-type]
-    assert stages == ["one page at each tier", "conformance", "languages", "prompts", "speed"]
-    (reading,) = check.readings
-    assert (reading.language, reading.tier, reading.pages) == ("en", "tiny", 12)
-    assert reading.accuracy > 0.9
-    assert 0.8 < reading.messages_right <= 1
-    assert 0 <= reading.not_aged < 0.5
-    threshold = check.calibration.tiers["tiny"]
+def test_thresholds_of_a_model_that_reads(codec: VisionCodec, tmp_path: Path) -> None:
+    generator = PageGenerator(SEED)
+    messages = [{"role": "user", "content": generator.text()} for _ in range(120)]
+    texts = texts_of([{"id": "words", "lang": "en", "messages": messages}], codec, 12)
+    done: list[tuple[int, int]] = []
+    calibration = measure_thresholds(codec, {"en": texts}, ["tiny"], lambda *numbers: done.append(numbers))
+    assert done == [(1, 1)]
+    threshold = calibration.tiers["tiny"]
     assert threshold.flag_below > 0.8, "the threshold of a model that was not measured lets too many errors through"
     assert threshold.silent_errors < 0.01
-    assert [(row.check, row.failure is None) for row in check.conformance] == [
-        ("describes_itself", True),
-        ("reads_its_own_tokens", False),  # it knows 362 words
-    ]
-    assert not check.passed
-    assert {result.prompt for result in check.prompts} == set(codec.prompts)
-    assert [(row.pages, row.failure) for row in check.speed] == [(1, None)]
-    assert all(row.encode_share and 0 < row.encode_share < 2 for row in check.speed)
-
-    report = markdown(check)
-    for heading in ("Accuracy by language", "Thresholds", "Prompts", "Speed", "Conformance", "Everything as JSON"):
-        assert f"## {heading}" in report
-    assert "Served and local" not in report
-    document = json.loads(report.split("```json\n")[1].split("\n```")[0])
-    assert document["calibration"]["tiers"]["tiny"]["flag_below"] == threshold.flag_below
 
     file = tmp_path / "calibration.json"
-    check.calibration.write(file)
-    assert FlagThresholds.read(file) == check.calibration
+    calibration.write(file)
+    assert FlagThresholds.read(file) == calibration
     options = {"model": str(TINY_READER), "calibration": str(file), "batch_tokens": 9_999}
     calibrated = load_codec("deepseek-ocr", "cpu", options)
     assert calibrated.tiers["tiny"].flag_below == threshold.flag_below
-    replace(check.calibration, weights="0123456789ab").write(file)
-    with pytest.raises(CodecError, match=r"weights 0123456789ab.*foxing codec check --full"):
+    replace(calibration, weights="0123456789ab").write(file)
+    with pytest.raises(CodecError, match=r"weights 0123456789ab.*foxing codec bench --calibration"):
         load_codec("deepseek-ocr", "cpu", {**options, "batch_tokens": 9_998})
 
 
-def cells(wrong_below: float, count: int = 2000) -> tuple[np.ndarray, np.ndarray]:
+def cells(wrong_below: float, count: int = 2000) -> CellComparison:
     """A page whose characters are wrong below a confidence."""
     sure = np.linspace(0, 1, count, dtype=np.float32)
-    return sure, sure >= wrong_below
+    return CellComparison(sure >= wrong_below, sure)
 
 
 def test_the_lowest_threshold_that_lets_few_errors_through_is_chosen() -> None:
     codec = load_codec("native", "cpu")
-    readings = Readings([], {"base": [cells(0.7), cells(0.75)], "small": [cells(0.3)], "tiny": [cells(0.7, 100)]})
+    readings = {"base": [cells(0.7), cells(0.75)], "small": [cells(0.3)], "tiny": [cells(0.7, 100)]}
     tiers = calibrate(codec, readings).tiers
     assert set(tiers) == {"base", "small"}, "a tier with few characters keeps its threshold"
     assert tiers["base"].flag_below == 0.7
@@ -111,7 +74,7 @@ def test_thresholds_of_a_model_on_a_server_belong_to_that_model(tmp_path: Path) 
     pytest.importorskip("httpx", reason="needs the extra 'remote'")
     options = {"url": "http://127.0.0.1:9/v1", "model": "a-model"}
     file = tmp_path / "calibration.json"
-    calibrate(load_codec("remote", options=options), Readings([], {"base": [cells(0.7), cells(0.7)]})).write(file)
+    calibrate(load_codec("remote", options=options), {"base": [cells(0.7), cells(0.7)]}).write(file)
     assert FlagThresholds.read(file).model == "a-model"
     calibrated = load_codec("remote", options={**options, "calibration": str(file)})
     assert {tier: spec.flag_below for tier, spec in calibrated.tiers.items() if tier in ("base", "small")} == {
@@ -145,18 +108,3 @@ def test_a_threshold_is_a_probability(tmp_path: Path) -> None:
         FlagThresholds.read(file)
     with pytest.raises(CodecError, match="cannot be written"):
         FlagThresholds("c", "w", {}).write(tmp_path / "missing" / "calibration.json")
-
-
-@pytest.mark.slow
-def test_sample_texts_fill_pages_in_every_language() -> None:
-    codec = load_codec("native", "cpu")
-    texts = sample_texts(codec, 1)
-    assert set(texts) == set(LANGUAGES)
-    assert {len(group.pages) for group in texts.values()} == {1}
-    assert {group.pages[0].rows_used for group in texts.values()} == {codec.layout.rows}
-    readings = measure_readings(codec, {name: texts[name] for name in ("ko", "ru")}, ["small"], nothing)
-    assert {(row.messages_right, row.not_aged) for row in readings.languages} == {(1.0, 0.0)}
-    assert [(row.language, row.accuracy > 0.999, row.silent_errors) for row in readings.languages] == [
-        ("ko", True, 0.0),
-        ("ru", True, 0.0),
-    ]
