@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from datetime import datetime
 from itertools import islice
 
@@ -117,6 +118,10 @@ def set_pinned(database: Database, bank: str, page_id: str, *, pinned: bool) -> 
     return page_info(database, bank, page_id)
 
 
+#: Columns of pages that their statistics have under the same name.
+_COLUMNS = sorted({field.name for field in fields(PageRow)} & PageInfo.model_fields.keys() - {"id"})
+
+
 def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> list[PageInfo]:
     """Returns the statistics of pages of the bank called `bank`, in the order of `rows`."""
     ids = [row.id for row in rows]
@@ -131,19 +136,9 @@ def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> li
                     "id": row.key,
                     "bank": bank,
                     "threads": threads.get(row.id, []),
-                    "tier": row.tier,
-                    "pinned": row.pinned,
-                    "sealed_at": row.sealed_at,
-                    "first_at": row.first_at,
-                    "last_at": row.last_at,
-                    "arrived_at": row.arrived_at,
-                    "messages": row.messages,
-                    "vision_tokens": row.vision_tokens,
+                    **{name: getattr(row, name) for name in _COLUMNS},
                     "bytes": row.token_bytes + row.text_bytes + kept.bytes,
-                    "text_kept": row.text_kept,
-                    "facts_faded": row.facts_faded,
                     "confidence": round(row.confidence, 4),
-                    "codec": row.codec,
                     "keepsakes": kept.number,
                 }
             )

@@ -246,7 +246,7 @@ class Views:
         moves: list[tuple[PageInfo, str]] = []
         for tier in forecast.tiers:
             for page in self.memory.pages(bank, limit=SAMPLES, tier=tier).pages:
-                target = tier_at(tier, policy, now - policy.age_start(page.last_at, page.arrived_at))
+                target = tier_at(tier, policy, policy.age_of(page).at(now))
                 if target != tier and not page.pinned:
                     moves.append((page, target))
         return moves[:SAMPLES]

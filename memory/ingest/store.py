@@ -30,8 +30,7 @@ from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.speakers import index_terms
 from foxing.memory.values.messages import NewMessage, StoreResult
 from foxing.memory.values.parts import ImagePart, Part, ToolResult
-from foxing.memory.values.policy import Policy, default_fields, stored_policy
-from foxing.renderer.clock import later
+from foxing.memory.values.policy import Age, Policy, default_fields, stored_policy
 from foxing.renderer.tiers import all_tiers
 
 from .calls import StoreCall
@@ -481,8 +480,8 @@ class _BankWriter:
             elif not same_in_call(new[key], item):
                 raise occurs_twice(key)
         self._new += [(item, request.now) for item in new.values()]
-        start = min((self._age_start(item, request.now) for item in new.values()), default=None)
-        ageing = None if start is None else self._policy.forecast(start, all_tiers())
+        oldest = min((self._age(item, request.now) for item in new.values()), default=None)
+        ageing = None if oldest is None else self._policy.forecast(oldest, all_tiers())
         return StoreResult(
             ids=ids,
             stored=len(new),
@@ -518,19 +517,19 @@ class _BankWriter:
         codes = [item.code for item in items.values()]
         self._store.vectors.replace(connection, bank.id, list(items), None if None in codes else joined(codes))
         added = sum(len(item.text) - known.chars for known, item in self._whole.values())
-        start = min(
-            self._policy.age_start(known.created_at, known.arrived_at or known.created_at)
+        oldest = min(
+            self._policy.age_of_message(known.created_at, known.arrived_at or known.created_at)
             for known, _ in self._whole.values()
         )
-        schedule.note_stored(connection, bank.id, added, later(start, self._policy.seal_after))
+        schedule.note_stored(connection, bank.id, added, oldest.when(self._policy.seal_after))
 
     @property
     def _policy(self) -> Policy:
         return stored_policy(self._bank.policy)
 
-    def _age_start(self, item: AcceptedMessage, now: datetime) -> datetime:
+    def _age(self, item: AcceptedMessage, now: datetime) -> Age:
         message = item.message
-        return self._policy.age_start(message.created_at or now, message.arrived_at or now)
+        return self._policy.age_of_message(message.created_at or now, message.arrived_at or now)
 
     def _insert(self) -> None:
         """Inserts the new messages with their terms and codes."""
@@ -543,7 +542,7 @@ class _BankWriter:
         self._store.index.add(connection, bank.id, {i: item.terms for i, item in zip(ids, items, strict=True)})
         codes = joined([item.code for item in items])
         self._store.vectors.add(connection, bank.id, ids, codes)
-        seal_at = later(min(self._age_start(item, now) for item, now in self._new), self._policy.seal_after)
+        seal_at = min(self._age(item, now) for item, now in self._new).when(self._policy.seal_after)
         schedule.note_stored(connection, bank.id, sum(len(item.text) for item in items), seal_at)
 
 

@@ -187,9 +187,8 @@ class Ager:
             forecasts = sorted(forecasts, key=lambda forecast: forecast.steps[0].at)[:_FORECASTS]
 
     def _forecast(self, page: PageRow, policy: Policy) -> PageForecast:
-        start = policy.age_start(page.last_at, page.arrived_at)
-        found = policy.forecast(start, self.codec.tiers, tier=page.tier, exact=page.text_kept)
-        return PageForecast(page_id=page.key, tier=page.tier, **found.model_dump())
+        forecast = policy.forecast(policy.age_of(page), self.codec.tiers, tier=page.tier, exact=page.text_kept)
+        return PageForecast(page_id=page.key, tier=page.tier, **forecast.model_dump())
 
     def _changes(self, moves: Sequence[Move]) -> list[Change]:
         return [self.rewriter.change(move.page, move.to_tier, drops_text=move.drops_text) for move in moves]

@@ -39,6 +39,5 @@ def due_in(connection: Connection, banks: Sequence[Bank], now: datetime) -> DueB
         policy = Policy.parse(json.loads(fields))
         first = first_changes(policy, all_tiers())
         if first and policy.unpaused(now) <= now:
-            starts = {key: now - age for key, age in first.items()}
-            found |= schedule.count_to_age(connection, bank_ids, starts, policy.age_from)
+            found |= schedule.count_to_age(connection, bank_ids, first, now, policy.age_from)
     return DueBanks({bank for bank, kind in due if kind == "seal"}, found)

@@ -54,8 +54,8 @@ def _counted(connection: Connection, bank_id: int, policy: Policy, at: datetime)
     """Returns tier → number of pages as the policy has them at a time, and how many of them move until then."""
     found, moved = Counter[str](), 0
     at_age = [policy.fresh, *(step.tier for step in policy.steps)]
-    starts = [at - step.after for step in policy.steps]
-    for group in pages.count_by_age(connection, bank_id, starts, policy.age_from):
+    steps = [step.after for step in policy.steps]
+    for group in pages.count_by_age(connection, bank_id, steps, at, policy.age_from):
         target = group.tier if group.pinned else max(at_age[group.passed], group.tier, key=tier_rank)
         found[target] += group.pages
         moved += group.pages if target != group.tier else 0

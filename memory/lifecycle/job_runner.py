@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from foxing.memory.codec_source import CodecSource
 from foxing.memory.ingest.seal import Sealer
+from foxing.memory.storage import ages
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, open_messages, schedule, trash
 from foxing.memory.storage.repositories.jobs import Job
@@ -15,7 +16,6 @@ from foxing.memory.storage.repositories.schedule import ALWAYS_DUE, DueTime, Job
 from foxing.memory.values.policy import Policy
 from foxing.memory.values.reports import PageSkipped
 from foxing.renderer import Progress
-from foxing.renderer.clock import later
 
 from .age import Ager
 from .embed import MessageEmbedder
@@ -107,10 +107,10 @@ class JobRunner:
         """Seals full pages, and all open messages if the oldest is due. Returns the number of new pages."""
         with self._database.read() as connection:
             policy = Policy.parse(banks.by_id(connection, job.bank_id).policy)
-            oldest = open_messages.oldest(connection, job.bank_id, policy.age_from)
+            oldest = ages.oldest_open(connection, job.bank_id, policy.age_from)
             if oldest is None:
                 return 0
-            everything = now - oldest >= policy.seal_after
+            everything = oldest.at(now) >= policy.seal_after
             if not everything and self._sealer.free_chars(connection, job.bank_id):
                 return 0
         return len(self._sealer.seal(job.bank, now, everything=everything, progress=progress).pages)
@@ -123,8 +123,8 @@ class JobRunner:
         def reschedule(connection: Connection) -> None:
             banks.lock(connection, bank_id)
             policy = Policy.parse(banks.by_id(connection, bank_id).policy)
-            oldest = open_messages.oldest(connection, bank_id, policy.age_from)
-            due_at = None if oldest is None else later(oldest, policy.seal_after)
+            oldest = ages.oldest_open(connection, bank_id, policy.age_from)
+            due_at = None if oldest is None else oldest.when(policy.seal_after)
             left = free - max(0, open_messages.count_chars(connection, bank_id) - measured)
             due = DueTime(ALWAYS_DUE if left <= 0 else due_at, left, self._codecs.name)
             schedule.put(connection, bank_id, "seal", due)
@@ -141,9 +141,8 @@ class JobRunner:
 
     def _next_ageing(self, connection: Connection, bank_id: int) -> DueTime:
         policy = Policy.parse(banks.by_id(connection, bank_id).policy)
-        due_at = next_due(
-            schedule.groups_to_age(connection, bank_id, policy.age_from), policy, self._codecs.current().tiers
-        )
+        pages = ages.oldest_pages(connection, bank_id, policy.age_from)
+        due_at = next_due(pages, policy, self._codecs.current().tiers)
         return DueTime(due_at, codec=self._codecs.name)
 
 

@@ -7,11 +7,10 @@ from itertools import product
 from typing import NamedTuple
 
 from foxing.encoder import TierSpec
+from foxing.memory.storage.ages import PageGroup
 from foxing.memory.storage.repositories.pages import PageRow
-from foxing.memory.storage.repositories.schedule import PageGroup
 from foxing.memory.values.policy import Policy
 from foxing.renderer import all_tiers, tier_rank
-from foxing.renderer.clock import later
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,7 @@ def plan(rows: Iterable[PageRow], policy: Policy, now: datetime, tiers: Mapping[
     for page in rows:
         if page.pinned:
             continue
-        age = now - policy.age_start(page.last_at, page.arrived_at)
-        target = _target(page.tier, page.text_kept, age, policy, tiers)
+        target = _target(page.tier, page.text_kept, policy.age_of(page).at(now), policy, tiers)
         if target != (page.tier, False):
             moves.append(Move(page, *target))
     return moves
@@ -58,7 +56,7 @@ def plan(rows: Iterable[PageRow], policy: Policy, now: datetime, tiers: Mapping[
 def next_due(groups: Iterable[PageGroup], policy: Policy, tiers: Mapping[str, object]) -> datetime | None:
     """Returns when `policy` first requires a change of a page in `groups`; None if never. A pure function."""
     first = first_changes(policy, tiers)
-    times = [policy.unpaused(later(group.start, first[key])) for group in groups if (key := group[:2]) in first]
+    times = [policy.unpaused(group.age.when(first[key])) for group in groups if (key := group[:2]) in first]
     return min(times, default=None)
 
 

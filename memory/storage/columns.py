@@ -18,7 +18,6 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     bindparam,
-    case,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.compiler import compiles
@@ -27,7 +26,6 @@ from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import NullType, TypeEngine
 
 from foxing.memory.errors import StorageError
-from foxing.memory.values.policy import AgeFrom
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -207,13 +205,6 @@ def _json_contains_in_sqlite(element: json_contains, compiler: SQLCompiler, **op
 def _json_contains_in_postgresql(element: json_contains, compiler: SQLCompiler, **options: Any) -> str:
     column, members = (compiler.process(clause, **options) for clause in element.clauses)
     return f"coalesce({column} @> CAST({members} AS JSONB), false)"
-
-
-def age_start(
-    created_at: ColumnElement[datetime], arrived_at: ColumnElement[datetime], age_from: AgeFrom
-) -> ColumnElement[datetime]:
-    """Returns `Policy.age_start` in SQL."""
-    return case((arrived_at > created_at, arrived_at), else_=created_at) if age_from == "arrival" else created_at
 
 
 #: Type of primary keys. SQLite generates keys only for columns of type INTEGER.

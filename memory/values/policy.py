@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self
 
 from pydantic import (
     BeforeValidator,
@@ -82,6 +82,33 @@ def _keep_text_schema(schema: dict[str, Any]) -> None:
 
 def _images_schema(schema: dict[str, Any]) -> None:
     schema["enum"] = ["fade", "keep", "never", *(f"until:{tier}" for tier in all_tiers())]
+
+
+class Age(NamedTuple):
+    """Age of a page or message. `foxing.memory.storage.ages` compares ages in SQL."""
+
+    #: Time from which it counts.
+    start: datetime
+
+    def at(self, now: datetime) -> timedelta:
+        """Returns the age at `now`."""
+        return now - self.start
+
+    def when(self, age: timedelta) -> datetime:
+        """Returns when it has this age."""
+        return later(self.start, age)
+
+
+class Aged(Protocol):
+    """What the age of a page depends on, stored with it."""
+
+    @property
+    def last_at(self) -> datetime:
+        """Time of its last message."""
+
+    @property
+    def arrived_at(self) -> datetime:
+        """Time at which the last of its messages was stored."""
 
 
 class PolicyStep(Input):
@@ -215,9 +242,13 @@ class Policy(Input):
             age, tier = step.after, step.tier
         return self
 
-    def age_start(self, said_at: datetime, arrived_at: datetime) -> datetime:
-        """Returns the time from which the age of a page or message counts. Both times are aware."""
-        return max(said_at, arrived_at) if self.age_from == "arrival" else said_at
+    def age_of(self, page: Aged) -> Age:
+        """Returns the age of a page."""
+        return self.age_of_message(page.last_at, page.arrived_at)
+
+    def age_of_message(self, created_at: datetime, arrived_at: datetime) -> Age:
+        """Returns the age of a message. Both times are aware."""
+        return Age(max(created_at, arrived_at) if self.age_from == "arrival" else created_at)
 
     def unpaused(self, at: datetime) -> datetime:
         """Returns `at`, or the end of the pause of ageing if that is later."""
@@ -235,15 +266,15 @@ class Policy(Input):
         return self.model_copy(update={"paused_until": later(now, pause) if pause else None})
 
     def forecast(
-        self, start: datetime, available: Mapping[str, object], *, tier: str | None = None, exact: bool = True
+        self, age: Age, available: Mapping[str, object], *, tier: str | None = None, exact: bool = True
     ) -> AgeingForecast:
-        """Returns the forecast for messages or a page whose age counts from `start`. `available`: the tiers of the
-        codec; `tier`: the current tier, None if not sealed yet; `exact`: whether the exact text is kept."""
+        """Returns the forecast for messages or a page of this age. `available`: the tiers of the codec; `tier`: the
+        current tier, None if not sealed yet; `exact`: whether the exact text is kept."""
         policy = self.served_by(available)
         steps = [step for step in policy.steps if tier is None or tier_rank(step.tier) > tier_rank(tier)]
-        ahead = [AgeingStep(tier=step.tier, at=self.unpaused(later(start, step.after))) for step in steps]
+        ahead = [AgeingStep(tier=step.tier, at=self.unpaused(age.when(step.after))) for step in steps]
         drops = (step.at for step in ahead if not policy.keeps_text(step.tier))
-        first_drop = next(drops, None) if policy.keeps_text(policy.fresh) else self.unpaused(start)
+        first_drop = next(drops, None) if policy.keeps_text(policy.fresh) else self.unpaused(age.start)
         return AgeingForecast(exact=exact, exact_until=first_drop if exact else None, steps=ahead)
 
     def tier_at(self, age: timedelta, available: Mapping[str, object]) -> str:

@@ -1,13 +1,11 @@
 """Open messages: those that are not completely sealed, with their exact text."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
 from foxing.memory.storage import columns, schema
-from foxing.memory.values.policy import AgeFrom
 
 from .messages import Message, open_message, select_open
 
@@ -59,13 +57,6 @@ def mark_sealed(connection: Connection, parts: Sequence[SealedPart]) -> None:
     if partial:
         update = schema.messages.update().where(_c.id == bindparam("key_id"))
         connection.execute(update.values(sealed_chars=bindparam("sealed")), partial)
-
-
-def oldest(connection: Connection, bank_id: int, age_from: AgeFrom) -> datetime | None:
-    """Returns the start of the age of the oldest open message; None if there is none."""
-    start = func.min(columns.age_start(_c.created_at, _c.arrived_at, age_from))
-    time: datetime | None = connection.execute(select(start).where(_c.bank_id == bank_id)).scalar_one()
-    return time
 
 
 def count(connection: Connection, bank_id: int) -> int:

@@ -3,13 +3,13 @@
 import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, case, func, literal, or_, select
 
 from foxing.memory.errors import NotFound, StorageError
-from foxing.memory.storage import columns, schema
+from foxing.memory.storage import ages, columns, schema
 from foxing.memory.storage.ids import with_id
 from foxing.memory.storage.manifest import PageManifest, Place
 from foxing.memory.values.policy import AgeFrom
@@ -174,18 +174,20 @@ class AgeGroup(NamedTuple):
 
     tier: str
     pinned: bool
-    #: Number of the given times at or before which their age started.
+    #: Number of the ages that they have.
     passed: int
     pages: int
 
 
-def count_by_age(connection: Connection, bank_id: int, starts: Sequence[datetime], age_from: AgeFrom) -> list[AgeGroup]:
-    """Returns the pages of a bank by tier, by whether they are pinned, and by how many of `starts`, latest first, are
-    at or after the start of their age."""
-    start = columns.age_start(_c.last_at, _c.arrived_at, age_from)
-    passed = sum((case((start <= at, 1), else_=0) for at in starts), start=literal(0)).label("passed")
-    query = select(_c.tier, _c.pinned, passed, func.count()).where(_c.bank_id == bank_id)
-    return [AgeGroup(*row) for row in connection.execute(query.group_by(_c.tier, _c.pinned, passed))]
+def count_by_age(
+    connection: Connection, bank_id: int, steps: Sequence[timedelta], now: datetime, age_from: AgeFrom
+) -> list[AgeGroup]:
+    """Returns the pages of a bank by tier, by whether they are pinned, and by how many of the ages `steps` they have at
+    `now`."""
+    passed = sum((case((ages.reached(age, now, age_from), 1), else_=0) for age in steps), start=literal(0))
+    group = _c.tier, _c.pinned, passed.label("passed")
+    query = select(*group, func.count()).where(_c.bank_id == bank_id)
+    return [AgeGroup(*row) for row in connection.execute(query.group_by(*group))]
 
 
 def newest(connection: Connection, codec: str, tiers: Collection[str], before_id: int, limit: int) -> list[PageRow]:

@@ -7,13 +7,13 @@ job corrects it, but never too late.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from sqlalchemy import Connection, Integer, and_, bindparam, case, func, literal, or_, select
+from sqlalchemy import Connection, Integer, and_, bindparam, case, literal, or_, select
 
-from foxing.memory.storage import columns, schema
+from foxing.memory.storage import ages, columns, schema
 from foxing.memory.storage.dialects import Dialect, Upsert, dialect_of, insert_into
 from foxing.memory.values.policy import AgeFrom
 
@@ -39,15 +39,6 @@ class DueTime:
     chars_left: int = 0
     #: Codec for which it was computed; None if it does not depend on one.
     codec: str | None = None
-
-
-class PageGroup(NamedTuple):
-    """Pages at one tier, either all with exact text or all without."""
-
-    tier: str
-    has_text: bool
-    #: Start of the age of the oldest page.
-    start: datetime
 
 
 def find(connection: Connection, bank_id: int, kind: JobKind) -> DueTime | None:
@@ -93,18 +84,6 @@ def _note_stored(dialect: Dialect) -> Upsert:
     return statement.on_conflict_do_update(index_elements=["bank_id", "kind"], set_=values)
 
 
-def groups_to_age(connection: Connection, bank_id: int, age_from: AgeFrom) -> list[PageGroup]:
-    """Returns the unpinned pages of a bank, grouped by tier and kept text."""
-    pages = schema.pages.c
-    has_text = pages.text_kept.label("has_text")
-    query = (
-        select(pages.tier, has_text, func.min(columns.age_start(pages.last_at, pages.arrived_at, age_from)))
-        .where(pages.bank_id == bank_id, ~pages.pinned)
-        .group_by(pages.tier, has_text)
-    )
-    return [PageGroup(tier, bool(text), start) for tier, text, start in connection.execute(query)]
-
-
 def due_banks(connection: Connection, bank_ids: Sequence[int], now: datetime) -> set[tuple[int, str]]:
     """Returns the bank and the kind of the jobs that are due at `now`, or may be, in these banks."""
     return {(bank, kind) for bank, kind in connection.execute(_due, {"ids": bank_ids, "now": now})}
@@ -116,14 +95,14 @@ _due = select(_c.bank_id, _c.kind).where(columns.is_given(_c.bank_id), _c.due_at
 def count_to_age(
     connection: Connection,
     bank_ids: Sequence[int],
-    starts: Mapping[tuple[str, bool], datetime],
+    first: Mapping[tuple[str, bool], timedelta],
+    now: datetime,
     age_from: AgeFrom,
 ) -> Counter[int]:
-    """Returns bank id → number of unpinned pages whose age has started at or before the time in `starts` for their tier
-    and kept text."""
+    """Returns bank id → number of unpinned pages that have at `now` the age in `first` for their tier and kept text."""
     pages = schema.pages.c
-    start = columns.age_start(pages.last_at, pages.arrived_at, age_from)
     due = [
-        and_(pages.tier == tier, pages.text_kept == has_text, start <= at) for (tier, has_text), at in starts.items()
+        and_(pages.tier == tier, pages.text_kept == has_text, ages.reached(age, now, age_from))
+        for (tier, has_text), age in first.items()
     ]
     return totals_by_bank(connection, sum_by_bank(pages.bank_id, literal(1), ~pages.pinned, or_(*due)), bank_ids)

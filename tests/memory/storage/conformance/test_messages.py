@@ -6,10 +6,12 @@ import pytest
 
 from foxing.memory.index.packed_index import PackedIndex
 from foxing.memory.index.search_index import SearchQuery
+from foxing.memory.storage import ages
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages, open_messages, sizes
 from foxing.memory.storage.repositories.open_messages import SealedPart
+from foxing.memory.values.policy import Age
 
 from .conftest import NOW, ODD_TEXT, insert_messages, insert_page, insert_rows, new_message, new_page
 
@@ -65,8 +67,8 @@ def test_metadata_may_hold_nul(database: Database, bank_id: int) -> None:
 def test_sealing_drops_the_text_of_complete_messages(database: Database, bank_id: int) -> None:
     with database.write() as connection:
         first, second, third = insert_messages(connection, bank_id, "first", "second", "third")
-        assert open_messages.oldest(connection, bank_id, "message") == NOW
-        assert open_messages.oldest(connection, bank_id, "arrival") == NOW
+        assert ages.oldest_open(connection, bank_id, "message") == Age(NOW)
+        assert ages.oldest_open(connection, bank_id, "arrival") == Age(NOW)
         insert_page(connection, new_page(bank_id, "p"), [first, second])
         open_messages.mark_sealed(connection, [SealedPart(first, 13, True), SealedPart(second, 5, False)])
     with database.read() as connection:
@@ -78,7 +80,7 @@ def test_sealing_drops_the_text_of_complete_messages(database: Database, bank_id
         ]
         assert open_messages.count(connection, bank_id) == 2
         assert open_messages.count_chars(connection, bank_id) == len("text of second") - 5 + len("text of third")
-        assert open_messages.oldest(connection, bank_id, "message") == NOW + timedelta(minutes=1)
+        assert ages.oldest_open(connection, bank_id, "message") == Age(NOW + timedelta(minutes=1))
         assert [m.id for m in open_messages.up_to(connection, bank_id, 5, third)] == [second]
         assert [m.id for m in open_messages.up_to(connection, bank_id, 500, second)] == [second]
         assert messages.newest_id(connection, bank_id) == third

@@ -6,12 +6,13 @@ from datetime import timedelta
 import pytest
 
 from foxing.memory import NotFound
-from foxing.memory.storage import schema
+from foxing.memory.storage import ages, schema
+from foxing.memory.storage.ages import PageGroup
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import pages, schedule, sizes, trash
+from foxing.memory.storage.repositories import pages, sizes, trash
 from foxing.memory.storage.repositories.pages import PageContent, PageParts
-from foxing.memory.storage.repositories.schedule import PageGroup
 from foxing.memory.storage.repositories.sealed import lookup
+from foxing.memory.values.policy import Age
 
 from .conftest import NOW, ODD_TEXT, insert_messages, insert_page, new_page
 
@@ -97,13 +98,13 @@ def test_groups_to_age_leave_pinned_pages_out(database: Database, bank_id: int) 
         insert_page(connection, new_page(bank_id, "bare", day=2, text_bytes=0), ids)
         pages.set_pinned(connection, insert_page(connection, new_page(bank_id, "pinned"), ids), True)
     with database.read() as connection:
-        groups = schedule.groups_to_age(connection, bank_id, "message")
-        assert sorted(groups) == [PageGroup("base", False, NOW + 2 * DAY), PageGroup("base", True, NOW + DAY)]
+        groups = ages.oldest_pages(connection, bank_id, "message")
+        assert sorted(groups) == [PageGroup("base", False, Age(NOW + 2 * DAY)), PageGroup("base", True, Age(NOW + DAY))]
     with database.write() as connection:
         connection.execute(schema.pages.update().where(schema.pages.c.key == "bare").values(arrived_at=NOW + 9 * DAY))
     with database.read() as connection:
-        groups = schedule.groups_to_age(connection, bank_id, "arrival")
-        assert sorted(groups) == [PageGroup("base", False, NOW + 9 * DAY), PageGroup("base", True, NOW + DAY)]
+        groups = ages.oldest_pages(connection, bank_id, "arrival")
+        assert sorted(groups) == [PageGroup("base", False, Age(NOW + 9 * DAY)), PageGroup("base", True, Age(NOW + DAY))]
 
 
 def test_the_trash_is_purged_in_time(database: Database, bank_id: int) -> None:
