@@ -16,9 +16,8 @@ from pydantic import JsonValue
 from foxing.memory.compact_json import compact_json
 from foxing.memory.errors import StorageError
 
-#: Bytes kept of the keyed digest of a sealed message. Length, role and name are compared as well; different messages
-#: with the same id are confused in one of 65,536 cases.
-DIGEST_BYTES = 2
+#: Bytes of the keyed digest of a sealed message, which is forgotten with its text. Pages of earlier versions have 2.
+DIGEST_BYTES = 8
 _FORMAT = 2
 #: Divisors of times in microseconds: minutes, seconds, milliseconds.
 _UNITS = (60_000_000, 1_000_000, 1_000, 1)
@@ -84,7 +83,7 @@ class PageManifest:
     names: Numbers
     labels: Sequence[str]
     keys: Sequence[str | None]
-    #: uint8[n, DIGEST_BYTES], and bool[n], True for messages that have a digest
+    #: uint8[n, at most DIGEST_BYTES], and bool[n], True for messages that have a digest
     digests: npt.NDArray[np.uint8]
     has_digest: npt.NDArray[np.bool_]
     metadata: Mapping[int, str]
@@ -99,10 +98,11 @@ class PageManifest:
         ordered = [by_id[message_id] for message_id in order]
         labels = list(dict.fromkeys([m.role for m in ordered] + [m.name for m in ordered if m.name is not None]))
         number = {label: place for place, label in enumerate(labels)}
-        digests = np.zeros((len(ordered), DIGEST_BYTES), np.uint8)
+        width = min((len(m.digest) for m in ordered if m.digest), default=DIGEST_BYTES)
+        digests = np.zeros((len(ordered), min(width, DIGEST_BYTES)), np.uint8)
         for row, message in zip(digests, ordered, strict=True):
             if message.digest:
-                row[:] = np.frombuffer(message.digest[:DIGEST_BYTES], np.uint8)
+                row[:] = np.frombuffer(message.digest[: len(row)], np.uint8)
         return cls(
             _column(m.id for m in ordered),
             _column(m.thread_id for m in ordered),
@@ -224,8 +224,8 @@ class PageManifest:
         if n and not (roles.min() >= 0 and max(roles.max(), names.max()) < len(labels) and names.min() >= -1):
             raise ValueError
         has_digest = digest.astype(bool) if len(digest) else np.full(n, bool(digested))
-        digests = np.zeros((n, DIGEST_BYTES), np.uint8)
-        digests[has_digest] = np.frombuffer(read.digests, np.uint8).reshape(-1, DIGEST_BYTES)
+        digests = np.zeros((n, len(read.digests) // digested if digested else DIGEST_BYTES), np.uint8)
+        digests[has_digest] = np.frombuffer(read.digests, np.uint8).reshape(-1, digests.shape[1])
         return cls(
             _sums(ids),
             _sums(threads),

@@ -6,6 +6,7 @@ from itertools import repeat
 from typing import Any
 
 import pytest
+from support.databases import execute
 from support.search_doubles import HashingEmbedder
 
 from foxing.memory import (
@@ -21,6 +22,7 @@ from foxing.memory import (
 )
 from foxing.memory.ingest import store
 from foxing.memory.ingest.calls import StoreCall
+from foxing.memory.storage.secrets import message_digest
 from foxing.memory.text.passages import Passage, split_passages
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
@@ -92,6 +94,21 @@ def test_same_id_with_another_message_is_a_conflict_and_changes_nothing(memory: 
 
     assert memory.bank("ana").messages == 1
     assert memory.message("ana", "m1").text == "hello"
+
+
+def test_another_text_under_the_id_of_a_sealed_message_is_a_conflict_whatever_its_digest(
+    memory: Memory, database_url: str
+) -> None:
+    """A digest of two bytes, of which 65,536 texts try each, was not enough."""
+    memory.store("ana", [NewMessage(role="user", content="number 000000", id="m")])
+    memory.seal("ana")
+    key = bytes(execute(database_url, "SELECT value FROM secrets WHERE name = 'digests'")[0][0])
+    numbers = (f"number {number:06}" for number in range(1_000_000))
+    digests = ((text, message_digest(key, ["user", None, text], None)) for text in numbers)
+    _, first = next(digests)
+    alike = next(text for text, digest in digests if digest[:2] == first[:2])
+    with pytest.raises(Conflict, match="'m' belongs to another message"):
+        memory.store("ana", [NewMessage(role="user", content=alike, id="m")])
 
 
 @pytest.mark.both_databases

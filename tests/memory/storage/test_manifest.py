@@ -72,7 +72,7 @@ def sample() -> PageManifest:
         chars, key = 60 + number * 7 % 90, None if number % 2 else f"D{number // 20}:{number % 20}"
         when = (1_700_000_000 + 47 * number) * 1_000_000
         who = ("user", "Ann") if number % 2 else ("assistant", "Bob")
-        messages.append(SealedMessage(500 + number, key, 3, *who, when, chars, 0, 1, b"digest", None))
+        messages.append(SealedMessage(500 + number, key, 3, *who, when, chars, 0, 1, bytes(range(DIGEST_BYTES)), None))
         places.append(Place(500 + number, at, at + 22, at + 22 + chars, 0, chars))
         at += 22 + chars
     return PageManifest.of(messages, places)
@@ -81,8 +81,16 @@ def sample() -> PageManifest:
 def test_a_message_of_a_page_takes_few_bytes() -> None:
     manifest = sample()
     without_digests = replace(manifest, has_digest=np.zeros(len(manifest), dtype=bool))
-    assert len(manifest.pack()) < 12 * len(manifest)
+    assert len(manifest.pack()) < (6 + DIGEST_BYTES) * len(manifest)
     assert len(without_digests.pack()) < 6 * len(manifest)
+
+
+def test_digests_of_an_earlier_version_keep_their_length() -> None:
+    messages = [message._replace(digest=bytes([message.id % 256, 7])) for message in sample().messages]
+    before = PageManifest.unpack(PageManifest.of(messages, sample().places).pack())
+    assert before.messages == messages
+    longer = [*messages[:-1], messages[-1]._replace(digest=bytes([messages[-1].id % 256, *range(15)]))]
+    assert [len(message.digest) for message in PageManifest.of(longer, sample().places).messages] == [2] * len(longer)
 
 
 @pytest.mark.parametrize("place", [3, 7, 40, -1])
