@@ -101,8 +101,8 @@ def is_deeper(value: Any, levels: int) -> bool:
     for _ in range(levels):
         containers = [
             child
-            for each in containers
-            for child in (each.values() if isinstance(each, dict) else each)
+            for container in containers
+            for child in (container.values() if isinstance(container, dict) else container)
             if isinstance(child, (dict, list))
         ]
         if not containers:

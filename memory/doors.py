@@ -85,16 +85,16 @@ def _is_own(origin: str, scheme: str, headers: Headers, *, schemes_count: bool) 
     match = _HOST.fullmatch(host)
     try:
         parts = urlsplit(origin)
-        given = parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
+        sender = parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
     except ValueError:
         return False
     if match is None or parts.path or parts.query or "@" in parts.netloc:
         return False
     port = int(match["port"]) if match["port"] else _PORTS.get(own)
-    return given == (own, match["address"] or match["name"], port)
+    return sender == (own, match["address"] or match["name"], port)
 
 
 def _value(headers: Headers, name: bytes) -> str | None:
     """Returns the values of a header, joined; None if there is none."""
-    found = [value.decode("latin-1") for key, value in headers if key == name]
-    return ", ".join(found).strip() if found else None
+    values = [value.decode("latin-1") for key, value in headers if key == name]
+    return ", ".join(values).strip() if values else None

@@ -69,13 +69,13 @@ class FairSemaphore:
                 return True
             self._waiting.setdefault(caller, deque()).append(ticket)
         try:
-            came = ticket.acquire(timeout=timeout_s)
+            is_in_time = ticket.acquire(timeout=timeout_s)
         except BaseException:  # interrupted
             self._leave(ticket, caller)
             raise
-        if not came:
+        if not is_in_time:
             self._leave(ticket, caller)
-        return came
+        return is_in_time
 
     def release(self, caller: str = "") -> None:
         """Releases the semaphore and hands it to the next caller: its thread that has waited longest."""

@@ -37,11 +37,11 @@ def list_pages(database: Database, bank: str, *, limit: int, cursor: str | None,
         seen = id_ranges(decode_cursor(cursor, list_name)) if cursor else IdRanges()
         # erasing the last message of a page changes its time, so the cursor stores the ids already listed
         ids = pages.ids_by_time(connection, bank_id, tier=tier, limit=len(seen) + limit + 1)
-        left = [page_id for page_id in ids if page_id not in seen]
-        found = pages.by_ids(connection, left[:limit])
-        infos = page_infos(connection, bank, [found[page_id] for page_id in left[:limit]])
-    more = len(left) > limit
-    following = encode_cursor(list_name, seen.with_ids(left[:limit]).encoded()) if more else None
+        after_cursor = [page_id for page_id in ids if page_id not in seen]
+        by_id = pages.by_ids(connection, after_cursor[:limit])
+        infos = page_infos(connection, bank, [by_id[page_id] for page_id in after_cursor[:limit]])
+    has_more = len(after_cursor) > limit
+    following = encode_cursor(list_name, seen.with_ids(after_cursor[:limit]).encoded()) if has_more else None
     return Pages(pages=infos, next_cursor=following)
 
 
@@ -53,9 +53,9 @@ def list_threads(database: Database, bank: str, *, limit: int, cursor: str | Non
         list_name = f"threads:{bank_id}"
         seen = time_position(decode_cursor(cursor, list_name)) if cursor else None
         ends = thread_times.newest_first(connection, bank_id)
-        left = (end for end in ends if seen is None or end < (seen.at, seen.id))
-        found = list(islice(left, limit + 1))
-        listed = found[:limit]
+        after_cursor = (end for end in ends if seen is None or end < (seen.at, seen.id))
+        threads = list(islice(after_cursor, limit + 1))
+        listed = threads[:limit]
         ids = [end.id for end in listed]
         names, totals = banks.thread_names(connection, ids), thread_times.totals(connection, bank_id, ids)
     infos = [
@@ -68,7 +68,7 @@ def list_threads(database: Database, bank: str, *, limit: int, cursor: str | Non
         for end in listed
     ]
     following = None
-    if len(found) > limit:
+    if len(threads) > limit:
         following = encode_cursor(list_name, TimePosition(listed[-1].last_at, listed[-1].id).encoded())
     return Threads(threads=infos, next_cursor=following)
 
@@ -80,15 +80,15 @@ def list_banks(database: Database, index: SearchIndex, now: datetime, *, limit: 
     with database.read() as connection:
         rows = banks.list_after(connection, after, limit + 1)
         infos = bank_infos(connection, rows[:limit], index, now)
-    more = len(rows) > limit
-    return Banks(banks=infos, next_cursor=encode_cursor("banks", [rows[limit - 1].name]) if more else None)
+    has_more = len(rows) > limit
+    return Banks(banks=infos, next_cursor=encode_cursor("banks", [rows[limit - 1].name]) if has_more else None)
 
 
 def newest_banks(database: Database) -> list[BankEnd]:
     """See `Operations.newest_banks`."""
     with database.read() as connection:
-        found = banks.newest_first(connection)
-    return [BankEnd(bank=bank, last_at=last_at) for bank, last_at in found]
+        rows = banks.newest_first(connection)
+    return [BankEnd(bank=bank, last_at=last_at) for bank, last_at in rows]
 
 
 def _bank_after(cursor: str) -> str:
@@ -129,7 +129,7 @@ def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> li
     keepsakes = pages.keepsake_totals(connection, ids)
     infos = []
     for row in rows:
-        kept = keepsakes.get(row.id, KeepsakeTotals(0, 0))
+        totals = keepsakes.get(row.id, KeepsakeTotals(0, 0))
         infos.append(
             PageInfo.model_validate(
                 {
@@ -137,9 +137,9 @@ def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> li
                     "bank": bank,
                     "threads": threads.get(row.id, []),
                     **{name: getattr(row, name) for name in _COLUMNS},
-                    "bytes": row.token_bytes + row.text_bytes + kept.bytes,
+                    "bytes": row.token_bytes + row.text_bytes + totals.bytes,
                     "confidence": round(row.confidence, 4),
-                    "keepsakes": kept.number,
+                    "keepsakes": totals.number,
                 }
             )
         )
@@ -205,7 +205,7 @@ def bank_infos(connection: Connection, rows: Sequence[Bank], index: SearchIndex,
 
 def _threads_of(connection: Connection, page_ids: Collection[int]) -> dict[int, list[str]]:
     """Returns page id → names of the threads on it, in page order."""
-    found = manifests.get(connection, page_ids)
-    ordered = {page_id: list(dict.fromkeys(manifest.threads.tolist())) for page_id, manifest in found.items()}
+    by_page = manifests.get(connection, page_ids)
+    ordered = {page_id: list(dict.fromkeys(manifest.threads.tolist())) for page_id, manifest in by_page.items()}
     names = banks.thread_names(connection, {i for ids in ordered.values() for i in ids})
     return {page_id: [names[i] for i in ids] for page_id, ids in ordered.items() if ids}

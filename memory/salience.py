@@ -42,8 +42,8 @@ def by_recall_weight(strengths: Sequence[float]) -> Refinement:
     factors = 1 + _PER_DOUBLING * np.log2(1 + np.array(strengths, dtype=np.float64))
 
     def refine(messages: Sequence[MessageWords], salience: Sequence[Salience]) -> list[Salience]:
-        most = factors.max(initial=1.0)  # scales the others down, so that fractions stay below 1
-        return [np.floor(own) + (own - np.floor(own)) * f / most for own, f in zip(salience, factors, strict=True)]
+        largest = factors.max(initial=1.0)  # scales the others down, so that fractions stay below 1
+        return [np.floor(own) + (own - np.floor(own)) * f / largest for own, f in zip(salience, factors, strict=True)]
 
     return refine
 
@@ -66,8 +66,8 @@ def _by_rarity(message: MessageWords, salience: Salience, frequencies: Mapping[s
     rarest = np.full(len(text) + 1, np.inf)  # for each character, the frequency of the rarest term that covers it
     for term, start, stop in term_runs(text):
         rarest[start:stop] = np.minimum(rarest[start:stop], frequencies.get(term, 1))
-    held = np.array([rarest[start:stop].min() for start, stop in message.words], dtype=np.float64)
-    share = np.where(np.isfinite(held), _OWN_SHARE + (1 - _OWN_SHARE) / (1 + np.log2(np.maximum(held, 1))), 1.0)
+    rarities = np.array([rarest[start:stop].min() for start, stop in message.words], dtype=np.float64)
+    share = np.where(np.isfinite(rarities), _OWN_SHARE + (1 - _OWN_SHARE) / (1 + np.log2(np.maximum(rarities, 1))), 1.0)
     rank = np.floor(salience)
     result: Salience = rank + (salience - rank) * share
     return result

@@ -59,12 +59,12 @@ def watch(hook: Hook) -> Callable[[], None]:
 @contextmanager
 def operation(name: str, **attributes: Value) -> Iterator[Operation]:
     """Context manager that reports its block as an operation to the registered hooks."""
-    taken = Operation(name)
-    taken.note(**attributes)
+    span = Operation(name)
+    span.note(**attributes)
     with ExitStack() as stack:
         for hook in _hooks:
-            stack.enter_context(hook(taken))
-        yield taken
+            stack.enter_context(hook(span))
+        yield span
 
 
 def bank_operation(
@@ -81,9 +81,9 @@ def bank_operation(
     ) -> Callable[Concatenate[_Owner, str, _P], _Report]:
         @wraps(method)
         def call(owner: _Owner, bank_name: str, /, *args: _P.args, **kwargs: _P.kwargs) -> _Report:
-            with operation(name, bank=bank_name) as taken:
+            with operation(name, bank=bank_name) as span:
                 report = method(owner, bank_name, *args, **kwargs)
-                taken.note(**figures(report))
+                span.note(**figures(report))
             return report
 
         return call

@@ -74,11 +74,11 @@ class EmbeddedStorage:
 
     def prepare(self, bank: str, messages: Sequence[NewMessage | Mapping[str, Any]]) -> PreparedCall:
         """See `Operations.prepare`."""
-        given = [NewMessage.model_validate(message) for message in messages]
+        valid = [NewMessage.model_validate(message) for message in messages]
         embedded = next(self._embedded, None)
-        if embedded is None or not embedded.matches(given):
+        if embedded is None or not embedded.matches(valid):
             raise InvalidInput("the file has changed while it was imported; import it again")
-        return self._store.prepare(StoreCall(bank, given, codes=embedded.codes), self._now())
+        return self._store.prepare(StoreCall(bank, valid, codes=embedded.codes), self._now())
 
 
 def _checksum(messages: Sequence[NewMessage]) -> int:

@@ -131,8 +131,8 @@ class RayPool:
         rows = [{"number": n, "batch": pickle.dumps(batch)} for n, batch in enumerate(batches)]
         attempts = self._ray.remote(num_cpus=0)(Attempts).remote()
         with data.DataContext.current(context):
-            made = data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS))
-            return made.map_batches(  # killed actors are restarted, and their batches are assigned again
+            data_set = data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS))
+            return data_set.map_batches(  # killed actors are restarted, and their batches are assigned again
                 RayWorker,
                 fn_constructor_args=(self._open_memory, work, attempts),
                 batch_size=1,

@@ -14,21 +14,23 @@ def check_blobs(database: Database) -> Iterator[tuple[int, list[Finding]]]:
     """Finds blobs that are missing or have a wrong number of uses. Yields the number of blobs checked, and the
     problems."""
     with database.read() as connection:
-        found = uses.all_uses(connection)
+        references = uses.all_uses(connection)
         folder = erasure.blob_folder_if_any(connection)
-        store = contents.store_of(connection) if found else None
+        store = contents.store_of(connection) if references else None
     if store is None or folder is None:
         yield 1, []
         return
-    there = {item.path: item.size for item in store.objects(folder)}
+    sizes = {item.path: item.size for item in store.objects(folder)}
     wrong = [
-        use for use in found if use.counted and there.get(contents.path_of(folder, use.reference)) != use.reference.size
+        use
+        for use in references
+        if use.counted and sizes.get(contents.path_of(folder, use.reference)) != use.reference.size
     ]
-    yield len(found), [*_miscounted(database, found), *_missing(database, folder, wrong)]
+    yield len(references), [*_miscounted(database, references), *_missing(database, folder, wrong)]
 
 
-def _miscounted(database: Database, found: list[BlobUse]) -> Iterator[Finding]:
-    for use in found:
+def _miscounted(database: Database, references: list[BlobUse]) -> Iterator[Finding]:
+    for use in references:
         if use.recorded != use.counted:
             what = f"blob {use.reference.name} is used {use.counted} times, and says {use.recorded}"
             yield Finding(what, in_one(database, partial(uses.recount, name=use.reference.name)))
@@ -42,9 +44,9 @@ def _missing(database: Database, folder: str, suspected: list[BlobUse]) -> Itera
         used = {use.reference.name for use in uses.all_uses(connection) if use.counted}
         store = contents.store_of(connection)
     names = {use.reference.name: contents.path_of(folder, use.reference) for use in suspected}
-    held = store.get(list(names.values()))
+    stored_contents = store.get(list(names.values()))
     for use in suspected:
-        content = held.get(names[use.reference.name])
+        content = stored_contents.get(names[use.reference.name])
         if use.reference.name not in used or (content is not None and len(content) == use.reference.size):
             continue
         state = "is missing" if content is None else f"has {len(content)} bytes in place of {use.reference.size}"

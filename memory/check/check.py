@@ -58,11 +58,11 @@ class _Run:
     options: CheckOptions
     parts: dict[str, CheckedPart] = field(default_factory=dict)
 
-    def add(self, name: str, checked: int, found: Iterable[Finding]) -> None:
+    def add(self, name: str, checked: int, findings: Iterable[Finding]) -> None:
         """Counts the rows checked and the problems found, and repairs these if requested."""
         part = self.part(name)
         part.checked += checked
-        for problem in found:
+        for problem in findings:
             part.problems += 1
             done = self.options.repair and problem.repair is not None and problem.repair()
             part.repaired += done
@@ -70,8 +70,8 @@ class _Run:
                 part.examples.append(f"{problem.what} (repaired)" if done else problem.what)
 
     def add_parts(self, name: str, parts: Iterable[tuple[int, Sequence[Finding]]]) -> None:
-        for checked, found in parts:
-            self.add(name, checked, found)
+        for checked, findings in parts:
+            self.add(name, checked, findings)
         self.part(name)
 
     def part(self, name: str) -> CheckedPart:
@@ -151,8 +151,8 @@ class DatabaseCheck:
             after = batch.rows[-1].id
             for name, check in checks.items():
                 decoded = decoding.decoded
-                found = list(check(batch))
-                run.add(name, decoding.decoded - decoded if check is decoding else len(batch.rows), found)
+                findings = list(check(batch))
+                run.add(name, decoding.decoded - decoded if check is decoding else len(batch.rows), findings)
             progress.add(len(batch.rows))
         for name in checks:
             run.part(name)
@@ -175,11 +175,11 @@ class DatabaseCheck:
         after: str | None = None
         while True:
             with self._database.read() as connection:
-                found = banks.list_after(connection, after, 500)
-            if not found:
+                rows = banks.list_after(connection, after, 500)
+            if not rows:
                 return
-            yield from found
-            after = found[-1].name
+            yield from rows
+            after = rows[-1].name
 
 
 def _step(number: int, sampled: int, options: CheckOptions) -> int:

@@ -32,9 +32,9 @@ def check_images(database: Database, survey: BankSurvey) -> Iterator[tuple[int, 
         if not rows:
             return
         after = rows[-1].id
-        found = ((row, _fault(row, contents[row.id])) for row in rows if row.id in contents)
+        faults = ((row, _fault(row, contents[row.id])) for row in rows if row.id in contents)
         where = f"of bank {survey.bank}"
-        yield len(rows), [Finding(f"image {row.id} {where} {fault}; {RESTORE}") for row, fault in found if fault]
+        yield len(rows), [Finding(f"image {row.id} {where} {fault}; {RESTORE}") for row, fault in faults if fault]
 
 
 def _lost(database: Database, survey: BankSurvey, missing: Sequence[int]) -> Iterator[Finding]:

@@ -67,9 +67,9 @@ class IndexChecks:
             return
         bank_id, bank = survey.bank_id, survey.bank
         with self._database.read() as connection:
-            held = self._index.contents(connection, bank_id)
-            wrong = sorted({*survey.missing(connection, held.messages), *held.twice})
-        damaged = {segment.id: f"{segment.first_message} to {segment.last_message}" for segment in held.damaged}
+            terms = self._index.contents(connection, bank_id)
+            wrong = sorted({*survey.missing(connection, terms.messages), *terms.twice})
+        damaged = {segment.id: f"{segment.first_message} to {segment.last_message}" for segment in terms.damaged}
         repair = self._rebuild(survey, partial(self._remove, bank_id=bank_id, segments=list(damaged), ids=wrong))
         for lost in damaged.values():
             yield Finding(f"postings of messages {lost} of bank {bank} cannot be read; {_REINDEX}", repair)
@@ -84,12 +84,12 @@ class IndexChecks:
         bank_id, after = survey.bank_id, 0
         while True:
             with self._database.read() as connection:
-                found = integrity.codes_after(connection, bank_id, after, 2048)
-                findings = self._wrong_codes(connection, survey, found)
+                rows = integrity.codes_after(connection, bank_id, after, 2048)
+                findings = self._wrong_codes(connection, survey, rows)
             yield from findings
-            if not found:
+            if not rows:
                 break
-            after = found[-1].message_id
+            after = rows[-1].message_id
         with self._database.read() as connection:
             findings = []
             for segment in integrity.code_segments(connection, bank_id):
@@ -110,12 +110,12 @@ class IndexChecks:
             ),
         )
 
-    def _wrong_codes(self, connection: Connection, survey: BankSurvey, found: Sequence[CodeRow]) -> list[Finding]:
+    def _wrong_codes(self, connection: Connection, survey: BankSurvey, rows: Sequence[CodeRow]) -> list[Finding]:
         """Returns a finding if some of the codes have the wrong size, or are of messages that do not exist."""
         bank_id = survey.bank_id
-        of = messages.by_ids(connection, bank_id, survey.visible(row.message_id for row in found))
-        wrong = survey.missing(connection, (row.message_id for row in found))
-        wrong += [row.message_id for row in found if row.message_id in of and _has_wrong_size(row, of)]
+        of = messages.by_ids(connection, bank_id, survey.visible(row.message_id for row in rows))
+        wrong = survey.missing(connection, (row.message_id for row in rows))
+        wrong += [row.message_id for row in rows if row.message_id in of and _has_wrong_size(row, of)]
         if not wrong:
             return []
         return [
@@ -133,8 +133,8 @@ class IndexChecks:
             stored = StoredMessages.fetch(connection, survey.bank_id, list(found.values()))
             pictured = pictured_texts(connection, survey.bank_id, found)
         pages = stored.pages.keys() & stored.contents.keys()
-        there = [m for m in stored.messages if all(span.page_id in pages for span in stored.spans.get(m.id, []))]
-        remembered = self._assembler.assemble(stored, messages=there)
+        readable = [m for m in stored.messages if all(span.page_id in pages for span in stored.spans.get(m.id, []))]
+        remembered = self._assembler.assemble(stored, messages=readable)
         return Read(found, {i: item for i, item in remembered.items() if item.readable}, pictured)
 
     def terms_of(self, survey: BankSurvey, read: Read) -> Iterator[Finding]:

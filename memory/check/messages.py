@@ -28,9 +28,9 @@ class MessageBatch:
     @classmethod
     def of(cls, connection: Connection, survey: BankSurvey, ids: Sequence[int]) -> "MessageBatch":
         """Reads the messages of `ids` that exist, in the given order."""
-        found = messages.by_ids(connection, survey.bank_id, ids)
+        rows = messages.by_ids(connection, survey.bank_id, ids)
         spans = pages.spans_of_messages(connection, survey.bank_id, ids)
-        return cls(survey.bank, [found[i] for i in ids if i in found], spans, digest_key(connection))
+        return cls(survey.bank, [rows[i] for i in ids if i in rows], spans, digest_key(connection))
 
     def name(self, message: Message) -> str:
         """Returns the name of a message in reports."""

@@ -67,10 +67,10 @@ def check_tokens(batch: PageBatch) -> Iterator[Finding]:
         except TokensError as error:
             yield Finding(f"{batch.name(page)}: {error}")
             continue
-        said = (page.codec, page.tier, page.vision_tokens, page.token_bytes)
-        held = (tokens.codec, tokens.tier, tokens.count, len(blob))
-        if said != held:
-            yield Finding(f"{batch.name(page)} says {said} of its tokens, which are {held}; {RESTORE}")
+        of_row = (page.codec, page.tier, page.vision_tokens, page.token_bytes)
+        of_tokens = (tokens.codec, tokens.tier, tokens.count, len(blob))
+        if of_row != of_tokens:
+            yield Finding(f"{batch.name(page)} says {of_row} of its tokens, which are {of_tokens}; {RESTORE}")
 
 
 def check_text(batch: PageBatch) -> Iterator[Finding]:
@@ -83,8 +83,8 @@ def check_text(batch: PageBatch) -> Iterator[Finding]:
 def _text_fault(page: PageRow, content: PageContent) -> str | None:
     text, layout = content.text, PageLayout.from_dict(page.layout)
     if page.text_kept != (text is not None):
-        there = "gone" if text is None else "there"
-        return f" says that its text is {'kept' if page.text_kept else 'dropped'}, and it is {there}; {RESTORE}"
+        state = "gone" if text is None else "there"
+        return f" says that its text is {'kept' if page.text_kept else 'dropped'}, and it is {state}; {RESTORE}"
     size = len(text or b"")
     if size != page.text_bytes:
         return f" says {page.text_bytes} bytes of text, and has {size}; {RESTORE}"
@@ -194,10 +194,10 @@ class DecodingCheck:
         """Finds pages of the sample that do not decode."""
         chosen = [page for page in batch.rows if self._is_chosen() and page.id in batch.contents]
         self.decoded += len(chosen)
-        kept = [page for page in chosen if is_self_contained(batch.contents[page.id].text or b"")]
-        tokens = {page.id: PageContent(batch.contents[page.id].tokens, None) for page in kept}
+        exact = [page for page in chosen if is_self_contained(batch.contents[page.id].text or b"")]
+        tokens = {page.id: PageContent(batch.contents[page.id].tokens, None) for page in exact}
         others = [page for page in chosen if page.id not in tokens]
-        states = {**self._afresh.read(kept, tokens), **self._decoder.read(others, batch.contents)}
+        states = {**self._afresh.read(exact, tokens), **self._decoder.read(others, batch.contents)}
         for page in chosen:
             state = states[page.id]
             if isinstance(state, Unreadable):

@@ -70,12 +70,12 @@ class BankSurvey:
         manifests are unreadable."""
         if self.unreadable:
             return []
-        given = np.unique(np.fromiter(ids, np.int64))
-        unseen = given[~np.isin(given, self.ids)].tolist()
+        values = np.unique(np.fromiter(ids, np.int64))
+        unseen = values[~np.isin(values, self.ids)].tolist()
         return sorted(set(unseen) - messages.by_ids(connection, self.bank_id, unseen).keys())
 
-    def _add_keys(self, connection: Connection, found: Mapping[int, str | None]) -> None:
-        chosen = {key: message_id for message_id, key in found.items() if key is not None}
+    def _add_keys(self, connection: Connection, keys_by_id: Mapping[int, str | None]) -> None:
+        chosen = {key: message_id for message_id, key in keys_by_id.items() if key is not None}
         self.unindexed |= keys.unindexed(connection, self.bank_id, chosen)
 
     def _readable(self, rows: Sequence[ManifestRow], threads: Numbers) -> dict[ManifestRow, PageManifest]:
@@ -100,12 +100,12 @@ class BankSurvey:
         if not readable:
             return
         ids = np.unique(np.concatenate([manifest.ids for manifest in readable.values()]))
-        found = ranges.of_messages(connection, self.bank_id, ids.tolist())
+        runs = ranges.of_messages(connection, self.bank_id, ids.tolist())
         low, high = (int(ids[0]), int(ids[-1])) if len(ids) else (0, 0)
         of_pages = integrity.ranges_between(connection, self.bank_id, [row.page_id for row in readable], low, high)
         for row, manifest in readable.items():
             number = range_counts.get(row.page_id, 0)
-            if not _fits(row.page_id, manifest, of_pages.get(row.page_id, []), number, found):
+            if not _fits(row.page_id, manifest, of_pages.get(row.page_id, []), number, runs):
                 self.unfit.append(row.page)
 
 
@@ -146,8 +146,8 @@ def _fits(
     begun = np.unique(manifest.cells[manifest.cells[:, 4] == 0, 0])
     if sum(run.messages for run in of_page) != len(begun):
         return False
-    there = zip(manifest.ids.tolist(), manifest.threads.tolist(), strict=True)
+    places = zip(manifest.ids.tolist(), manifest.threads.tolist(), strict=True)
     return all(
         any(run.page_id == page_id and run.thread_id == thread for run in found.get(message_id, ()))
-        for message_id, thread in there
+        for message_id, thread in places
     )

@@ -32,8 +32,8 @@ def check_file(database: Database) -> Iterator[Finding]:
 def check_schema(database: Database, revision: str) -> Iterator[Finding]:
     """Finds triggers, views, tables and indexes that are not Foxing's."""
     with database.read() as connection:
-        found = unknown_objects(connection, revision)
-    for item in found:
+        objects = unknown_objects(connection, revision)
+    for item in objects:
         yield Finding(f"{item} is not of Foxing; delete it, and be wary of who made it if that was not you")
 
 
@@ -69,12 +69,12 @@ def check_trash(database: Database, bank: Bank) -> Iterator[tuple[int, list[Find
     after = 0
     while True:
         with database.read() as connection:
-            found = integrity.trash_after(connection, bank.id, after, 128)
-        if not found:
+            entries = integrity.trash_after(connection, bank.id, after, 128)
+        if not entries:
             return
-        after = found[-1].id
+        after = entries[-1].id
         where = f"the trash of bank {bank.name}, page"
-        yield len(found), [Finding(f"{where} {row.page}: {fault}") for row in found if (fault := _trash_fault(row))]
+        yield len(entries), [Finding(f"{where} {row.page}: {fault}") for row in entries if (fault := _trash_fault(row))]
 
 
 def _trash_fault(row: TrashRow) -> str | None:

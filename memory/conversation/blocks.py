@@ -102,8 +102,8 @@ def read_blocks(content: object) -> BlocksRead:
 
 def label(kind: str, *details: object) -> str:
     """Returns a label such as “[document: contract.pdf, application/pdf]”, without what is empty."""
-    said = ", ".join(_short(detail) for detail in details if detail not in (None, "", [], {}))
-    return f"[{kind}: {said}]" if said else f"[{kind}]"
+    text = ", ".join(_short(detail) for detail in details if detail not in (None, "", [], {}))
+    return f"[{kind}: {text}]" if text else f"[{kind}]"
 
 
 def name_of(value: object, default: str) -> str:
@@ -167,7 +167,7 @@ def _source(citation: object) -> str:
     fields = fields if isinstance(fields, Mapping) else citation
     title = fields.get("title") or fields.get("document_title") or fields.get("filename")
     address = fields.get("url") or fields.get("source") or (None if title else fields.get("file_id"))
-    return " ".join(str(each) for each in (title, address) if each)
+    return " ".join(str(part) for part in (title, address) if part)
 
 
 def _read_thinking(block: Json, read: BlocksRead) -> None:
@@ -184,8 +184,8 @@ def _read_refusal(block: Json, read: BlocksRead) -> None:
 def _read_call(block: Json, read: BlocksRead) -> None:
     server, name = block.get("server_name"), block.get("name")
     opens = block.get("type") in ("tool_use", "tool_call")
-    given = block.get("input", block.get("arguments"))
-    read.add_call(block.get("id"), f"{server}.{name}" if server else name, given, opens=opens)
+    arguments = block.get("input", block.get("arguments"))
+    read.add_call(block.get("id"), f"{server}.{name}" if server else name, arguments, opens=opens)
 
 
 def _read_result(block: Json, read: BlocksRead) -> None:
@@ -240,14 +240,14 @@ def _read_compaction(block: Json, read: BlocksRead) -> None:
 
 def _read_fallback(block: Json, read: BlocksRead) -> None:
     models = [
-        each.get("model") if isinstance(each, Mapping) else each
-        for each in (block.get("from", block.get("from_")), block.get("to"))
+        model.get("model") if isinstance(model, Mapping) else model
+        for model in (block.get("from", block.get("from_")), block.get("to"))
     ]
-    read.add_label("fallback", " to ".join(str(each) for each in models if each))
+    read.add_label("fallback", " to ".join(str(model) for model in models if model))
 
 
 def _read_tools(block: Json, read: BlocksRead) -> None:
-    tools = [_tool_name(each) for each in _as_list(block.get("tools", block.get("tool")))]
+    tools = [_tool_name(tool) for tool in _as_list(block.get("tools", block.get("tool")))]
     server = block.get("mcp_server_name", block.get("server_label"))
     read.add_label(str(block.get("type")).replace("_", " "), server, ", ".join(filter(None, tools)))
 
@@ -301,7 +301,7 @@ def _only_output(response: Any) -> Any:
 
 
 def _gemini_code(value: Any, part: Json, read: BlocksRead) -> None:
-    arguments = {key: each for key, each in value.items() if key in ("language", "code")}
+    arguments = {key: argument for key, argument in value.items() if key in ("language", "code")}
     read.add_call(value.get("id") or "code_execution", "code_execution", arguments, opens=False)
 
 

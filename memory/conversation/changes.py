@@ -25,10 +25,10 @@ def is_thinking(block: object) -> bool:
 def without_thinking(message: ProviderMessage) -> ProviderMessage | None:
     """Returns a message without blocks of thinking; None if nothing else is in it."""
     blocks = message.blocks
-    left = [block for block in blocks if not is_thinking(block)]
-    if len(left) == len(blocks):
+    others = [block for block in blocks if not is_thinking(block)]
+    if len(others) == len(blocks):
         return message
-    return replace(message, content=left) if left else None
+    return replace(message, content=others) if others else None
 
 
 def marked_blocks(message: ProviderMessage) -> Iterator[Json]:
@@ -81,17 +81,17 @@ def settled(messages: Sequence[ProviderMessage]) -> list[ProviderMessage]:
     of the user, or of the assistant that ends in the result of a server tool, and directly before one of the assistant
     or at the end. One that stands elsewhere is joined to the next that may stand; what stands well stays the same
     object."""
-    found: list[ProviderMessage] = []
+    complete: list[ProviderMessage] = []
     waiting: list[ProviderMessage] = []
     for message in messages:
         if message.role == "system":
             waiting.append(message)
             continue
-        if waiting and message.role == "assistant" and found and _takes_system_after(found[-1]):
-            found.append(_joined(waiting))
+        if waiting and message.role == "assistant" and complete and _takes_system_after(complete[-1]):
+            complete.append(_joined(waiting))
             waiting = []
-        found.append(message)
-    return [*found, _joined(waiting)] if waiting else found
+        complete.append(message)
+    return [*complete, _joined(waiting)] if waiting else complete
 
 
 def _takes_system_after(message: ProviderMessage) -> bool:
@@ -126,12 +126,12 @@ def _unmarked(value: Any, only: Json | None = None) -> Any:
     return [
         {
             key: _unmarked(inner, only) if key == "content" else inner
-            for key, inner in each.items()
-            if key not in MARKS or not (only is None or only is each)
+            for key, inner in item.items()
+            if key not in MARKS or not (only is None or only is item)
         }
-        if isinstance(each, dict)
-        else each
-        for each in value
+        if isinstance(item, dict)
+        else item
+        for item in value
     ]
 
 

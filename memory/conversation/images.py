@@ -45,8 +45,8 @@ def data_url(value: object) -> str | None:
 
 
 def _address(block: Json) -> object:
-    given = block.get("image_url")
-    url = given.get("url") if isinstance(given, Mapping) else given
+    address = block.get("image_url")
+    url = address.get("url") if isinstance(address, Mapping) else address
     return f"file:{block['file_id']}" if not isinstance(url, str) and isinstance(block.get("file_id"), str) else url
 
 
@@ -54,10 +54,10 @@ def _of_image(block: Json) -> Fields:
     """Returns the fields of a block of type `image`, of Anthropic's form or our own."""
     source = block.get("source")
     if not isinstance(source, Mapping):
-        rest = {name: value for name, value in block.items() if name not in ("data", "url")}
+        others = {name: value for name, value in block.items() if name not in ("data", "url")}
         if block.get("data") is not None:
-            return _of_url(_base64_of(block["data"]), rest, name="data")
-        return dict(block) if block.get("url") is None else _of_url(block["url"], rest)
+            return _of_url(_base64_of(block["data"]), others, name="data")
+        return dict(block) if block.get("url") is None else _of_url(block["url"], others)
     if source.get("type") == "url":
         return _of_url(source.get("url"), {})
     if source.get("type") == "file":

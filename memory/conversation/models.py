@@ -100,5 +100,5 @@ def model_terms(model: str) -> ModelTerms:
     """Returns the terms of a model; `UNKNOWN` for one of no known family. `model`: its id, with a vendor before it or
     without."""
     name = _BEFORE_ID.sub("", model[:200].lower())
-    known = max((each for each in _TERMS if name.startswith(each)), key=len, default=None)
-    return UNKNOWN if known is None else _TERMS[known]
+    longest = max((prefix for prefix in _TERMS if name.startswith(prefix)), key=len, default=None)
+    return UNKNOWN if longest is None else _TERMS[longest]

@@ -111,7 +111,7 @@ def whole_items(provider: Provider, items: Iterable[Json]) -> Iterator[tuple[int
     """Yields items with their places. The pieces of a streamed answer, which Gemini's SDK keeps as messages of their
     own, are one item at the place of the first."""
     cut = "model" if provider == "gemini" else ""
-    for role, numbered in groupby(enumerate(items), lambda each: each[1].get("role")):
+    for role, numbered in groupby(enumerate(items), lambda pair: pair[1].get("role")):
         if role and role == cut:
             places, pieces = zip(*numbered, strict=True)
             yield places[0], joined_pieces(pieces)
@@ -144,10 +144,10 @@ def provider_of(item: Json) -> Provider:
 
 def _role(provider: Provider, item: Json, number: int) -> str:
     roles = FORMATS[provider].roles
-    given = item.get("role", "user" if provider == "gemini" else None)
-    role = roles.get(given) if isinstance(given, str) else None
+    role_name = item.get("role", "user" if provider == "gemini" else None)
+    role = roles.get(role_name) if isinstance(role_name, str) else None
     if role is None:
-        raise InvalidInput(f"role must be {', '.join(roles)}, not {given!r}", index=number)
+        raise InvalidInput(f"role must be {', '.join(roles)}, not {role_name!r}", index=number)
     return role
 
 
@@ -204,8 +204,8 @@ def _of_item(item: Json, kind: str) -> ProviderMessage:
     read = BlocksRead()
     call_id = item.get("call_id", item.get("id"))
     if kind in _CALLS:
-        given = item.get(_CALLS[kind], item.get("actions"))
-        read.add_call(call_id, item.get("name") or kind.removesuffix("_call"), given)
+        content = item.get(_CALLS[kind], item.get("actions"))
+        read.add_call(call_id, item.get("name") or kind.removesuffix("_call"), content)
         return _message(item, "assistant", item.get("content"), read)
     if kind.endswith(_OUTPUT) and kind.removesuffix(_OUTPUT) in _CALLS:
         read.add_result(call_id, item.get("output", item.get("result")))
@@ -229,14 +229,16 @@ def _of_item(item: Json, kind: str) -> ProviderMessage:
 def _add_server_call(kind: str, item: Json, read: BlocksRead) -> None:
     arguments, results = _SERVER_CALLS[kind]
     server, tool = item.get("server_label"), item.get("name") or kind.removesuffix("_call")
-    given = item.get(arguments)
-    given = given if isinstance(given, str | Mapping) or given is None else {arguments: given}
+    value = item.get(arguments)
+    value = value if isinstance(value, str | Mapping) or value is None else {arguments: value}
     call_id = item.get("id") or item.get("call_id")
-    read.add_call(call_id, f"{server}.{tool}" if server else tool, given, opens=False)
+    read.add_call(call_id, f"{server}.{tool}" if server else tool, value, opens=False)
     if item.get("error"):
         read.add_result(call_id, item["error"], failed=True, closes=False)
     elif results is not None and item.get(results):
-        blocks = [{"type": kind, **each} if isinstance(each, Mapping) else each for each in _listed(item[results])]
+        blocks = [
+            {"type": kind, **result} if isinstance(result, Mapping) else result for result in _listed(item[results])
+        ]
         read.add_result(call_id, blocks, closes=False)
     image = item.get("result")
     if kind == "image_generation_call" and isinstance(image, str) and image:

@@ -25,7 +25,7 @@ def wire_of(path: str) -> tuple[Wire, bool] | None:
     other paths."""
     path = path.rstrip("/")
     for ends, counts in ((_COUNTS, True), (_CALLS, False)):
-        wire = next((each for end, each in ends.items() if path.endswith(end)), None)
+        wire = next((name for end, name in ends.items() if path.endswith(end)), None)
         if wire is not None:
             return wire, counts
     return None

@@ -105,19 +105,19 @@ def scaled(
         if is_drawing and not as_it_came:
             side_px = max(side_px, longer if may_be_whole else LEGIBLE_SIDE_PX)
         small = _at_side(pixels, side_px)
-        found = []
+        files = []
         if is_drawing and not as_it_came:
-            found.append(_lossless(_with_colours(small, _PALETTE)))
+            files.append(_lossless(_with_colours(small, _PALETTE)))
         elif is_drawing and may_be_whole:
-            found.append(_lossless(pixels))
+            files.append(_lossless(pixels))
         if small.width * small.height <= _FEW_PIXELS or small.getcolors(_FEW_COLOURS) is not None:
-            found.append(ImageFile(_encoded(small, "PNG", optimize=True), "image/png", *small.size))
+            files.append(ImageFile(_encoded(small, "PNG", optimize=True), "image/png", *small.size))
         for quality in _QUALITIES if as_it_came else _QUALITIES[1:2] if is_drawing else _QUALITIES[1:]:
             content = _encoded(small, "WEBP", quality=quality, method=4)
-            found.append(ImageFile(content, "image/webp", *small.size))
+            files.append(ImageFile(content, "image/webp", *small.size))
             if len(content) < len(file.content):
                 break
-    smallest = min(found, key=lambda each: len(each.content))
+    smallest = min(files, key=lambda candidate: len(candidate.content))
     return smallest if len(smallest.content) < len(file.content) else file
 
 

@@ -61,21 +61,21 @@ class ImageFile:
             )
         try:
             if content.startswith(_PNG_SIGNATURE):
-                found = _read_png(content)
+                image = _read_png(content)
             elif content.startswith(b"\xff\xd8\xff"):
-                found = _read_jpeg(content, any_scans=stored)
+                image = _read_jpeg(content, any_scans=stored)
             elif content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-                found = _read_webp(content)
+                image = _read_webp(content)
             elif content[:6] in (b"GIF87a", b"GIF89a"):
-                found = _read_gif(content)
+                image = _read_gif(content)
             else:
                 raise ImageRefused("the data are not a PNG, JPEG, WebP or GIF image; convert it to one of these")
         except (struct.error, IndexError) as error:
             raise ImageRefused("the image is truncated or damaged; save it again") from error
-        check_size(found.width_px, found.height_px)
-        if found.orientation < _TURNED:
-            return found
-        return replace(found, width_px=found.height_px, height_px=found.width_px)
+        check_size(image.width_px, image.height_px)
+        if image.orientation < _TURNED:
+            return image
+        return replace(image, width_px=image.height_px, height_px=image.width_px)
 
 
 def size_in_header(start: bytes) -> tuple[int, int] | None:
@@ -116,8 +116,8 @@ def _size_in_jpeg(start: bytes) -> tuple[int, int]:
         place += 2 + length
 
 
-def _check_end(rest: bytes) -> None:
-    if rest.strip(b"\0"):
+def _check_end(data: bytes) -> None:
+    if data.strip(b"\0"):
         raise ImageRefused("the file continues after the end of its image, like two files in one; save it again")
 
 
@@ -128,16 +128,16 @@ def _orientation(exif: bytes) -> int:
     with suppress(Exception):  # Pillow raises many errors for damaged metadata, which is dropped anyway
         from PIL import Image  # here, since clients import this module and decode nothing
 
-        found = Image.Exif()
-        found.load(exif)
-        value = found.get(_ORIENTATION, 1)
+        exif_data = Image.Exif()
+        exif_data.load(exif)
+        value = exif_data.get(_ORIENTATION, 1)
         return value if isinstance(value, int) and 1 <= value <= 8 else 1
     return 1
 
 
 def _read_png(content: bytes) -> ImageFile:
     width_px = height_px = 0
-    orientation, kept, ended, number, place = 1, [_PNG_SIGNATURE], False, 0, len(_PNG_SIGNATURE)
+    orientation, pieces, ended, number, place = 1, [_PNG_SIGNATURE], False, 0, len(_PNG_SIGNATURE)
     while not ended:
         number += 1
         check_blocks(number)
@@ -158,15 +158,15 @@ def _read_png(content: bytes) -> ImageFile:
         elif not kind[0] & 0x20 and kind not in _PNG_KEPT:
             raise ImageRefused("the image has a part that no PNG has; save it again")
         if kind in _PNG_KEPT and not (kind == b"iCCP" and length > _MAX_PROFILE_BYTES):
-            kept.append(content[place:stop])
+            pieces.append(content[place:stop])
         ended, place = kind == b"IEND", stop
     _check_end(content[place:])
-    return ImageFile(b"".join(kept), "image/png", width_px, height_px, orientation)
+    return ImageFile(b"".join(pieces), "image/png", width_px, height_px, orientation)
 
 
 def _read_jpeg(content: bytes, *, any_scans: bool) -> ImageFile:
     width_px = height_px = scanned = 0
-    orientation, kept, place, number, blocks = 1, [content[:2]], 2, 0, dict[int, int]()
+    orientation, pieces, place, number, blocks = 1, [content[:2]], 2, 0, dict[int, int]()
     while True:
         number += 1
         check_blocks(number)
@@ -197,17 +197,17 @@ def _read_jpeg(content: bytes, *, any_scans: bool) -> ImageFile:
             )
             if not any_scans:
                 check_scans(scanned)
-            found = _JPEG_MARKER.search(content, stop)
-            if found is None:
+            next_marker = _JPEG_MARKER.search(content, stop)
+            if next_marker is None:
                 raise ImageRefused("the image is truncated or damaged; save it again")
-            stop = found.start()
+            stop = next_marker.start()
         if not _is_jpeg_metadata(marker, content[start : start + 12]):
-            kept.append(content[place:stop])
+            pieces.append(content[place:stop])
         place = stop
-    rest = content[place:]
-    if not rest.startswith(b"\xff\xd8\xff"):  # else further pictures of a phone, which are left out
-        _check_end(rest)
-    return ImageFile(b"".join([*kept, b"\xff\xd9"]), "image/jpeg", width_px, height_px, orientation, lossy=True)
+    data = content[place:]
+    if not data.startswith(b"\xff\xd8\xff"):  # else further pictures of a phone, which are left out
+        _check_end(data)
+    return ImageFile(b"".join([*pieces, b"\xff\xd9"]), "image/jpeg", width_px, height_px, orientation, lossy=True)
 
 
 def _jpeg_blocks(frame: bytes) -> dict[int, int]:
@@ -234,7 +234,7 @@ def _read_webp(content: bytes) -> ImageFile:
         raise ImageRefused("the image is truncated or damaged; save it again")
     _check_end(content[end:])
     width_px = height_px = frames = 0
-    orientation, kept, lossy = 1, list[bytes](), False
+    orientation, pieces, lossy = 1, list[bytes](), False
     for kind, data in _webp_chunks(content, 12, 8 + size):
         if kind == b"VP8X":
             width_px = 1 + int.from_bytes(data[4:7], "little")
@@ -252,8 +252,8 @@ def _read_webp(content: bytes) -> ImageFile:
         if kind in (b"EXIF", b"XMP ") or (kind == b"ANMF" and frames > 1):
             continue
         if kind in (b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"):
-            kept.append(kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2))
-    body = b"WEBP" + b"".join(kept)
+            pieces.append(kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2))
+    body = b"WEBP" + b"".join(pieces)
     stored = b"RIFF" + struct.pack("<I", len(body)) + body
     return ImageFile(stored, "image/webp", width_px, height_px, orientation, still=not frames, lossy=lossy)
 

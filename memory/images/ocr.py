@@ -90,10 +90,10 @@ def _text_of(engine: Any) -> ReadText:
         if word.IsAtBeginningOf(tesserocr.RIL.TEXTLINE) and line:
             lines.append(line)
             line = []
-        said, confidence = word.GetUTF8Text(tesserocr.RIL.WORD).strip(), word.Confidence(tesserocr.RIL.WORD) / 100
-        if said and confidence >= _MIN_CONFIDENCE:
-            line.append(said)
-            read.append((confidence, len(said)))
+        word_text, confidence = word.GetUTF8Text(tesserocr.RIL.WORD).strip(), word.Confidence(tesserocr.RIL.WORD) / 100
+        if word_text and confidence >= _MIN_CONFIDENCE:
+            line.append(word_text)
+            read.append((confidence, len(word_text)))
     if not any(confidence >= _SURE and length >= _SURE_CHARS for confidence, length in read):
         return ReadText("", 0.0)
     text = "\n".join(" ".join(words) for words in [*lines, line] if words)[:MAX_READ_CHARS]

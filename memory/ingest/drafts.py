@@ -66,19 +66,19 @@ def typeset_drafts(typesetter: Typesetter, waiting: Sequence[Message], limit: in
     capacity = typesetter.layout.cells
     drafts: list[Draft] = []
     while entries and len(drafts) < limit:
-        taken = cells = 0
-        while taken < len(entries) and cells < capacity:
-            cells += typesetter.cost(entries[taken])
-            taken += 1
+        whole = cells = 0
+        while whole < len(entries) and cells < capacity:
+            cells += typesetter.cost(entries[whole])
+            whole += 1
         if cells < capacity and not everything:
             break
-        run = _by_thread(entries[:taken])
+        run = _by_thread(entries[:whole])
         page = typesetter.page(run)
         ids = dict.fromkeys(span.message_id for span in page.placements)
         drafts.append(Draft(page, [by_id[message_id] for message_id in ids]))
         order = {entry.message_id: number for number, entry in enumerate(entries)}
-        rest = remaining(run, page) + entries[taken:]
-        entries = sorted(rest, key=lambda entry: order[entry.message_id])
+        entries_after = remaining(run, page) + entries[whole:]
+        entries = sorted(entries_after, key=lambda entry: order[entry.message_id])
     return drafts
 
 

@@ -56,11 +56,11 @@ class DryRun:
 
         def known(ids: Sequence[str]) -> tuple[Mapping[str, messages.Message], Collection[str]]:
             with store.database.read() as connection:
-                found = banks.find(connection, bank)
-                if found is None:
+                row = banks.find(connection, bank)
+                if row is None:
                     return {}, ()
-                erased = messages.erased_turns(connection, found.id, ids)
-                return messages.by_keys(connection, found.id, ids), erased
+                erased = messages.erased_turns(connection, row.id, ids)
+                return messages.by_keys(connection, row.id, ids), erased
 
         return cls(store.rules(bank, now), known)
 
@@ -81,12 +81,12 @@ class DryRun:
         """Deletes the temporary file."""
         self._before.close()
 
-    def check(self, given: Sequence[NewMessage]) -> list[MemoryFault | None]:
+    def check(self, batch: Sequence[NewMessage]) -> list[MemoryFault | None]:
         """Returns, for each message of a call of `store`, the error for which it would be refused; None if it would be
         stored, or is stored already."""
         answers: list[MemoryFault | None] = []
         accepted: dict[int, AcceptedMessage] = {}
-        for number, message in enumerate(given):
+        for number, message in enumerate(batch):
             redacted: Counter[str] = Counter()
             try:
                 accepted[number] = self.rules.accept(message, number, redacted)
@@ -114,7 +114,7 @@ class DryRun:
     def _is_new(
         self,
         item: AcceptedMessage,
-        known: Mapping[str, messages.Message],
+        stored: Mapping[str, messages.Message],
         before: Mapping[str, tuple[bytes, str | None, str | None]],
         new: dict[str, AcceptedMessage],
     ) -> bool:
@@ -122,12 +122,12 @@ class DryRun:
         key = item.key
         if key is None:
             return True
-        if key in known:
-            check_same(known[key], item)
+        if key in stored:
+            check_same(stored[key], item)
         elif key in before and not is_turn_id(key):
             digest, at, thread = before[key]
-            given = _text_of(item.message.created_at) or at, item.thread or thread
-            if (digest, at, thread) != (item.digest, *given):
+            place = _text_of(item.message.created_at) or at, item.thread or thread
+            if (digest, at, thread) != (item.digest, *place):
                 raise occurs_twice(key)
         elif key not in new and key not in before:
             new[key] = item
@@ -138,14 +138,14 @@ class DryRun:
 
     def _checked(self, ids: Sequence[str]) -> dict[str, tuple[bytes, str | None, str | None]]:
         """Returns id → digest, time and thread, for messages that were checked before."""
-        found = {}
+        items = {}
         query = "SELECT digest, created_at, thread FROM message WHERE id = ?"
         with closing(self._before.cursor()) as cursor:
             for key in ids:
                 row = cursor.execute(query, (key,)).fetchone()
                 if row is not None:
-                    found[key] = row
-        return found
+                    items[key] = row
+        return items
 
 
 def _text_of(at: datetime | None) -> str | None:

@@ -30,7 +30,7 @@ class ImageTexts:
                 return set()
             placed = images.of_messages(connection, bank_id, message_ids)
         unread = {item.image.id: item.image for item in placed if item.image.read is None and item.image.size.bytes}
-        found: dict[int, ReadText] = {}
+        texts: dict[int, ReadText] = {}
         for image_id, image in unread.items() if unread and self._reader.available else ():
             with self._database.read() as connection:  # one by one, since many images take much memory
                 content = images.contents(connection, bank_id, [image_id]).get(image_id)
@@ -38,15 +38,15 @@ class ImageTexts:
                 size = image.size
                 with suppress(ImageRefused):  # a damaged file
                     file = ImageFile(content, size.media_type, size.width_px, size.height_px)
-                    found[image_id] = self._reader.read(file)
-        if not found:
+                    texts[image_id] = self._reader.read(file)
+        if not texts:
             with self._database.read() as connection:
                 return set(images.texts_of(connection, bank_id, message_ids))
         with self._database.write() as connection:
             banks.lock(connection, bank_id)
             rules = Redaction.of(banks.by_id(connection, bank_id).policy)
-            images.set_read(connection, {image_id: _redacted(read, rules) for image_id, read in found.items()})
-            with_them = images.messages_of(connection, bank_id, found)
+            images.set_read(connection, {image_id: _redacted(read, rules) for image_id, read in texts.items()})
+            with_them = images.messages_of(connection, bank_id, texts)
             others = {message_id for ids in with_them.values() for message_id in ids}.difference(message_ids)
             sealed = open_messages.missing(connection, others)
             return set(images.texts_of(connection, bank_id, {*message_ids, *sealed}))

@@ -23,19 +23,23 @@ def prepare_images(message: NewMessage, index: int, bank: str) -> tuple[NewImage
     parts = message.images
     if len(parts) > MAX_IMAGES:
         raise InvalidInput(f"the message has more than {MAX_IMAGES} images; split it", index=index)
-    found = []
+    new_images = []
     for number, part in enumerate(parts, 1):
         try:
             file = part.file
-            kept = None if file is None else normalised(file, bank)
+            file_to_store = None if file is None else normalised(file, bank)
         except ImageRefused as error:
             refused = InvalidImage(f"image {number}: {error}", index=index)
             refused.number = number
             raise refused from error
-        if file is None or kept is None:
+        if file is None or file_to_store is None:
             continue
-        size, given = ImageSize.of(kept), part.original
-        original = size if given is None else ImageSize(given.media_type, given.width, given.height, given.bytes)
+        size, original_size = ImageSize.of(file_to_store), part.original
+        original = (
+            size
+            if original_size is None
+            else ImageSize(original_size.media_type, original_size.width, original_size.height, original_size.bytes)
+        )
         read = None if part.machine_read is None else ReadText(part.machine_read.text, part.machine_read.confidence)
-        found.append(NewImage(number, hashlib.sha256(file.content).digest(), kept, original, read))
-    return tuple(found)
+        new_images.append(NewImage(number, hashlib.sha256(file.content).digest(), file_to_store, original, read))
+    return tuple(new_images)

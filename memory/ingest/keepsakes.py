@@ -103,13 +103,13 @@ def find_keepsakes(text: str) -> list[Keepsake]:
     """Returns the identifiers in `text`, ascending and not overlapping."""
     if text.isascii() and not _MAY_HOLD.search(text):
         return []
-    taken = bytearray(len(text))
+    occupied = bytearray(len(text))
     keepsakes: list[Keepsake] = []
     for rank, pattern in _KINDS:
         for match in pattern.finditer(text):
             start, stop = match.start(), _trimmed(text, match.start(), match.end())
-            if stop > start and not any(taken[start:stop]):
-                taken[start:stop] = b"\1" * (stop - start)
+            if stop > start and not any(occupied[start:stop]):
+                occupied[start:stop] = b"\1" * (stop - start)
                 keepsakes.append(Keepsake(start, stop, rank))
     return sorted(keepsakes)
 
@@ -119,12 +119,12 @@ def within_budget(keepsakes: Iterable[Keepsake], total_chars: int, share: float 
 
     A keepsake that does not fit is left out completely.
     """
-    left = int(total_chars * share)
+    budget = int(total_chars * share)
     chosen: list[Keepsake] = []
     for keepsake in sorted(keepsakes, key=lambda k: (k.rank, k.start)):
         chars = keepsake.stop - keepsake.start
-        if chars <= left:
-            left -= chars
+        if chars <= budget:
+            budget -= chars
             chosen.append(keepsake)
     return sorted(chosen)
 

@@ -33,7 +33,7 @@ def messages_of(provider: str, items: Iterable[Json | NewMessage]) -> ProviderMe
     """Returns messages in the format of a provider as messages to store. An image that is refused costs that image.
     Raises `InvalidInput` for an unknown provider, and for an item without a valid role, with its `index`."""
     names: tuple[Provider, ...] = get_args(Provider)
-    name = next((each for each in names if each == provider), None)
+    name = next((candidate for candidate in names if candidate == provider), None)
     if name is None:
         raise InvalidInput(f"provider must be {', '.join(names[:-1])} or {names[-1]}, not {provider!r}")
     if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):

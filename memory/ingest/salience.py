@@ -25,16 +25,18 @@ def salience_in_bank(messages: Iterable[str]) -> Callable[[Sequence[str]], Seque
 def _keepsakes(page: Sequence[str]) -> frozenset[str]:
     """Returns the texts of the keepsakes that sealing would extract from a page."""
     text = "\n".join(page)
-    found = within_budget(find_keepsakes(text), sum(len(part) for part in page))
-    return frozenset(text[keepsake.start : keepsake.stop] for keepsake in found)
+    keepsakes = within_budget(find_keepsakes(text), sum(len(part) for part in page))
+    return frozenset(text[keepsake.start : keepsake.stop] for keepsake in keepsakes)
 
 
-def _fade_texts_last(kept: frozenset[str]) -> Refinement:
-    """Returns a refinement under which words of keepsakes in `kept` fade last."""
+def _fade_texts_last(exact: frozenset[str]) -> Refinement:
+    """Returns a refinement under which words of keepsakes in `exact` fade last."""
 
     def refine(messages: Sequence[MessageWords], salience: Sequence[Salience]) -> list[Salience]:
         texts = [message.entry.content for message in messages]
-        ranges = [[(k.start, k.stop) for k in find_keepsakes(text) if text[k.start : k.stop] in kept] for text in texts]
+        ranges = [
+            [(k.start, k.stop) for k in find_keepsakes(text) if text[k.start : k.stop] in exact] for text in texts
+        ]
         return fade_last(ranges)(messages, salience)
 
     return refine

@@ -116,8 +116,8 @@ class Sealer:
             if progress is not None:
                 progress(sealed, max(total, sealed))
         with self.database.read() as connection:
-            left = open_messages.count(connection, bank.id)
-        return SealReport(pages=page_keys, messages=sealed, open_messages=left)
+            still_open = open_messages.count(connection, bank.id)
+        return SealReport(pages=page_keys, messages=sealed, open_messages=still_open)
 
     def free_chars(self, connection: Connection, bank_id: int) -> int:
         """Returns how many more characters the open messages of a bank can take before they may fill a page; 0 if they
@@ -128,8 +128,8 @@ class Sealer:
         """
         newest = messages.newest_id(connection, bank_id)
         cells = self.codec.layout.cells
-        taken = cells_taken(self._typesetter, open_messages.up_to(connection, bank_id, cells, newest))
-        return max(0, -(-(cells - taken) // 4))
+        filled = cells_taken(self._typesetter, open_messages.up_to(connection, bank_id, cells, newest))
+        return max(0, -(-(cells - filled) // 4))
 
     @cached_property
     def _typesetter(self) -> Typesetter:
@@ -238,14 +238,14 @@ def _encoded(pages: Sequence[_SealedPage | Draft]) -> list[_SealedPage]:
 
 def _without(pages: Sequence[_SealedPage | Draft], erased: frozenset[int]) -> list[_SealedPage | Draft]:
     """Returns the pages without erased messages. Pages that held some become drafts again."""
-    left: list[_SealedPage | Draft] = []
+    result: list[_SealedPage | Draft] = []
     for page in pages:
         draft = page if isinstance(page, Draft) else page.draft
         if erased.isdisjoint(message.id for message in draft.messages):
-            left.append(page)
-        elif (rest := draft.without(erased)) is not None:
-            left.append(rest)
-    return left
+            result.append(page)
+        elif (remainder := draft.without(erased)) is not None:
+            result.append(remainder)
+    return result
 
 
 def _reads_right(cells: Cells, reading: Reading) -> bool:

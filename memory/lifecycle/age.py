@@ -78,11 +78,11 @@ class Ager:
         moved: list[_Moved] = []
         exact = self._previews(due.moves[:preview], now)
         for move in due.moves:
-            found = exact.get(move.page.id) or self._expected(move)
-            if isinstance(found, str):
-                due.impossible[move.page.key] = found
+            expected = exact.get(move.page.id) or self._expected(move)
+            if isinstance(expected, str):
+                due.impossible[move.page.key] = expected
             else:
-                moved.append(found)
+                moved.append(expected)
         purged = due.expired if due.policy.undo_window else due.expired + len(moved)
         upcoming = self._upcoming(due, {move.page.id for move in due.moves})
         report = self._report(now, moved, due.impossible, purged=purged, dry_run=True)
@@ -111,8 +111,8 @@ class Ager:
             moves = _rotated(moves, randrange(0, len(moves), BATCH))
         purged = self._purge(due.bank_id, now) if due.expired else 0  # purging does not wait for ageing
         discard = DiscardTimes(now, trash.purge_time(now, due.policy.undo_window))
-        here = partial(self._in_turn, shared=shared)
-        carry_out(moves, BATCH, here if work is None else work, result, now, discard, progress)
+        in_turn = partial(self._in_turn, shared=shared)
+        carry_out(moves, BATCH, in_turn if work is None else work, result, now, discard, progress)
         if work is not None:
             self._add_unreported(result)
         if result.done:  # with an undo window of zero
@@ -144,8 +144,8 @@ class Ager:
         after writing them."""
         with self.database.read() as connection:
             rows = pages.by_ids(connection, [move.page.id for move in result.busy])
-        found = [(move, rows[move.page.id]) for move in result.busy if move.page.id in rows]
-        written = [(move, WrittenPage.of([row])) for move, row in found if _is_carried_out(move, row)]
+        pairs = [(move, rows[move.page.id]) for move in result.busy if move.page.id in rows]
+        written = [(move, WrittenPage.of([row])) for move, row in pairs if _is_carried_out(move, row)]
         result.done += written
         ids = {move.page.id for move, _ in written}
         result.busy = [move for move in result.busy if move.page.id not in ids]
@@ -195,18 +195,18 @@ class Ager:
 
     def _previews(self, moves: Sequence[Move], now: datetime) -> dict[int, _Moved | str]:
         """Returns page id → result of its move, or why the page would be left unchanged."""
-        found: dict[int, _Moved | str] = {}
+        results: dict[int, _Moved | str] = {}
         for start in range(0, len(moves), BATCH):
             batch = moves[start : start + BATCH]
             outcome = self.rewriter.preview(self._changes(batch), now)
-            found |= outcome.pages.left
+            results |= outcome.pages.left
             by_id = {move.page.id: move for move in batch}
             for change in outcome.pages.changes:
                 page_id, row = change.page.id, change.after[0].row
                 drawn = outcome.drawn.get(page_id)
                 words = drawn.words if drawn is not None and drawn.before else None
-                found[page_id] = _Moved(by_id[page_id], row.vision_tokens, row.bytes, words)
-        return found
+                results[page_id] = _Moved(by_id[page_id], row.vision_tokens, row.bytes, words)
+        return results
 
     def _due(self, connection: Connection, bank_id: int, policy: Policy, now: datetime) -> Iterator[Move]:
         """Yields the moves that the policy requires of a bank."""

@@ -97,7 +97,7 @@ class PageBlanker:
         rests = self._rests(rows, contents, erased)
         done = list(self._cut_out(rests))
         cut_out = {blanked.change.page.id for blanked in done}
-        rests = [rest for rest in rests if rest.page.id not in cut_out]
+        rests = [part for part in rests if part.page.id not in cut_out]
         states = self._states(rests, contents)
         return [*done, *self._encoded(rests, states, now)]
 
@@ -111,60 +111,62 @@ class PageBlanker:
             times = messages.times(connection, rows[0].bank_id, on_them)
         rests = []
         for row in rows:
-            left = [span for span in spans.get(row.id, []) if span.message_id not in erased]
-            kept = [keepsake for keepsake in keepsakes.get(row.id, []) if keepsake.message_id not in erased]
-            if not left:
+            others = [span for span in spans.get(row.id, []) if span.message_id not in erased]
+            exact = [keepsake for keepsake in keepsakes.get(row.id, []) if keepsake.message_id not in erased]
+            if not others:
                 raise PageChanged
-            on_it = {span.message_id for span in left}
-            said = [times[i] for i in on_it if i in times] or [row.first_at, row.last_at]
-            gone = _outside(left, PageLayout.from_dict(row.layout).columns)
-            page = replace(row, rows_used=len(gone), first_at=min(said), last_at=max(said), messages=len(on_it))
-            rests.append(_Rest(row, page, PageParts(left, kept), contents[row.id], gone))
+            on_it = {span.message_id for span in others}
+            times_on_it = [times[i] for i in on_it if i in times] or [row.first_at, row.last_at]
+            gone = _outside(others, PageLayout.from_dict(row.layout).columns)
+            page = replace(
+                row, rows_used=len(gone), first_at=min(times_on_it), last_at=max(times_on_it), messages=len(on_it)
+            )
+            rests.append(_Rest(row, page, PageParts(others, exact), contents[row.id], gone))
         return rests
 
     def _cut_out(self, rests: Sequence[_Rest]) -> Iterator[BlankedPage]:
         """Yields the pages without kept text whose tokens the codec can blank directly."""
         codec = capabilities_of(self.codec).blankable
-        for rest in rests if codec is not None else ():
-            if codec is None or rest.stored.text is not None:
+        for part in rests if codec is not None else ():
+            if codec is None or part.stored.text is not None:
                 continue
             try:
-                before = unpack_tokens(rest.stored.tokens)
-                [blanked] = codec.blank([before], [rest.gone])
-                misread = misread_of(before, rest.gone.shape) & ~rest.gone
+                before = unpack_tokens(part.stored.tokens)
+                [blanked] = codec.blank([before], [part.gone])
+                misread = misread_of(before, part.gone.shape) & ~part.gone
             except TokensError:
                 continue  # damaged, or of another codec: reading the page reports which
             tokens = with_misread(blanked, misread)
-            page = ReadyPage.of(rest.page, tokens, None, None, confidence=rest.page.confidence, parts=rest.parts)
-            yield rest.becomes(page)
+            page = ReadyPage.of(part.page, tokens, None, None, confidence=part.page.confidence, parts=part.parts)
+            yield part.becomes(page)
 
     def _states(self, rests: Sequence[_Rest], contents: StoredContents) -> dict[int, PageState]:
         """Returns page id → remainder of the page as read now. Raises `Unreadable`."""
-        found = self.decoder.read([rest.before for rest in rests], contents)
+        page_states = self.decoder.read([part.before for part in rests], contents)
         states: dict[int, PageState] = {}
-        for rest in rests:
-            page, state = rest.page, found[rest.page.id]
+        for part in rests:
+            page, state = part.page, page_states[part.page.id]
             if isinstance(state, Unreadable):
                 raise state
-            if rest.stored.text is not None and state.source != "text":
+            if part.stored.text is not None and state.source != "text":
                 raise TokensDamaged(f"page {page.key}: {reasons.DAMAGED_TEXT}")
-            states[page.id] = rest.state(state)
+            states[page.id] = part.state(state)
         return states
 
     def _encoded(self, rests: Sequence[_Rest], states: Mapping[int, PageState], now: datetime) -> Iterator[BlankedPage]:
         """Encodes remainders: with kept text unchanged, without it faded as in ageing."""
         requests = [
-            EncodeRequest(rest.page, rest.page.tier, states[rest.page.id], rest.stored.text is None, rest.parts)
-            for rest in rests
+            EncodeRequest(part.page, part.page.tier, states[part.page.id], part.stored.text is None, part.parts)
+            for part in rests
         ]
         encoded = self.encoder.encode(requests, now)
         to_read = [r for r in rests if r.stored.text is None or self.codec.tiers[r.page.tier].streamed]
-        drawn = [encoded[rest.page.id] for rest in to_read]
+        drawn = [encoded[part.page.id] for part in to_read]
         read = self.decoder.read_tokens([page.tokens for page in drawn], [page.reading for page in drawn])
-        readings = {rest.page.id: reading for rest, reading in zip(to_read, read, strict=True)}
-        for rest in rests:
-            page_id = rest.page.id
-            yield _checked(rest, encoded[page_id], readings.get(page_id), states[page_id])
+        readings = {part.page.id: reading for part, reading in zip(to_read, read, strict=True)}
+        for part in rests:
+            page_id = part.page.id
+            yield _checked(part, encoded[page_id], readings.get(page_id), states[page_id])
 
 
 def _outside(spans: Sequence[SpanRow], columns: int) -> npt.NDArray[np.bool_]:
@@ -176,28 +178,28 @@ def _outside(spans: Sequence[SpanRow], columns: int) -> npt.NDArray[np.bool_]:
     return outside.reshape(rows, columns)
 
 
-def _checked(rest: _Rest, drawn: RedrawnPage, reading: Reading | CodecError | None, state: PageState) -> BlankedPage:
+def _checked(part: _Rest, drawn: RedrawnPage, reading: Reading | CodecError | None, state: PageState) -> BlankedPage:
     """Returns an encoded page after checking its reading. Raises `Unreadable` if almost nothing of it can be read."""
-    page = rest.page
-    if rest.stored.text is not None:
+    page = part.page
+    if part.stored.text is not None:
         read = reading if isinstance(reading, Reading) else None
-        return rest.becomes(ReadyPage.exact(page, drawn.tokens, drawn.cells, read, parts=rest.parts))
+        return part.becomes(ReadyPage.exact(page, drawn.tokens, drawn.cells, read, parts=part.parts))
     if not isinstance(reading, Reading):
         raise ReaderFailed(f"page {page.key} could not be read: {reading}") from reading
     if missing_share(drawn.cells, reading) > UNREAD_SHARE:
         raise ReaderFailed(f"page {page.key}: {reasons.not_read_back(page.tier)}")
-    misread, parts = drawn.misread_in(reading), drawn.parts or rest.parts
+    misread, parts = drawn.misread_in(reading), drawn.parts or part.parts
     ready = ReadyPage.decoded(drawn.row(page), drawn.tokens, reading, misread, parts=parts)
     if drawn.relaid is not None:
-        return rest.becomes(ready, _lost_share(drawn.before, drawn.relaid.texts))
-    return rest.becomes(ready, character_loss(state.cells, reading))
+        return part.becomes(ready, _lost_share(drawn.before, drawn.relaid.texts))
+    return part.becomes(ready, character_loss(state.cells, reading))
 
 
-def _lost_share(before: Sequence[str], left: Sequence[FadedText]) -> float:
+def _lost_share(before: Sequence[str], faded_texts: Sequence[FadedText]) -> float:
     """Returns the share of the characters of texts that are lost, 0 to 1. Gaps and blanks do not count."""
-    kept = total = 0
-    for text, faded in zip(before, left, strict=True):
+    remaining = total = 0
+    for text, faded in zip(before, faded_texts, strict=True):
         counted = ~np.isin(code_points(text), (ord(" "), ord(GAP_MARK)))
         total += int(counted.sum())
-        kept += int((counted & kept_characters(text, faded)).sum())
-    return 1 - kept / max(1, total)
+        remaining += int((counted & kept_characters(text, faded)).sum())
+    return 1 - remaining / max(1, total)

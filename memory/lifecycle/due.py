@@ -34,10 +34,10 @@ def due_in(connection: Connection, banks: Sequence[Bank], now: datetime) -> DueB
     for bank in banks:
         if (bank.id, "age") in due:
             by_policy.setdefault(json.dumps(bank.policy, sort_keys=True), []).append(bank.id)
-    found = Counter[int]()
+    to_age = Counter[int]()
     for fields, bank_ids in by_policy.items():
         policy = Policy.parse(json.loads(fields))
         first = first_changes(policy, all_tiers())
         if first and policy.unpaused(now) <= now:
-            found |= schedule.count_to_age(connection, bank_ids, first, now, policy.age_from)
-    return DueBanks({bank for bank, kind in due if kind == "seal"}, found)
+            to_age |= schedule.count_to_age(connection, bank_ids, first, now, policy.age_from)
+    return DueBanks({bank for bank, kind in due if kind == "seal"}, to_age)

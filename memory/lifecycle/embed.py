@@ -77,9 +77,9 @@ class MessageEmbedder:
         embedded = self._run(bank_id, self._without_code, self._embed_batch, progress)
         if self._records is not None:
             self._records.embed(bank_id)
-        left = max(indexed.left, embedded.left)
+        unchanged = max(indexed.left, embedded.left)
         return EmbeddingReport(
-            bank=bank_name, embedder=embedder.name, embedded=embedded.done, indexed=indexed.done, skipped=left
+            bank=bank_name, embedder=embedder.name, embedded=embedded.done, indexed=indexed.done, skipped=unchanged
         )
 
     def embed_new(self, bank_name: str) -> int:
@@ -103,8 +103,8 @@ class MessageEmbedder:
             with self.database.read() as connection:
                 newest = messages.newest_id(connection, bank_id)
             done = 0
-            while self._done.get(bank_id, 0) < newest and (more := self._new_batch(bank_id)):
-                done += more
+            while self._done.get(bank_id, 0) < newest and (batch := self._new_batch(bank_id)):
+                done += batch
                 if progress is not None:
                     progress(done, done)
             if self._misses_older(bank_id, max(newest, self._done.get(bank_id, 0))):
@@ -161,18 +161,18 @@ class MessageEmbedder:
 
     def _run(self, bank_id: int, list_ids: "_Lister", change: "_Change", progress: Progress | None) -> "_Done":
         """Changes the listed messages batch by batch."""
-        last = done = left = total = 0
+        last = done = unchanged = total = 0
         while True:
             with self.database.read() as connection:
                 ids, waiting = list_ids(connection, bank_id, last)
                 total = total or waiting
                 ids = _first(connection, bank_id, ids)
             if not ids:
-                return _Done(done, left)
+                return _Done(done, unchanged)
             changed = change(bank_id, ids)
-            last, done, left = ids[-1], done + changed, left + len(ids) - changed
+            last, done, unchanged = ids[-1], done + changed, unchanged + len(ids) - changed
             if progress is not None:
-                progress(done, max(total, done + left))
+                progress(done, max(total, done + unchanged))
 
     def _all(self, connection: Connection, bank_id: int, after: int) -> tuple[list[int], int]:
         return messages.ids_after(connection, bank_id, after, BATCH), messages.count(connection, bank_id)

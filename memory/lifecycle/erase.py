@@ -57,16 +57,16 @@ class _Found:
     @classmethod
     def fetch(cls, connection: Connection, bank_id: int, message_ids: Sequence[int]) -> "_Found":
         """Fetches the messages with these ids, and their pages."""
-        found = messages.by_ids(connection, bank_id, message_ids)
-        spans = pages.spans_of_messages(connection, bank_id, found)
+        rows = messages.by_ids(connection, bank_id, message_ids)
+        spans = pages.spans_of_messages(connection, bank_id, rows)
         page_ids = sorted({span.page_id for parts in spans.values() for span in parts})
         shared = [
             page_id
             for page_id, parts in pages.spans_of_pages(connection, page_ids).items()
-            if any(span.message_id not in found for span in parts)
+            if any(span.message_id not in rows for span in parts)
         ]
         contents = pages.contents(connection, shared)
-        return cls(found, spans, pages.by_ids(connection, page_ids), contents, shared)
+        return cls(rows, spans, pages.by_ids(connection, page_ids), contents, shared)
 
     def is_current(self, connection: Connection, bank_id: int) -> bool:
         """True if the messages and their places on pages have not changed."""
@@ -90,12 +90,12 @@ class _Result:
     #: error that prevented the erasure of some messages
     left: Unreadable | None = None
 
-    def add(self, found: _Found, blanked: Sequence[BlankedPage]) -> None:
+    def add(self, erased: _Found, blanked: Sequence[BlankedPage]) -> None:
         """Adds a batch of erased messages and the new versions of their pages."""
-        self.messages += len(found.messages)
-        left = {item.change.page.id: item for item in blanked}
-        for page in found.pages.values():
-            new = left.get(page.id)
+        self.messages += len(erased.messages)
+        by_page = {item.change.page.id: item for item in blanked}
+        for page in erased.pages.values():
+            new = by_page.get(page.id)
             self.bytes_before.setdefault(page.key, page.bytes)
             self.bytes_after[page.key] = 0 if new is None else new.change.after[0].row.bytes
             before = self.pages[page.key].changed if page.key in self.pages else 0.0
@@ -117,11 +117,11 @@ class Eraser:
         """Implements `Memory.erase_message`. Raises `NotFound`, `Unreadable`, `StorageError`."""
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
-            found = messages.by_keys(connection, bank.id, [key])
-        if key not in found:
+            rows = messages.by_keys(connection, bank.id, [key])
+        if key not in rows:
             raise NotFound(f"there is no message '{key}' in bank '{bank_name}'")
         result = _Result()
-        self._erase(bank.id, [found[key].id], now, result)
+        self._erase(bank.id, [rows[key].id], now, result)
         return self._report(bank_name, result)
 
     def erase_thread(
@@ -175,48 +175,48 @@ class Eraser:
         """Erases messages in one transaction. Raises `Unreadable` if a page that holds them cannot be read."""
         for _ in range(ATTEMPTS):
             with self.database.read() as connection:
-                found = _Found.fetch(connection, bank_id, message_ids)
-            if not found.messages:
+                erased = _Found.fetch(connection, bank_id, message_ids)
+            if not erased.messages:
                 return
             try:
-                blanked = self._blank(found, now)
+                blanked = self._blank(erased, now)
             except PageChanged:
                 continue
-            if self._write(bank_id, found, blanked):
-                result.add(found, blanked)
+            if self._write(bank_id, erased, blanked):
+                result.add(erased, blanked)
                 return
         raise StorageError("other processes keep changing the pages of these messages; try again")
 
-    def _blank(self, found: _Found, now: datetime) -> list[BlankedPage]:
+    def _blank(self, erased: _Found, now: datetime) -> list[BlankedPage]:
         """Returns the pages shared with other messages, without these messages. Raises `PageChanged`."""
-        rows = [found.pages[page_id] for page_id in found.shared]
-        return self.blanker.blank(rows, found.contents, found.messages.keys(), now) if rows else []
+        rows = [erased.pages[page_id] for page_id in erased.shared]
+        return self.blanker.blank(rows, erased.contents, erased.messages.keys(), now) if rows else []
 
-    def _write(self, bank_id: int, found: _Found, blanked: Sequence[BlankedPage]) -> bool:
+    def _write(self, bank_id: int, erased: _Found, blanked: Sequence[BlankedPage]) -> bool:
         """Writes the pages and deletes the messages. Returns False without a change if anything has changed
         meanwhile."""
         changes = [item.change for item in blanked]
-        changes += [PageChange(page, []) for page in found.pages.values() if page.id not in found.shared]
-        terms = self.reindexer.prepare(bank_id, changes, erased=found.messages.keys())
+        changes += [PageChange(page, []) for page in erased.pages.values() if page.id not in erased.shared]
+        terms = self.reindexer.prepare(bank_id, changes, erased=erased.messages.keys())
         try:
             with self.database.write() as connection:
                 banks.lock(connection, bank_id)
-                current = found.is_current(connection, bank_id) and self.reindexer.is_current(connection, terms)
+                current = erased.is_current(connection, bank_id) and self.reindexer.is_current(connection, terms)
                 if current:
                     self.writer.write(connection, bank_id, changes, terms, WriteRules(empties_trash=True))
-                    self._delete(connection, bank_id, found)
+                    self._delete(connection, bank_id, erased)
         except WriteConflict:
             return False
         return current
 
-    def _delete(self, connection: Connection, bank_id: int, found: _Found) -> None:
+    def _delete(self, connection: Connection, bank_id: int, erased: _Found) -> None:
         """Deletes all rows of messages apart from their pages."""
-        ids = sorted(found.messages)
+        ids = sorted(erased.messages)
         self.reindexer.index.remove(connection, bank_id, ids)
         embeddings.remove(connection, bank_id, ids)
-        idempotency.delete_naming(connection, bank_id, [message.key for message in found.messages.values()])
-        messages.delete(connection, bank_id, found.messages.values())
-        threads = {message.thread for message in found.messages.values()}
+        idempotency.delete_naming(connection, bank_id, [message.key for message in erased.messages.values()])
+        messages.delete(connection, bank_id, erased.messages.values())
+        threads = {message.thread for message in erased.messages.values()}
         folds.delete_of_threads(connection, bank_id, threads)
         model_calls.forget_sessions(connection, bank_id, threads)
         banks.delete_empty_threads(connection, bank_id, threads)

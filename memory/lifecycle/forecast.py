@@ -22,8 +22,8 @@ def forecast(
     """Implements `Operations.preview_policy`. Counts with one query for each time, whatever the number of pages.
     `specs`: the tiers of the codec."""
     policy = policy.served_by(specs)
-    totals = {each.tier: each for each in sizes.tier_totals(connection, [bank.id])[bank.id] if each.pages}
-    counts, moved = {"now": Counter({tier: each.pages for tier, each in totals.items()})}, {}
+    totals = {total.tier: total for total in sizes.tier_totals(connection, [bank.id])[bank.id] if total.pages}
+    counts, moved = {"now": Counter({tier: total.pages for tier, total in totals.items()})}, {}
     for name, at in (("applied", now), ("in_a_year", now + YEAR)):
         counts[name], moved[name] = _counted(connection, bank.id, policy, at)
     tiers: dict[str, TierForecast] = {}
@@ -31,12 +31,12 @@ def forecast(
     sharper: tuple[float, float] | None = None
     for tier, its in all_tiers().items():
         if tier in totals:
-            each = totals[tier]
-            sharper = each.vision_tokens / each.pages, each.token_bytes / each.pages
+            total = totals[tier]
+            sharper = total.vision_tokens / total.pages, total.token_bytes / total.pages
         else:
             spec = specs.get(tier)
-            most, size = (spec.fact_tokens or spec.tokens, spec.bytes_per_token) if spec else (its.tokens, 0)
-            whole = most, most * size
+            capacity, size = (spec.fact_tokens or spec.tokens, spec.bytes_per_token) if spec else (its.tokens, 0)
+            whole = capacity, capacity * size
             sharper = whole if sharper is None else (min(sharper[0], whole[0]), min(sharper[1], whole[1]))
         tokens_at[tier] = round(sharper[0])
         numbers = {name: counted[tier] for name, counted in counts.items()}
@@ -52,11 +52,11 @@ def tier_at(tier: str, policy: Policy, age: timedelta) -> str:
 
 def _counted(connection: Connection, bank_id: int, policy: Policy, at: datetime) -> tuple[Counter[str], int]:
     """Returns tier → number of pages as the policy has them at a time, and how many of them move until then."""
-    found, moved = Counter[str](), 0
+    numbers, moved = Counter[str](), 0
     at_age = [policy.fresh, *(step.tier for step in policy.steps)]
     steps = [step.after for step in policy.steps]
     for group in pages.count_by_age(connection, bank_id, steps, at, policy.age_from):
         target = group.tier if group.pinned else max(at_age[group.passed], group.tier, key=tier_rank)
-        found[target] += group.pages
+        numbers[target] += group.pages
         moved += group.pages if target != group.tier else 0
-    return found, moved
+    return numbers, moved

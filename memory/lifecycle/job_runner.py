@@ -125,8 +125,8 @@ class JobRunner:
             policy = Policy.parse(banks.by_id(connection, bank_id).policy)
             oldest = ages.oldest_open(connection, bank_id, policy.age_from)
             due_at = None if oldest is None else oldest.when(policy.seal_after)
-            left = free - max(0, open_messages.count_chars(connection, bank_id) - measured)
-            due = DueTime(ALWAYS_DUE if left <= 0 else due_at, left, self._codecs.name)
+            free_now = free - max(0, open_messages.count_chars(connection, bank_id) - measured)
+            due = DueTime(ALWAYS_DUE if free_now <= 0 else due_at, free_now, self._codecs.name)
             schedule.put(connection, bank_id, "seal", due)
 
         return reschedule

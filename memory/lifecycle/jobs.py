@@ -80,10 +80,10 @@ class JobQueue:
             return jobs.fill(connection, now, codec=self._codec, created_at=self._clock())
 
     def _delete_expired_records(self, now: datetime) -> None:
-        more = True
-        while more:
+        unfinished = True
+        while unfinished:
             with self._database.write() as connection:
-                more = records.delete_expired(connection, now) > 0
+                unfinished = records.delete_expired(connection, now) > 0
         self._database.purge_deleted()
 
     def length(self) -> QueueLength:
@@ -114,8 +114,8 @@ class JobQueue:
                 raise _Stopped
 
         with self._database.read() as connection:
-            taken = jobs.running(connection, "age", self._clock())
-        for job in taken:
+            running = jobs.running(connection, "age", self._clock())
+        for job in running:
             try:
                 result = self._runner.help(job, now, check)
             except _Stopped:

@@ -52,6 +52,6 @@ def restorable(until: datetime) -> str:
     return f"the ageing of this page can be undone until {until.isoformat()}; reencode it after that"
 
 
-def skipped_pages(left: Mapping[str, str]) -> list[PageSkipped]:
+def skipped_pages(skipped: Mapping[str, str]) -> list[PageSkipped]:
     """Converts page key → reason for a report."""
-    return [PageSkipped(page_id=key, reason=reason) for key, reason in left.items()]
+    return [PageSkipped(page_id=key, reason=reason) for key, reason in skipped.items()]

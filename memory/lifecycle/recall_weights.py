@@ -39,8 +39,8 @@ class RecallWeights:
     def record_images(self, bank: str, words: str, result: RecalledImages, now: datetime) -> None:
         """Counts the matches of an answer with page images. `words`: the query without its time expressions."""
         if words.strip():
-            shown = [key for image in result.images for key in image.message_ids]
-            self.record_keys(bank, [*shown, *(span.message_id for span in result.open_spans)], now)
+            keys = [key for image in result.images for key in image.message_ids]
+            self.record_keys(bank, [*keys, *(span.message_id for span in result.open_spans)], now)
 
     def record_keys(self, bank: str, keys: Iterable[str], now: datetime) -> None:
         """Counts matches by message key, best first; repeated keys count once."""
@@ -59,10 +59,10 @@ class RecallWeights:
             waiting = self._waiting.get((bank, message.message_id), 0.0)
         strength = waiting / recall_weights.weight_at(now)
         with self._database.read() as connection:
-            found = banks.find(connection, bank)
-            if found is not None:
-                ids = [row.id for row in messages.by_keys(connection, found.id, [message.message_id]).values()]
-                strength += sum(recall_weights.strengths(connection, found.id, ids, now).values())
+            bank_row = banks.find(connection, bank)
+            if bank_row is not None:
+                ids = [row.id for row in messages.by_keys(connection, bank_row.id, [message.message_id]).values()]
+                strength += sum(recall_weights.strengths(connection, bank_row.id, ids, now).values())
         return MessageInfo.model_validate(
             {**dict(message), "keepsakes": keepsakes, "recall_weight": round(strength, 3)}
         )
@@ -79,9 +79,9 @@ class RecallWeights:
             by_bank.setdefault(bank, {})[key] = weight
         try:
             with self._database.write() as connection:
-                known = [(found.id, keys) for name, keys in by_bank.items() if (found := banks.find(connection, name))]
+                existing = [(row.id, keys) for name, keys in by_bank.items() if (row := banks.find(connection, name))]
                 written = 0
-                for bank_id, keys in sorted(known, key=lambda item: item[0]):  # in a fixed order, to avoid deadlocks
+                for bank_id, keys in sorted(existing, key=lambda item: item[0]):  # in a fixed order, to avoid deadlocks
                     with suppress(NotFound):  # the bank was erased
                         banks.lock(connection, bank_id)  # keeps the messages from being erased meanwhile
                         written += recall_weights.add(connection, bank_id, keys)

@@ -117,8 +117,8 @@ class Reencoder:
         rewritten = self.rewriter.run(changes, batch.now, pinned=True, owner=batch.owner)
         requests = [RelayoutRequest(item.page, item.tier) for item in batch.items if item.foreign]
         relaid = self.relayout.run(requests, batch.now, owner=batch.owner)
-        done, more = BatchOutcome.of(rewritten), BatchOutcome.of(relaid)
-        return BatchOutcome(done.done | more.done, done.left | more.left)
+        done, typeset_again = BatchOutcome.of(rewritten), BatchOutcome.of(relaid)
+        return BatchOutcome(done.done | typeset_again.done, done.left | typeset_again.left)
 
     def _in_turn(self, batches: Sequence[Batch[StalePage]]) -> Iterator[tuple[Batch[StalePage], BatchOutcome]]:
         for batch in batches:
@@ -170,12 +170,12 @@ class Reencoder:
     def _expected(self, survey: _Survey, now: datetime) -> list[PageReencoded]:
         """Returns the expected result of reencoding. Adds the reasons for pages that will be left unchanged to
         `survey`."""
-        left = survey.unreadable
-        left |= self._unknown_kinds(survey)
+        unreadable = survey.unreadable
+        unreadable |= self._unknown_kinds(survey)
         with self.database.read() as connection:
             waiting = undo_reasons(connection, [item.page.id for item in survey.stale if item.foreign], now)
-        left |= {item.page.key: waiting[item.page.id] for item in survey.stale if item.page.id in waiting}
-        return [self._expected_page(item) for item in survey.stale if item.page.key not in left]
+        unreadable |= {item.page.key: waiting[item.page.id] for item in survey.stale if item.page.id in waiting}
+        return [self._expected_page(item) for item in survey.stale if item.page.key not in unreadable]
 
     def _unknown_kinds(self, survey: _Survey) -> dict[str, str]:
         """Returns page key → why its tokens cannot be read, judged by a sample of their kind."""

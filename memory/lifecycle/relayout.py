@@ -99,10 +99,10 @@ class PageRelayout:
     def expected(self, page: PageRow, tier: str) -> tuple[int, int]:
         """Returns the estimated number of pages that replace a page, and the bytes of their tokens."""
         layout = self.codec.layout
-        full, rest = divmod(page.rows_used * PageLayout.from_dict(page.layout).columns, layout.cells)
+        full, remainder = divmod(page.rows_used * PageLayout.from_dict(page.layout).columns, layout.cells)
         sizes = [expected_bytes(self.codec, layout, layout.rows, tier)] * full
-        if rest or not full:
-            sizes.append(expected_bytes(self.codec, layout, max(1, -(-rest // layout.columns)), tier))
+        if remainder or not full:
+            sizes.append(expected_bytes(self.codec, layout, max(1, -(-remainder // layout.columns)), tier))
         return len(sizes), sum(sizes)
 
     @cached_property
@@ -117,20 +117,20 @@ class PageRelayout:
             keepsakes = pages.keepsakes_of(connection, ids)
         states = self.decoder.read(rows, contents)
         parts: dict[int, list[MessagePart]] = {}
-        left: dict[int, str] = {}
+        unreadable: dict[int, str] = {}
         for page in rows:
             state = states[page.id]
             if isinstance(state, Unreadable):
-                left[page.id] = str(state)
+                unreadable[page.id] = str(state)
             elif contents[page.id].text is not None and state.source != "text":
-                left[page.id] = reasons.DAMAGED_TEXT  # a backup may have it intact
+                unreadable[page.id] = reasons.DAMAGED_TEXT  # a backup may have it intact
             elif state.source == "decoded" and (share := unreadable_share(state.cells)) > MAX_CHARACTER_LOSS:
-                left[page.id] = reasons.partly_unreadable(share)
+                unreadable[page.id] = reasons.partly_unreadable(share)
             else:
                 layout = PageLayout.from_dict(page.layout)
-                kept = keepsakes.get(page.id, [])
-                parts[page.id] = [message_part(state, layout, span, kept) for span in spans[page.id]]
-        return _Parts(parts, left)
+                exact = keepsakes.get(page.id, [])
+                parts[page.id] = [message_part(state, layout, span, exact) for span in spans[page.id]]
+        return _Parts(parts, unreadable)
 
     def _encode(
         self, request: RelayoutRequest, parts: Sequence[MessagePart], *, keeps_text: bool
@@ -138,8 +138,8 @@ class PageRelayout:
         """Returns the pages that replace the page of `parts`, or why it is left unchanged."""
         before, tier = request
         with self.database.read() as connection:
-            known = messages.by_ids(connection, before.bank_id, {part.span.message_id for part in parts})
-        typeset = retypeset(self._typesetter, before.id, parts, known)
+            by_id = messages.by_ids(connection, before.bank_id, {part.span.message_id for part in parts})
+        typeset = retypeset(self._typesetter, before.id, parts, by_id)
         images = [render(item.page.cells, item.page.layout, tier) for item in typeset]
         encoded = self.codec.encode(images, tier)
         readings = self.decoder.read_tokens(encoded)

@@ -65,7 +65,7 @@ def retypeset(
     by_message = {str(part.span.message_id): part for part in parts}
     result: list[RetypesetPage] = []
     for page in typesetter.pages([_entry(part, messages[part.span.message_id]) for part in parts]):
-        kept = [_keepsakes_in(by_message[span.message_id], span) for span in page.placements]
+        exact = [_keepsakes_in(by_message[span.message_id], span) for span in page.placements]
         read = transcribe_placements(page)
         spans = tuple(_counted_in_message(by_message[span.message_id], span) for span in page.placements)
         new_id = unsaved_id() if result else page_id
@@ -73,7 +73,7 @@ def retypeset(
             RetypesetPage(
                 new_id,
                 replace(page, placements=spans),
-                PageParts(span_rows(new_id, spans), keepsake_rows(new_id, page.placements, read, kept)),
+                PageParts(span_rows(new_id, spans), keepsake_rows(new_id, page.placements, read, exact)),
                 [messages[int(span.message_id)] for span in page.placements],
                 _misread_cells(page, read, [by_message[span.message_id] for span in page.placements]),
             )

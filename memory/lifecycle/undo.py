@@ -56,8 +56,8 @@ class Undoer:
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
             page = None if page_key is None else pages.get(connection, bank.id, page_key)
-            found = trash.entries(connection, bank.id, None if page is None else page.id)
-        chains = {i: chain for i, entries in found.items() if (chain := _restorable(entries, now, since))}
+            trash_entries = trash.entries(connection, bank.id, None if page is None else page.id)
+        chains = {i: chain for i, entries in trash_entries.items() if (chain := _restorable(entries, now, since))}
         result, ids = _Result(), sorted(chains)
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]

@@ -43,7 +43,7 @@ class StoredMessages:
 
     def with_changes(self, changes: Sequence[PageChange]) -> "StoredMessages":
         """Returns the messages as they will be once `changes` are written."""
-        wanted = {message.id for message in self.messages}
+        ids_here = {message.id for message in self.messages}
         replaced = {change.before.id for change in changes if change.before is not None and change.relaid}
         spans = {i: [s for s in parts if s.page_id not in replaced] for i, parts in self.spans.items()}
         rows, keepsakes = dict(self.pages), dict(self.keepsakes)
@@ -51,7 +51,7 @@ class StoredMessages:
             parts = page.parts or PageParts(())
             rows[page.row.id], keepsakes[page.row.id] = page.row, parts.keepsakes
             for span in parts.spans:
-                if span.message_id in wanted:
+                if span.message_id in ids_here:
                     spans.setdefault(span.message_id, []).append(span)
         for of_message in spans.values():
             of_message.sort(key=lambda span: span.char_start)

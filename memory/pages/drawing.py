@@ -74,12 +74,19 @@ def fetch_stored_pages(
     known = messages.on_pages(connection, ids)
     keepsakes = pages.keepsakes_of(connection, ids)
     texts = {row.id: _texts(row, states[row.id], spans.get(row.id, []), keepsakes.get(row.id, [])) for row in rows}
-    wanted = {term for parts in texts.values() for part in parts for term in terms(part.transcription.text)}
-    held = frequencies(connection, rows[0].bank_id, sorted(wanted)) if rows else {}
-    found = recall_weights.strengths(connection, rows[0].bank_id, known, now) if rows else {}
+    all_terms = {term for parts in texts.values() for part in parts for term in terms(part.transcription.text)}
+    term_counts = frequencies(connection, rows[0].bank_id, sorted(all_terms)) if rows else {}
+    weights = recall_weights.strengths(connection, rows[0].bank_id, known, now) if rows else {}
     return [
         StoredPage(
-            row, states[row.id], spans.get(row.id, []), known, keepsakes.get(row.id, []), texts[row.id], held, found
+            row,
+            states[row.id],
+            spans.get(row.id, []),
+            known,
+            keepsakes.get(row.id, []),
+            texts[row.id],
+            term_counts,
+            weights,
         )
         for row in rows
     ]
@@ -195,8 +202,8 @@ def _misread_left(page: StoredPage, faded: FadedLayout) -> Flags:
     """Returns bool[rows, columns]: the cells known to be misread, for a page that was laid out again."""
     misread = np.zeros(faded.page.cells.size, dtype=bool)
     read = transcribe_placements(faded.page)
-    for span, text, left, again in zip(faded.page.placements, page.texts, faded.texts, read, strict=True):
-        wrong = text.transcription.confidence[left.origin[: len(again.cell)]] == 0
+    for span, text, faded_text, again in zip(faded.page.placements, page.texts, faded.texts, read, strict=True):
+        wrong = text.transcription.confidence[faded_text.origin[: len(again.cell)]] == 0
         misread[span.start + again.cell[: len(wrong)][wrong]] = True
     return misread.reshape(faded.page.cells.shape)
 
@@ -206,13 +213,13 @@ def _relaid(page: StoredPage, faded: FadedLayout) -> RelaidMessages:
         old._replace(header_start=new.header_start, start=new.start, stop=new.stop)
         for old, new in zip(page.spans, faded.page.placements, strict=True)
     ]
-    kept = [
-        _kept(text, left, whole_word_range(text.transcription.text, *_edges(page, span)))
-        for span, text, left in zip(page.spans, page.texts, faded.texts, strict=True)
+    exact_by_span = [
+        _kept(text, faded_text, whole_word_range(text.transcription.text, *_edges(page, span)))
+        for span, text, faded_text in zip(page.spans, page.texts, faded.texts, strict=True)
     ]
     read = transcribe_placements(faded.page)
-    rows = keepsake_rows(page.row.id, faded.page.placements, read, [[*each] for each in kept])
-    exact = (text for each in kept for text in each.values())
+    rows = keepsake_rows(page.row.id, faded.page.placements, read, [[*exact_ranges] for exact_ranges in exact_by_span])
+    exact = (text for exact_ranges in exact_by_span for text in exact_ranges.values())
     keepsakes = [row._replace(text=text) for row, text in zip(rows, exact, strict=True)]
     for number, start, stop, fact in faded.misread_facts:
         if all(row.stop <= start or stop <= row.start for row in keepsakes):
@@ -230,21 +237,21 @@ def _kept(text: SplicedText, left: FadedText, whole: tuple[int, int]) -> dict[tu
 
     `whole`: the range in which no word is cut by a page break; parts of keepsakes outside it are dropped.
     """
-    said, kept = text.transcription.text, {}
+    words, ranges = text.transcription.text, {}
     for start, stop in text.keepsakes:
         if start < whole[0] or stop > whole[1]:
             continue
         first = int(np.searchsorted(left.origin, start, side="left"))
         last = int(np.searchsorted(left.origin, stop - 1, side="right"))
-        if left.text[first:last] == said[start:stop]:
-            kept[first, last] = said[start:stop]
+        if left.text[first:last] == words[start:stop]:
+            ranges[first, last] = words[start:stop]
         elif not left.gaps.isdisjoint(range(first, last)):
-            kept |= _in_place_of_gap((start, stop), said, left, (first, last))
-    return kept
+            ranges |= _in_place_of_gap((start, stop), words, left, (first, last))
+    return ranges
 
 
 def _in_place_of_gap(
-    keepsake: tuple[int, int], said: str, left: FadedText, place: tuple[int, int]
+    keepsake: tuple[int, int], words: str, left: FadedText, place: tuple[int, int]
 ) -> dict[tuple[int, int], str]:
     """Returns the range of a gap, including blanks that belong to it, and its replacement: the keepsake with the
     punctuation beside it. Empty if the gap replaced more than that, or another gap was next to it. `place`: range in
@@ -253,12 +260,12 @@ def _in_place_of_gap(
     first -= first in left.gaps and left.text[:first].endswith(" ")
     last += last - 1 in left.gaps and left.text.startswith(" ", last)
     begin = int(left.origin[first - 1]) + 1 if first else 0
-    end = int(left.origin[last]) if last < len(left.text) else len(said)
-    beside = said[begin : keepsake[0]] + said[keepsake[1] : end]
-    if begin > keepsake[0] or end < keepsake[1] or any(c.isalnum() or c == GAP_MARK for c in beside):
+    end = int(left.origin[last]) if last < len(left.text) else len(words)
+    neighbourhood = words[begin : keepsake[0]] + words[keepsake[1] : end]
+    if begin > keepsake[0] or end < keepsake[1] or any(c.isalnum() or c == GAP_MARK for c in neighbourhood):
         return {}
-    if left.text[first] == said[begin] == " ":
+    if left.text[first] == words[begin] == " ":
         first, begin = first + 1, begin + 1
-    if left.text[last - 1] == said[end - 1] == " ":
+    if left.text[last - 1] == words[end - 1] == " ":
         last, end = last - 1, end - 1
-    return {(first, last): said[begin:end]}
+    return {(first, last): words[begin:end]}

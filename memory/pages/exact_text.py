@@ -70,12 +70,12 @@ def _differences(cells: Cells, read: Cells) -> Differences:
     equals a blank."""
     rows, columns = max(len(cells), len(read)), cells.shape[1]
     grids = [np.full((rows, columns), BLANK, np.uint32) for _ in range(2)]
-    for grid, given in zip(grids, (cells, read), strict=True):
-        grid[: len(given)] = given
-    exact, held = (grid.reshape(-1) for grid in grids)
+    for grid, cells_of_one in zip(grids, (cells, read), strict=True):
+        grid[: len(cells_of_one)] = cells_of_one
+    exact, other = (grid.reshape(-1) for grid in grids)
     end = int(np.flatnonzero(~np.isin(exact, _EMPTY)).max(initial=-1)) + 1
-    same = exact == held
-    same[end:] |= np.isin(held[end:], _EMPTY)
+    same = exact == other
+    same[end:] |= np.isin(other[end:], _EMPTY)
     places = np.flatnonzero(~same)
     return Differences(places.astype(np.int64), exact[places])
 

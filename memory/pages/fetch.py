@@ -30,27 +30,27 @@ class Fetcher:
 
     def fetch(self, bank_name: str, refs: str | Sequence[str]) -> FetchResult:
         """See `Memory.fetch`."""
-        given = reference_list(refs)
-        if not 1 <= len(given) <= MAX_REFS:
-            raise InvalidInput(f"fetch takes 1 to {MAX_REFS} references, not {len(given)}")
-        asked = {ref: normalized(ref) for ref in given}
-        ids = {ref: number for ref, plain in asked.items() if (number := message_id_of(plain)) is not None}
+        references = reference_list(refs)
+        if not 1 <= len(references) <= MAX_REFS:
+            raise InvalidInput(f"fetch takes 1 to {MAX_REFS} references, not {len(references)}")
+        plain_refs = {ref: normalized(ref) for ref in references}
+        ids = {ref: number for ref, plain in plain_refs.items() if (number := message_id_of(plain)) is not None}
         with self.database.read() as connection:
             bank_id = banks.get(connection, bank_name).id
             rows = messages.by_ids(connection, bank_id, set(ids.values()))
-            found = {row.ref: row for row in rows.values() if row.ref in asked.values()}
-            stored = StoredMessages.fetch(connection, bank_id, list(found.values()))
+            by_ref = {row.ref: row for row in rows.values() if row.ref in plain_refs.values()}
+            stored = StoredMessages.fetch(connection, bank_id, list(by_ref.values()))
             erased = messages.erased(connection, bank_id, set(ids.values()) - rows.keys())
         missing = [
             MissingReference(ref=ref, reason="erased" if ids.get(ref) in erased else "unknown")
-            for ref, plain in asked.items()
-            if plain not in found
+            for ref, plain in plain_refs.items()
+            if plain not in by_ref
         ]
-        if not found:
+        if not by_ref:
             self._refuse(bank_name, missing)
         remembered = self.assembler.assemble(stored)
-        wanted = dict.fromkeys(found[plain].id for plain in asked.values() if plain in found)
-        read = (recalled_message(rows[number], remembered[number]) for number in wanted)
+        ids_asked_for = dict.fromkeys(by_ref[plain].id for plain in plain_refs.values() if plain in by_ref)
+        read = (recalled_message(rows[number], remembered[number]) for number in ids_asked_for)
         return FetchResult(messages=[message.with_gap_mark(self.gap_mark) for message in read], missing=missing)
 
     def _refuse(self, bank_name: str, missing: Sequence[MissingReference]) -> None:

@@ -48,15 +48,15 @@ class ImageAgeing:
             if not placed:
                 return ScaledImages()
             policy = Policy.parse(banks.by_id(connection, bank_id).policy)
-            wanted = {
+            images_to_scale = {
                 (item.image.id, tier): item.image
                 for item in placed
                 for tier in tiers[item.message_id]
                 if rank(item.image.tier) < tier_rank(tier) and policy.images != "keep"
             }
-            contents = images.contents(connection, bank_id, {image_id for image_id, _ in wanted})
+            contents = images.contents(connection, bank_id, {image_id for image_id, _ in images_to_scale})
         files: dict[tuple[int, int, str], ImageFile | None] = {}
-        for (image_id, tier), image in wanted.items():
+        for (image_id, tier), image in images_to_scale.items():
             content = contents.get(image_id)
             if content is None:
                 continue
@@ -66,22 +66,22 @@ class ImageAgeing:
 
     @staticmethod
     def write(
-        connection: Connection, bank_id: int, found: ScaledImages, *, purge_at: datetime | None, restores: bool = False
+        connection: Connection, bank_id: int, scaled: ScaledImages, *, purge_at: datetime | None, restores: bool = False
     ) -> None:
         """Writes the images in the transaction in which their pages have been written. One that another page or an open
         message needs sharper stays as it is. `purge_at`: end of the undo window of replaced files; None to delete them.
         `restores`: True to take sharper files out of the trash."""
-        for image_id, tier in _needed(connection, bank_id, found.ids).items():
+        for image_id, tier in _needed(connection, bank_id, scaled.ids).items():
             image = images.by_id(connection, image_id)
             if image is None or tier is None:
                 continue
             key = (image_id, image.stamp, tier)
             if restores and rank(image.tier) > tier_rank(tier):
                 image_trash.restore(connection, image, tier)
-            elif key in found.files:
+            elif key in scaled.files:
                 if purge_at is not None:
                     image_trash.drop(connection, image, purge_at)
-                images.replace(connection, bank_id, image_id, tier, found.files[key])
+                images.replace(connection, bank_id, image_id, tier, scaled.files[key])
 
 
 def _tiers_after(connection: Connection, bank_id: int, changes: Sequence[PageChange]) -> dict[int, set[str]]:
@@ -93,8 +93,8 @@ def _tiers_after(connection: Connection, bank_id: int, changes: Sequence[PageCha
     tiers: dict[int, set[str]] = {}
     for change in changes:
         for page in change.after:
-            held = page.parts.spans if page.parts is not None else spans.get(page.row.id, [])
-            for span in held:
+            spans_on_it = page.parts.spans if page.parts is not None else spans.get(page.row.id, [])
+            for span in spans_on_it:
                 tiers.setdefault(span.message_id, set()).add(page.row.tier)
     return tiers
 
@@ -124,13 +124,13 @@ def _image_size(policy: Policy, tier: str) -> tuple[int | None, bool, bool]:
 def _needed(connection: Connection, bank_id: int, image_ids: Collection[int]) -> dict[int, str | None]:
     """Returns image id → tier of the sharpest page with a message that has it; None while such a message is open."""
     of_image = images.messages_of(connection, bank_id, image_ids) if image_ids else {}
-    ids = {message_id for found in of_image.values() for message_id in found}
+    ids = {message_id for ids_of_image in of_image.values() for message_id in ids_of_image}
     still_open = ids - open_messages.missing(connection, ids)
     spans = pages.spans_of_messages(connection, bank_id, ids - still_open)
-    rows = pages.by_ids(connection, sorted({span.page_id for found in spans.values() for span in found}))
+    rows = pages.by_ids(connection, sorted({span.page_id for ids_of_image in spans.values() for span in ids_of_image}))
     needed: dict[int, str | None] = {}
-    for image_id, found in of_image.items():
-        tiers = {rows[span.page_id].tier for message_id in found for span in spans.get(message_id, ())}
-        if tiers or not still_open.isdisjoint(found):
-            needed[image_id] = None if not still_open.isdisjoint(found) else min(tiers, key=tier_rank)
+    for image_id, ids_of_image in of_image.items():
+        tiers = {rows[span.page_id].tier for message_id in ids_of_image for span in spans.get(message_id, ())}
+        if tiers or not still_open.isdisjoint(ids_of_image):
+            needed[image_id] = None if not still_open.isdisjoint(ids_of_image) else min(tiers, key=tier_rank)
     return needed

@@ -131,21 +131,21 @@ class Reindexer:
             return PreparedTerms(_Basis(bank_id, {}, {}, {}), {})
         with self.database.read() as connection:
             ids = {*sealed, *messages_on(connection, affecting)}.difference(erased)
-            found = messages.by_ids(connection, bank_id, ids)
-            affected = [message for message in found.values() if not message.open or message.id in sealed]
+            by_id = messages.by_ids(connection, bank_id, ids)
+            affected = [message for message in by_id.values() if not message.open or message.id in sealed]
             stored = StoredMessages.fetch(connection, bank_id, affected)
             recognises = keeps_faded_words(connection, bank_id)
             pictured = images.texts_of(connection, bank_id, [message.id for message in affected])
-        basis = _Basis.of(bank_id, found.values(), stored.spans, stored.pages)
+        basis = _Basis.of(bank_id, by_id.values(), stored.spans, stored.pages)
         remembered = self.assembler.assemble(stored.with_changes(changes), states)
         readable = {i: item for i, item in remembered.items() if not item.failed}
-        counts, faded, passages = _terms_of(readable, found, pictured, recognises)
+        counts, faded, passages = _terms_of(readable, by_id, pictured, recognises)
         if recognises:
             changed = [i for i in counts if restored or (i in sealed and i in pictured)]
         else:
             changed = [i for i, item in readable.items() if restored or i in pictured or not is_as_said(item)]
         codes = self.vectors.encode_now(
-            [embedded_texts(remembered[i], found[i].name, pictured.get(i, ())) for i in changed]
+            [embedded_texts(remembered[i], by_id[i].name, pictured.get(i, ())) for i in changed]
         )
         if recognises and codes is None:  # the codes of what was said are still there
             changed = [*passages, *(i for i in changed if i not in passages and i in pictured)]
@@ -154,21 +154,21 @@ class Reindexer:
     def prepare_words(self, bank_id: int, message_ids: Sequence[int]) -> PreparedTerms:
         """Returns the terms of messages as they are remembered now; what the index keeps of faded words, it keeps. With
         the policy `index: "faded"`, returns codes of what is left of messages as well. May decode pages."""
-        found, basis, remembered, pictured = self._read(bank_id, message_ids)
+        by_id, basis, remembered, pictured = self._read(bank_id, message_ids)
         with self.database.read() as connection:
             recognises = keeps_faded_words(connection, bank_id)
-        counts, faded, passages = _terms_of(remembered, found, pictured, recognises)
+        counts, faded, passages = _terms_of(remembered, by_id, pictured, recognises)
         changed = [] if recognises else [i for i, item in remembered.items() if not is_as_said(item)]
         codes = self.vectors.encode_now(
-            [embedded_texts(remembered[i], found[i].name, pictured.get(i, ())) for i in changed]
+            [embedded_texts(remembered[i], by_id[i].name, pictured.get(i, ())) for i in changed]
         )
         return PreparedTerms(basis, counts, faded, None, passages, changed, codes)
 
     def prepare_codes(self, bank_id: int, message_ids: Sequence[int]) -> PreparedTerms:
         """Returns the codes of messages as they are remembered now. May decode pages. Raises `EmbedderError`."""
-        found, basis, remembered, pictured = self._read(bank_id, message_ids)
+        by_id, basis, remembered, pictured = self._read(bank_id, message_ids)
         ready = list(remembered)
-        texts = [embedded_texts(remembered[i], found[i].name, pictured.get(i, ())) for i in ready]
+        texts = [embedded_texts(remembered[i], by_id[i].name, pictured.get(i, ())) for i in ready]
         pictures = self._pictures(bank_id, remembered) if self.vectors.source.sees else {}
         codes = self.vectors.encode(texts, pictures)
         return PreparedTerms(basis, {}, changed=ready, codes=codes)
@@ -182,7 +182,7 @@ class Reindexer:
         with self.database.read() as connection:
             placed = images.of_messages(connection, bank_id, remembered) if remembered else []
         numbers = {message_id: number for number, message_id in enumerate(remembered)}
-        found: dict[tuple[int, int], list[bytes]] = {}
+        places: dict[tuple[int, int], list[bytes]] = {}
         for item in placed:
             text, size = remembered[item.message_id].text, item.image.size
             with self.database.read() as connection:  # one by one, since many images take much memory
@@ -193,8 +193,8 @@ class Reindexer:
             file = ImageFile(content, size.media_type, size.width_px, size.height_px)
             with suppress(ImageRefused):  # a damaged file
                 place = numbers[item.message_id], _passage_of_image(text, item.number, ends)
-                found.setdefault(place, []).append(preview(file, EMBEDDED_SIDE_PX))
-        return found
+                places.setdefault(place, []).append(preview(file, EMBEDDED_SIDE_PX))
+        return places
 
     def _read(
         self, bank_id: int, message_ids: Sequence[int]
@@ -202,22 +202,22 @@ class Reindexer:
         """Returns the messages by id, the basis of what is read from them, the messages that can be read now, as
         remembered, and the texts in images of sealed ones."""
         with self.database.read() as connection:
-            found = messages.by_ids(connection, bank_id, message_ids)
-            stored = StoredMessages.fetch(connection, bank_id, list(found.values()))
-            pictured = pictured_texts(connection, bank_id, found)
+            by_id = messages.by_ids(connection, bank_id, message_ids)
+            stored = StoredMessages.fetch(connection, bank_id, list(by_id.values()))
+            pictured = pictured_texts(connection, bank_id, by_id)
         remembered = self.assembler.assemble(stored)
-        basis = _Basis.of(bank_id, found.values(), stored.spans, stored.pages)
-        return found, basis, {i: item for i, item in remembered.items() if not item.failed}, pictured
+        basis = _Basis.of(bank_id, by_id.values(), stored.spans, stored.pages)
+        return by_id, basis, {i: item for i, item in remembered.items() if not item.failed}, pictured
 
     def is_current(self, connection: Connection, prepared: PreparedTerms) -> bool:
         """True if nothing that the terms were computed from has changed since. Otherwise prepare them again."""
         basis = prepared.basis
         if not basis.messages:
             return True
-        found = messages.by_ids(connection, basis.bank_id, basis.messages)
+        by_id = messages.by_ids(connection, basis.bank_id, basis.messages)
         spans = pages.spans_of_messages(connection, basis.bank_id, basis.places)
         rows = pages.by_ids(connection, sorted(basis.versions))
-        return basis == _Basis.of(basis.bank_id, found.values(), spans, rows)
+        return basis == _Basis.of(basis.bank_id, by_id.values(), spans, rows)
 
     def write(self, connection: Connection, bank_id: int, prepared: PreparedTerms) -> None:
         """Replaces the terms and codes of the messages. A message without terms is removed from the index, except for
@@ -304,10 +304,10 @@ def embedded_texts(message: RememberedMessage, name: str | None, pictured: Seque
     Gaps are left out. `pictured`: number and text of images, whose beginnings follow the passage with the label."""
     passages = split_passages(message.text)
     ends = [stop for _, stop in passages]
-    said = _said(message, passages)
-    for number, text in pictured if said else ():
-        said[_passage_of_image(message.text, number, ends)] += "\n" + text[:EMBEDDED_CHARS]
-    return [spoken(text, name) for text in said]
+    body = _said(message, passages)
+    for number, text in pictured if body else ():
+        body[_passage_of_image(message.text, number, ends)] += "\n" + text[:EMBEDDED_CHARS]
+    return [spoken(text, name) for text in body]
 
 
 def _said(message: RememberedMessage, passages: Sequence[Passage]) -> list[str]:
@@ -315,11 +315,11 @@ def _said(message: RememberedMessage, passages: Sequence[Passage]) -> list[str]:
     if is_as_said(message):
         return [message.text[start:stop] for start, stop in passages]
     gaps = {*message.gaps.tolist()}
-    left = "".join(" " if place in gaps else character for place, character in enumerate(message.text))
+    legible = "".join(" " if place in gaps else character for place, character in enumerate(message.text))
     flagged_before = np.concatenate([[0], np.cumsum(message.flagged)])
     speech = []
     for start, stop in passages:
-        runs = _WORD.finditer(left, start, stop)
+        runs = _WORD.finditer(legible, start, stop)
         words = (m[0] for m in runs if flagged_before[m.end()] == flagged_before[m.start()])
         speech.append(" ".join(words))
     return speech

@@ -42,15 +42,15 @@ class MessageImages:
 
     def read(self, bank: str, found: Sequence[RecalledMessage]) -> list["ShownImage"]:
         """Returns the images of messages whose files the memory has, in order, each once."""
-        shown: dict[int, ShownImage] = {}
+        images: dict[int, ShownImage] = {}
         by_message = self._read(bank, found, everything=False)
         for message in found:
             placed, contents = by_message.get(_id_of(message) or 0, ((), {}))
             for image in placed:
                 content = contents.get(image.image.id)
                 if content is not None:
-                    shown.setdefault(image.image.id, ShownImage(message, image, content))
-        return list(shown.values())
+                    images.setdefault(image.image.id, ShownImage(message, image, content))
+        return list(images.values())
 
     @staticmethod
     def with_texts(connection: Connection, bank_id: int, found: Sequence[M]) -> list[M]:
@@ -77,8 +77,8 @@ class MessageImages:
             of_message: dict[int, list[PlacedImage]] = {}
             for image in placed:
                 of_message.setdefault(image.message_id, []).append(image)
-            wanted = [image for number in ids for image in of_message.get(number, ())]
-            contents = images.contents(connection, row.id, _within(wanted, None if everything else self.max_bytes))
+            candidates = [image for number in ids for image in of_message.get(number, ())]
+            contents = images.contents(connection, row.id, _within(candidates, None if everything else self.max_bytes))
         return {number: (of_one, contents) for number, of_one in of_message.items()}
 
 
@@ -93,9 +93,9 @@ class ShownImage:
     @property
     def label(self) -> str:
         """Its label in the text of the message; number and size if that has faded."""
-        found = label_of(self.message.text, self.placed.number)
+        label = label_of(self.message.text, self.placed.number)
         original = self.placed.image.original
-        return found or f"{IMAGE_MARK} image {self.placed.number}, {original.width_px}x{original.height_px} px"
+        return label or f"{IMAGE_MARK} image {self.placed.number}, {original.width_px}x{original.height_px} px"
 
 
 def _id_of(message: RecalledMessage) -> int | None:
@@ -107,9 +107,9 @@ def may_have_images(message: RecalledMessage) -> bool:
     return IMAGE_MARK in message.text or bool(message.gaps) or not message.text
 
 
-def _within(wanted: Sequence[PlacedImage], max_bytes: int | None) -> set[int]:
+def _within(images: Sequence[PlacedImage], max_bytes: int | None) -> set[int]:
     """Returns the ids of the first images whose files have at most `max_bytes` together."""
-    sizes = {image.image.id: image.image.size.bytes for image in wanted}
+    sizes = {image.image.id: image.image.size.bytes for image in images}
     ids, total = set[int](), 0
     for image_id, size in sizes.items():
         if max_bytes is None or total + size <= max_bytes:
@@ -129,14 +129,16 @@ def _with_images(message: M, placed: Sequence[PlacedImage], contents: Mapping[in
                 part = part if image is None else image_part(image, contents.get(image.image.id), part)
             parts.append(part)
         return message.model_copy(update={"parts": parts})
-    shown = set(image_labels(message.text))
+    numbers = set(image_labels(message.text))
     if message.passage is None and (message.gaps or not message.text):
-        shown |= by_number.keys()
-    found = [image_part(by_number[n], contents.get(by_number[n].image.id)) for n in sorted(shown & by_number.keys())]
-    if not found:
+        numbers |= by_number.keys()
+    image_parts = [
+        image_part(by_number[n], contents.get(by_number[n].image.id)) for n in sorted(numbers & by_number.keys())
+    ]
+    if not image_parts:
         return message
     text = [TextPart(text=message.text)] if message.text else []
-    return message.model_copy(update={"parts": [*text, *found]})
+    return message.model_copy(update={"parts": [*text, *image_parts]})
 
 
 def _with_texts(message: M, placed: Sequence[PlacedImage]) -> M:
@@ -148,9 +150,9 @@ def _with_texts(message: M, placed: Sequence[PlacedImage]) -> M:
         label = label_of(text, image.number)
         if label is None and (message.passage is not None or not (message.gaps or not message.text)):
             continue  # it stands in another passage
-        said = " / ".join(line.strip() for line in read.text[:MOST_READ_CHARS].splitlines() if line.strip())
+        words = " / ".join(line.strip() for line in read.text[:MOST_READ_CHARS].splitlines() if line.strip())
         end = len(text) if label is None else text.index(label) + len(label)
-        added = ("\n" if text else "") + READ_TEXT.format(number=image.number, text=said)
+        added = ("\n" if text else "") + READ_TEXT.format(number=image.number, text=words)
         text, gaps = text[:end] + added + text[end:], [gap + len(added) * (gap >= end) for gap in gaps]
     return message if text == message.text else message.model_copy(update={"text": text, "gaps": gaps})
 

@@ -157,8 +157,8 @@ def _without_halves(parts: Sequence[RememberedMessage]) -> list[RememberedMessag
         if faded_before and not faded_after and after.begin != Edge.BETWEEN:
             result[number + 1] = _cut(after, cut_word_length(after.text, at_end=False), len(after.text))
         elif faded_after and not faded_before and before.end != Edge.BETWEEN:
-            kept = result[number]
-            result[number] = _cut(kept, 0, len(kept.text) - cut_word_length(kept.text, at_end=True))
+            halves = result[number]
+            result[number] = _cut(halves, 0, len(halves.text) - cut_word_length(halves.text, at_end=True))
     return result
 
 

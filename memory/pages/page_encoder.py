@@ -68,8 +68,8 @@ class PageEncoder:
         states = {request.row.id: request.state for request in group}
         with self.database.read() as connection:
             rows = [request.row for request in group]
-            found = fetch_stored_pages(connection, rows, states, self.frequencies, now)
-        stored = [_with_parts(page, request.parts) for page, request in zip(found, group, strict=True)]
+            pages_in_store = fetch_stored_pages(connection, rows, states, self.frequencies, now)
+        stored = [_with_parts(page, request.parts) for page, request in zip(pages_in_store, group, strict=True)]
         with operation("draw", pages=len(group), tier=tier):
             return redraw(PageDrawer(self.codec, confidences=False), stored, tier)
 

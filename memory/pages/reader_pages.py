@@ -108,12 +108,12 @@ class ReaderPages(Generic[T]):
         longer exist are left out, and so are messages in a script that the reader is not known to read."""
         with self.database.read() as connection:
             rows = sorted(pages.by_ids(connection, page_ids).values(), key=lambda row: (row.last_at, row.id))
-            found = {row.id: self._cached(row, reader) for row in rows}
-            stored = _fetch(connection, [row for row in rows if found[row.id] is None])
+            cached = {row.id: self._cached(row, reader) for row in rows}
+            stored = _fetch(connection, [row for row in rows if cached[row.id] is None])
         new = self._set(stored, reader)
         for row in stored.rows.values():
-            found[row.id] = self._keep(row, reader, new.get(row.id, []))
-        return [image for row in rows for image in found[row.id] or ()]
+            cached[row.id] = self._keep(row, reader, new.get(row.id, []))
+        return [image for row in rows for image in cached[row.id] or ()]
 
     def _set(self, stored: _Stored, reader: Reader) -> dict[int, list[ReaderPage]]:
         """Returns page id → its images."""
@@ -135,8 +135,8 @@ class ReaderPages(Generic[T]):
                 if is_read(f"{entry.thread} {entry.role} {entry.name} {entry.content}", reader):
                     entries.append(_OnPage(entry, message.key, share))
             if entries:
-                by_id = {each.entry.message_id: each for each in entries}
-                images = page_images([each.entry for each in entries], reader)
+                by_id = {drawn.entry.message_id: drawn for drawn in entries}
+                images = page_images([drawn.entry for drawn in entries], reader)
                 result[page_id] = [_reader_page(row, image, by_id, self.proofs) for image in images]
         return result
 
@@ -150,16 +150,16 @@ class ReaderPages(Generic[T]):
 
     def _keep(self, row: PageRow, reader: Reader, images: Sequence[ReaderPage]) -> list[T]:
         """Returns the values of `images` and caches them, evicting the least recently used."""
-        made = list(map(self._make, images))
-        size = sum(each.image.page.cells.size for each in images) * BYTES_PER_CELL
+        new_pages = list(map(self._make, images))
+        size = sum(page.image.page.cells.size for page in images) * BYTES_PER_CELL
         with self._lock:
             key = (row.id, row.version, reader)
             self._size += size - self._kept.pop(key, ([], 0))[1]
-            self._kept[key] = made, size
+            self._kept[key] = new_pages, size
             while self._size > self._cache_bytes and self._kept:
                 _, (_, gone) = self._kept.popitem(last=False)
                 self._size -= gone
-        return made
+        return new_pages
 
 
 def _fetch(connection: Connection, rows: Sequence[PageRow]) -> _Stored:
@@ -176,20 +176,20 @@ def _fetch(connection: Connection, rows: Sequence[PageRow]) -> _Stored:
 
 def _reader_page(row: PageRow, image: PageImage, by_id: Mapping[str, _OnPage], proofs: ProofReader) -> ReaderPage:
     """Returns the image with the messages on it. `by_id`: messages of the page."""
-    shown = [by_id[span.message_id] for span in image.page.placements]
+    entries_on_it = [by_id[span.message_id] for span in image.page.placements]
     parts = [
-        replace(each.entry, content=each.entry.content[span.char_start : span.char_stop], gaps=frozenset())
-        for each, span in zip(shown, image.page.placements, strict=True)
+        replace(entry.entry, content=entry.entry.content[span.char_start : span.char_stop], gaps=frozenset())
+        for entry, span in zip(entries_on_it, image.page.placements, strict=True)
     ]
     shares = {
-        int(part.message_id): each.share * (len(part.content) / len(each.entry.content) if part.content else 1.0)
-        for each, part in zip(shown, parts, strict=True)
+        int(part.message_id): entry.share * (len(part.content) / len(entry.entry.content) if part.content else 1.0)
+        for entry, part in zip(entries_on_it, parts, strict=True)
     }
     edges = [
-        (each.entry.begin or span.char_start > 0, each.entry.end or span.char_stop < len(each.entry.content))
-        for each, span in zip(shown, image.page.placements, strict=True)
+        (entry.entry.begin or span.char_start > 0, entry.entry.end or span.char_stop < len(entry.entry.content))
+        for entry, span in zip(entries_on_it, image.page.placements, strict=True)
     ]
     begins_before = frozenset(number for number, (begins, _) in zip(shares, edges, strict=True) if begins)
     continues_after = frozenset(number for number, (_, goes) in zip(shares, edges, strict=True) if goes)
-    keys = tuple(each.key for each in shown)
+    keys = tuple(entry.key for entry in entries_on_it)
     return ReaderPage(row, image, parts, shares, keys, begins_before, continues_after, proofs)

@@ -38,10 +38,10 @@ def keepsake_rows(
     """Returns the keepsakes of a typeset page as rows. `parts`: the text in each span. `ranges`: the characters of each
     that are kept exactly."""
     rows: list[KeepsakeRow] = []
-    for span, part, kept in zip(spans, parts, ranges, strict=True):
+    for span, part, exact in zip(spans, parts, ranges, strict=True):
         edges = [*(part.cell + span.start).tolist(), span.stop]
         rows += [
             KeepsakeRow(page_id, edges[first], edges[last], int(span.message_id), part.text[first:last])
-            for first, last in kept
+            for first, last in exact
         ]
     return rows

@@ -75,7 +75,7 @@ def _contradicts(keepsake: KeepsakeRow, read: Transcription) -> bool:
     if len(keepsake.text) != len(read.text):
         return bool((read.confidence > 0).all())
     pairs = zip(keepsake.text, read.text, read.confidence > 0, strict=True)
-    return any(known and exact != shown for exact, shown, known in pairs)
+    return any(is_certain and exact != letter for exact, letter, is_certain in pairs)
 
 
 def _exact(text: str, cell: int) -> Transcription:

@@ -115,11 +115,11 @@ class PageViewer:
     def image(self, bank: str, page_id: str, tier: str | None) -> bytes:
         """Implements `Memory.page_image`."""
         page = self._stored(bank, page_id)
-        shown = page.check_tier(tier)
-        if shown == page.row.tier:
-            return encode_png(draw_page(page.row, self._state(page).cells, shown))
-        drawn = self._drawn_at(page, shown)
-        return encode_png(render(drawn.cells, PageLayout.from_dict(page.row.layout), shown))
+        tier_shown = page.check_tier(tier)
+        if tier_shown == page.row.tier:
+            return encode_png(draw_page(page.row, self._state(page).cells, tier_shown))
+        drawn = self._drawn_at(page, tier_shown)
+        return encode_png(render(drawn.cells, PageLayout.from_dict(page.row.layout), tier_shown))
 
     def read(self, bank: str, page_id: str, tier: str | None) -> PageReading:
         """Implements `Memory.read_page`."""
@@ -139,7 +139,7 @@ class PageViewer:
         cells, confidence = reading.cells[:rows], reading.confidence[:rows]
         text = visible_text(cells)
         places = visible_cells(cells)[: len(text)]
-        shown, gap = confidence.reshape(-1)[places], reading.gap[:rows].reshape(-1)[places]
+        confidences, gap = confidence.reshape(-1)[places], reading.gap[:rows].reshape(-1)[places]
         streamed = self.decoder.codec_named(tokens.codec).tiers[reading.tier].streamed
         state = replace(PageState.of(reading), compared=streamed or wrong is not None)
         parts = _parts_of_messages(page, state)
@@ -150,7 +150,7 @@ class PageViewer:
                 "source": "decoded",
                 "text": text,
                 "lines": _lines(cells, confidence),
-                "uncertain": uncertain_runs(shown, (shown < reading.flag_below) & ~gap),
+                "uncertain": uncertain_runs(confidences, (confidences < reading.flag_below) & ~gap),
                 "kept": round(_kept_of(page, parts), 4),
                 "confidence": round(reading.mean_confidence, 4),
                 "messages": parts,
@@ -161,7 +161,7 @@ class PageViewer:
         """Implements `Memory.preview_page`."""
         page = self._stored(bank, page_id)
         row, drawn = page.row, self._drawn_at(page, self._lower_tier(page.row, tier))
-        left = [None] * len(page.spans) if drawn.relaid is None else drawn.relaid.texts
+        faded_texts = [None] * len(page.spans) if drawn.relaid is None else drawn.relaid.texts
         messages = [
             FadedMessage(
                 message_id=page.messages[span.message_id].key,
@@ -171,7 +171,7 @@ class PageViewer:
                 begins_before=span.char_start > 0,
                 continues_after=span.char_stop < page.messages[span.message_id].chars,
             )
-            for span, before, text in zip(page.spans, drawn.before, left, strict=True)
+            for span, before, text in zip(page.spans, drawn.before, faded_texts, strict=True)
         ]
         return PagePreview.model_validate(
             {
@@ -194,9 +194,9 @@ class PageViewer:
         if tier is None and lower:
             return lower[0]
         if tier not in lower:
-            known = ", ".join(lower) or "none"
+            names = ", ".join(lower) or "none"
             raise InvalidInput(
-                f"page {page.key} is held at '{page.tier}'; lower tiers of the {self.codec.name} codec: {known}"
+                f"page {page.key} is held at '{page.tier}'; lower tiers of the {self.codec.name} codec: {names}"
             )
         return tier
 
@@ -209,9 +209,9 @@ class PageViewer:
             row = pages.get(connection, banks.get(connection, bank).id, page_id)
             tokens, text = pages.contents(connection, [row.id])[row.id]
             spans = pages.spans_of_pages(connection, [row.id]).get(row.id, [])
-            found = messages.on_pages(connection, [row.id])
+            by_id = messages.on_pages(connection, [row.id])
             keepsakes = pages.keepsakes_of(connection, [row.id]).get(row.id, [])
-        return _StoredPage(row, tokens, text, spans, found, keepsakes)
+        return _StoredPage(row, tokens, text, spans, by_id, keepsakes)
 
     def _drawn_at(self, page: _StoredPage, tier: str) -> RedrawnPage:
         """Returns the page as it would be drawn if moved to another tier. Raises `Unreadable`, `InvalidInput`."""

@@ -27,18 +27,18 @@ class CacheWarmer:
         # other tiers take seconds per page or cost money
         quick = [tier for tier, spec in codec.tiers.items() if spec.streamed]
         exact = codec.layout.cells * 4  # bytes of a page in the cache; pages that are not exact also take confidences
-        most = self.decoder.free_bytes // exact  # pages already cached take none
+        capacity = self.decoder.free_bytes // exact  # pages already cached take none
         before, looked_at = sys.maxsize, 0
-        while quick and looked_at < most and self.decoder.free_bytes >= 2 * exact * AT_ONCE and not stopping():
+        while quick and looked_at < capacity and self.decoder.free_bytes >= 2 * exact * AT_ONCE and not stopping():
             if self.decoder.queue_depth:
                 time.sleep(PAUSE_S)
                 continue
             with self.database.read() as connection:
-                found = pages.newest(connection, codec.name, quick, before, AT_ONCE)
-                contents = pages.contents(connection, [page.id for page in found])
-            if not found:
+                rows = pages.newest(connection, codec.name, quick, before, AT_ONCE)
+                contents = pages.contents(connection, [page.id for page in rows])
+            if not rows:
                 break
-            self.decoder.read(found, contents)
-            before = found[-1].id
-            looked_at += len(found)
+            self.decoder.read(rows, contents)
+            before = rows[-1].id
+            looked_at += len(rows)
         return looked_at

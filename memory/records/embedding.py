@@ -33,10 +33,10 @@ class MissingVectors:
                 rows = records.without_vectors(connection, bank_id, self._embedders(connection), last, BATCH)
             if not rows:
                 return done
-            found = embedder.embed([searchable_json(row.value, row.text) for row in rows])
+            numbers = embedder.embed([searchable_json(row.value, row.text) for row in rows])
             with self._database.write() as connection:
                 banks.lock(connection, bank_id)
-                for row, vectors in zip(rows, found, strict=True):
+                for row, vectors in zip(rows, numbers, strict=True):
                     embedder_id = vectors.embedder_id(connection)
                     records.set_vectors(connection, row.id, row.version, embedder_id, vectors.packed)
             last, done = rows[-1].id, done + len(rows)

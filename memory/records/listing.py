@@ -40,17 +40,17 @@ def search_records(
 ) -> tuple[list[RecordRow], Records]:
     """The rows found, and the answer. `question`: the vector of the search. Raises `InvalidCursor`."""
     name = _fingerprint(within, search)
-    given = None if search.cursor is None else decode_cursor(search.cursor, name)
+    place = None if search.cursor is None else decode_cursor(search.cursor, name)
     if search.vector is not None or (search.query is not None and search.query.strip()):
-        start = search.offset if given is None else _integer(given)
+        start = search.offset if place is None else _integer(place)
         return _by_query(connection, within, search, question, start)
-    position = None if given is None else _text(given) if search.order == "last_key" else _integer(given)
+    position = None if place is None else _text(place) if search.order == "last_key" else _integer(place)
     rows = _in_order(connection, within, search, position)
-    shown = rows[: search.limit]
+    listed = rows[: search.limit]
     following = None
     if len(rows) > search.limit:
-        following = encode_cursor(name, [_position(shown[-1], search.order)])
-    return shown, Records(records=[record_of(row) for row in shown], next_cursor=following)
+        following = encode_cursor(name, [_position(listed[-1], search.order)])
+    return listed, Records(records=[record_of(row) for row in listed], next_cursor=following)
 
 
 def _position(row: RecordRow, order: str) -> int | str:
@@ -61,11 +61,11 @@ def _in_order(
     connection: Connection, within: RecordFilter, search: RecordSearch, after: int | str | None
 ) -> list[RecordRow]:
     """The rows of one answer, and one more if there are more."""
-    wanted = search.limit + 1
+    size = search.limit + 1
     passed_over = 0 if after is not None else search.offset
-    found: list[RecordRow] = []
-    while len(found) < wanted:
-        scanned = _SCANNED if search.filter or passed_over else min(_SCANNED, wanted - len(found))
+    matches: list[RecordRow] = []
+    while len(matches) < size:
+        scanned = _SCANNED if search.filter or passed_over else min(_SCANNED, size - len(matches))
         rows = records.ordered(connection, within, search.order, after, scanned)
         for row in rows:
             if search.filter and not meets(json.loads(row.value), search.filter):
@@ -73,11 +73,11 @@ def _in_order(
             if passed_over:
                 passed_over -= 1
             else:
-                found.append(row)
+                matches.append(row)
         if len(rows) < scanned:
             break
         after = _position(rows[-1], search.order)
-    return found[:wanted]
+    return matches[:size]
 
 
 def _by_query(
@@ -89,14 +89,14 @@ def _by_query(
     stored = records.every(connection, within, embedder)
     rows = ((row, packed) for row, packed in stored if not conditions or meets(json.loads(row.value), conditions))
     if search.vector is not None:
-        found = [] if question is None else nearest(rows, question)
+        matches = [] if question is None else nearest(rows, question)
     else:
-        found = ranked(rows, search.query or "", None if embedder is None else question)
+        matches = ranked(rows, search.query or "", None if embedder is None else question)
     stop = start + search.limit
-    shown: list[RecordMatch] = list(islice(found, start, stop))
-    by_id = records.by_ids(connection, [match.record_id for match in shown])
-    following = encode_cursor(_fingerprint(within, search), [stop]) if len(found) > stop else None
-    listed = [record_of(by_id[match.record_id], round(match.score, 4)) for match in shown]
+    answer: list[RecordMatch] = list(islice(matches, start, stop))
+    by_id = records.by_ids(connection, [match.record_id for match in answer])
+    following = encode_cursor(_fingerprint(within, search), [stop]) if len(matches) > stop else None
+    listed = [record_of(by_id[match.record_id], round(match.score, 4)) for match in answer]
     return list(by_id.values()), Records(records=listed, next_cursor=following)
 
 
@@ -109,10 +109,10 @@ def list_namespaces(connection: Connection, within: RecordFilter, limit: int, cu
         after = decode_cursor(cursor, name)[0]
         if not isinstance(after, str):
             raise InvalidCursor(INVALID_CURSOR)
-    found = records.namespaces(connection, within, after, limit + 1)
-    shown = found[:limit]
-    following = encode_cursor(name, [shown[-1]]) if len(found) > limit else None
-    return Namespaces(namespaces=[list(records.decoded(text)) for text in shown], next_cursor=following)
+    names = records.namespaces(connection, within, after, limit + 1)
+    listed = names[:limit]
+    following = encode_cursor(name, [listed[-1]]) if len(names) > limit else None
+    return Namespaces(namespaces=[list(records.decoded(text)) for text in listed], next_cursor=following)
 
 
 def _fingerprint(within: RecordFilter, search: RecordSearch) -> str:

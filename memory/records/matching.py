@@ -44,13 +44,13 @@ def member_at(value: JsonValue, path: str) -> JsonValue:
 
 
 def _holds(stored: JsonValue, condition: Condition) -> bool:
-    wanted = condition.value
+    operand = condition.value
     if condition.op in ("eq", "ne"):
-        return same(stored, wanted) == (condition.op == "eq")
-    if _is_number(stored) and _is_number(wanted):
-        below, above = stored < wanted, stored > wanted  # type: ignore[operator]
-    elif isinstance(stored, str) and isinstance(wanted, str):
-        below, above = stored < wanted, stored > wanted
+        return same(stored, operand) == (condition.op == "eq")
+    if _is_number(stored) and _is_number(operand):
+        below, above = stored < operand, stored > operand  # type: ignore[operator]
+    elif isinstance(stored, str) and isinstance(operand, str):
+        below, above = stored < operand, stored > operand
     else:
         return False
     return {"gt": above, "gte": not below, "lt": below, "lte": not above}[condition.op]
@@ -83,18 +83,18 @@ def ranked(
     """Returns the records that match `query`, best first: without a question, those that hold its words, by BM25 over
     the given records; else also all that have vectors, by the weighted mean of the cosine similarity and of the share
     of the query's words that they hold, rare words counting more; 0 to 1."""
-    wanted = query_terms(query)
+    query_words = query_terms(query)
     stored: list[tuple[int, Counter[str], int, float | None]] = []
     lengths = 0
     for row, packed in rows:
         counts = terms(searchable_json(row.value, row.text))
         length = counts.total()
         lengths += length
-        held = Counter({term: counts[term] for term in wanted if term in counts})
+        term_counts = Counter({term: counts[term] for term in query_words if term in counts})
         similarity = None if question is None or packed is None else question.similarity(packed)
-        stored.append((row.id, held, length, similarity))
+        stored.append((row.id, term_counts, length, similarity))
     containing = Counter(term for _, counts, _, _ in stored for term in counts)
-    weights = {term: wanted[term] * inverse_frequency(len(stored), containing[term]) for term in wanted}
+    weights = {term: query_words[term] * inverse_frequency(len(stored), containing[term]) for term in query_words}
     if question is not None:
         return _best_first(
             RecordMatch(record_id, (max(0.0, similarity or 0.0) + WORDS * _share(counts, weights)) / (1 + WORDS))

@@ -101,10 +101,10 @@ class RecordStore:
             if refresh_ttl:
                 banks.lock(connection, bank_id)
             stored = records.find_many(connection, bank_id, [(key.namespace, key.key) for key in valid])
-            found = {address: row for address, row in stored.items() if row.is_alive(now)}
+            alive = {address: row for address, row in stored.items() if row.is_alive(now)}
             if refresh_ttl:
-                refresh(connection, list(found.values()), now)
-        rows = [found.get((key.namespace, key.key)) for key in valid]
+                refresh(connection, list(alive.values()), now)
+        rows = [alive.get((key.namespace, key.key)) for key in valid]
         return FoundRecords(records=[None if row is None else record_of(row) for row in rows])
 
     def search(self, bank: str, search: RecordSearch | None = None, **fields: Unpack[RecordSearchFields]) -> Records:
@@ -112,8 +112,8 @@ class RecordStore:
 
         `fields`: those of a `RecordSearch`, which they replace. Raises `NotFound`, `InvalidInput`, `InvalidCursor`.
         """
-        given = (search or RecordSearch()).model_dump() | fields
-        valid = RecordSearch.from_fields(given)
+        values = (search or RecordSearch()).model_dump() | fields
+        valid = RecordSearch.from_fields(values)
         now = self._now()
         question = self._question(valid)
         with self._database.write() if valid.refresh_ttl else self._database.read() as connection:
@@ -139,8 +139,8 @@ class RecordStore:
     def _question(self, search: RecordSearch) -> QueryVector | None:
         if search.vector is not None:
             return given_question(search.vector)
-        asked = self._vectors.question(search.query or "")
-        return None if asked.vector is None else QueryVector(asked.embedder, asked.vector)
+        question = self._vectors.question(search.query or "")
+        return None if question.vector is None else QueryVector(question.embedder, question.vector)
 
     @cached_property
     def _digest_key(self) -> bytes:
@@ -152,11 +152,11 @@ def _validated(adapter: TypeAdapter[list[V]], items: Iterable[Any], name: str) -
     """The items of a call, 1 to `MAX_WRITES` of them. Raises `InvalidInput`."""
     if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
         raise InvalidInput(f"{name} must be a list, not {type(items).__name__}")
-    given = [dict(item) if isinstance(item, Mapping) else item for item in items]
-    if not 1 <= len(given) <= MAX_WRITES:
-        raise InvalidInput(f"a call has 1 to {MAX_WRITES:,} {name}, not {len(given):,}")
+    plain = [dict(item) if isinstance(item, Mapping) else item for item in items]
+    if not 1 <= len(plain) <= MAX_WRITES:
+        raise InvalidInput(f"a call has 1 to {MAX_WRITES:,} {name}, not {len(plain):,}")
     try:
-        return adapter.validate_python(given)
+        return adapter.validate_python(plain)
     except ValidationError as error:
         raise InvalidInput(f"{name}.{first_error(error)[1]}") from error
     except RecursionError as error:

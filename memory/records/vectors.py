@@ -70,15 +70,15 @@ class RecordEmbedder:
         """Returns index of the write → vectors of the record that it stores. A record is left out, to be embedded by
         the scheduler, if the embedder is slow or fails, or if there is none."""
         puts = {number: write for number, write in enumerate(writes) if isinstance(write, PutRecord)}
-        found = {number: _given(put.vectors) for number, put in puts.items() if put.vectors}
-        texts = {number: searchable(put.value, put.text) for number, put in puts.items() if not found.get(number)}
+        vectors = {number: _given(put.vectors) for number, put in puts.items() if put.vectors}
+        texts = {number: searchable(put.value, put.text) for number, put in puts.items() if not vectors.get(number)}
         if texts and self._source.enabled:
             try:
                 if not getattr(self._source.load(), "slow", False):
-                    found |= dict(zip(texts, self.embed(list(texts.values())), strict=True))
+                    vectors |= dict(zip(texts, self.embed(list(texts.values())), strict=True))
             except EmbedderError:
                 pass
-        return found
+        return vectors
 
     def embed(self, texts: Sequence[str]) -> list[RecordVectors]:
         """Returns the vectors of texts. Raises `EmbedderError`."""

@@ -113,9 +113,9 @@ def _check_version(row: RecordRow | None, write: PutRecord | DeleteRecord | Chec
     stored = 0 if row is None else row.version
     if write.if_version is None or write.if_version == stored:
         return
-    wanted = f"version {write.if_version} of it" if write.if_version else "that there is none"
+    expectation = f"version {write.if_version} of it" if write.if_version else "that there is none"
     state = f"it has version {stored}" if stored else "there is none"
     raise Conflict(
         f"the record '{write.key}' in {'/'.join(write.namespace)} was changed by another writer: this write expects "
-        f"{wanted}, but {state}; read it and try again"
+        f"{expectation}, but {state}; read it and try again"
     )

@@ -38,13 +38,13 @@ class Ledger:
 
         def write(connection: Connection) -> RecordedCalls:
             bank_id = banks.get_or_create(connection, bank, now, default_fields()).id
-            known = model_calls.known(connection, bank_id, [call.id for call in calls])
+            recorded_ids = model_calls.known(connection, bank_id, [call.id for call in calls])
             last: dict[tuple[str, str], ModelCallRow | None] = {}
             rows: list[ModelCallRow] = []
             for call in calls:
-                if call.id in known:
+                if call.id in recorded_ids:
                     continue
-                known.add(call.id)
+                recorded_ids.add(call.id)
                 of = call.session, call.conversation
                 before = last[of] if of in last else model_calls.last_of(connection, bank_id, *of)
                 last[of] = row = _row(call, before)
@@ -65,12 +65,12 @@ class Ledger:
             span = window.since, window.until
             (total,) = model_calls.sums(connection, bank_id, None, *span)
             rows = model_calls.sums(connection, bank_id, window.by, *span)
-        shown = rows[-window.limit :] if window.by == "day" else rows[: window.limit]
+        listed = rows[-window.limit :] if window.by == "day" else rows[: window.limit]
         return Savings(
             by=window.by,
             total=SavingsSum(**_summed(total)),
-            rows=[SavingsRow(**_summed(row) | {"key": str(row["key"])}) for row in shown],
-            left_out=len(rows) - len(shown),
+            rows=[SavingsRow(**_summed(row) | {"key": str(row["key"])}) for row in listed],
+            left_out=len(rows) - len(listed),
         )
 
 

@@ -42,13 +42,15 @@ def index_terms(text: str, name: str | None, passages: Sequence[Passage]) -> lis
 
 def asked_speakers(question: str) -> frozenset[str]:
     """Returns the terms of all speakers whom `question` may name: one for each of its words."""
-    asked = set(_words(question))
-    for word in list(asked):
+    question_words = set(_words(question))
+    for word in list(question_words):
         if _WITH_PARTICLES.match(word):
-            asked.update(word[:length] for length in _LENGTHS)
+            question_words.update(word[:length] for length in _LENGTHS)
         elif _WITHOUT_SPACES.match(word):
-            asked.update(word[start : start + length] for length in _LENGTHS for start in range(len(word) - length + 1))
-    return frozenset(f"{PREFIX}{word}" for word in asked)
+            question_words.update(
+                word[start : start + length] for length in _LENGTHS for start in range(len(word) - length + 1)
+            )
+    return frozenset(f"{PREFIX}{word}" for word in question_words)
 
 
 def _words(text: str) -> list[str]:

@@ -207,8 +207,8 @@ class _TierNames:
 
 def _check_tier(value: str) -> str:
     if not is_tier(value):
-        known = ", ".join(map(repr, all_tiers()))
-        raise PydanticCustomError("tier", "there is no such tier; choose one of {tiers}", {"tiers": known})
+        names = ", ".join(map(repr, all_tiers()))
+        raise PydanticCustomError("tier", "there is no such tier; choose one of {tiers}", {"tiers": names})
     return value
 
 

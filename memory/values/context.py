@@ -128,9 +128,9 @@ class ContextRequest(MemoryRequest):
         if self.query is not None:
             return self.query.strip() or None
         for message in reversed(self._read):
-            said = "\n".join(turn.text for turn in message.turns if turn.role == "user").strip()
-            if said:
-                return said[-MAX_QUERY_CHARS:]
+            text = "\n".join(turn.text for turn in message.turns if turn.role == "user").strip()
+            if text:
+                return text[-MAX_QUERY_CHARS:]
         return None
 
     @property
@@ -148,9 +148,9 @@ class ContextRequest(MemoryRequest):
     @cached_property
     def given(self) -> frozenset[str]:
         """Texts of `messages`, and of their turns, as the memory has them."""
-        said = [(message.role, message.parts) for message in self._read]
-        said += [(turn.role, turn.parts) for message in self._read for turn in message.turns]
-        return frozenset(filter(None, (_text(role, parts) for role, parts in said)))
+        words = [(message.role, message.parts) for message in self._read]
+        words += [(turn.role, turn.parts) for message in self._read for turn in message.turns]
+        return frozenset(filter(None, (_text(role, parts) for role, parts in words)))
 
     @cached_property
     def _read(self) -> list[ProviderMessage]:

@@ -285,8 +285,8 @@ def reference_list(refs: str | Sequence[str]) -> list[str]:
     if isinstance(refs, str):
         return [refs]
     several = isinstance(refs, Iterable) and not isinstance(refs, (bytes, Mapping))
-    given = list(refs) if several else []
-    odd = next((f" with {kind_of(ref)}" for ref in given if not isinstance(ref, str)), "")
+    listed = list(refs) if several else []
+    odd = next((f" with {kind_of(ref)}" for ref in listed if not isinstance(ref, str)), "")
     if odd or not several:
         raise InvalidInput(f"references must be a list or one text, such as 'k7q', not {kind_of(refs)}{odd}")
-    return given
+    return listed

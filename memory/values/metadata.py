@@ -37,13 +37,13 @@ def _reason_against(metadata: dict[str, JsonValue]) -> str | None:
 Metadata = Annotated[dict[str, JsonValue], AfterValidator(_check_metadata)]
 
 
-def _check_filter(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    for key, value in wanted.items():
+def _check_filter(members: Mapping[str, Any]) -> dict[str, Any]:
+    for key, value in members.items():
         if value is not None and not isinstance(value, (str, int, float)):
             kind = type(value).__name__
             reason = f"'{key}' cannot be compared with a {kind}; give a string, number, boolean or null"
             raise PydanticCustomError("metadata", "{reason}", {"reason": reason})
-    return _check_metadata(dict(wanted))
+    return _check_metadata(dict(members))
 
 
 #: Members that the metadata of a message must have, with equal values.

@@ -81,43 +81,43 @@ def parse_parts(text: str) -> tuple[Part, ...] | None:
     return tuple(parts)
 
 
-def _part(mark: str, rest: str, body: str) -> Part:
-    """Returns a part. `rest`: the line after its mark; `body`: the lines that follow. Raises `ValueError`."""
+def _part(mark: str, head: str, body: str) -> Part:
+    """Returns a part. `head`: the line after its mark; `body`: the lines that follow. Raises `ValueError`."""
     if mark == TEXT_MARK:
-        if rest:
+        if head:
             raise ValueError("a text mark stands alone")
         return TextPart(text=body)
     if mark == IMAGE_MARK:
         if body:
             raise ValueError("a label is one line")
-        return _image(rest)
-    first, rest = _take_word(rest)
+        return _image(head)
+    first, head = _take_word(head)
     if mark == CALL_MARK:
-        call_id, rest = _take_word(rest)
+        call_id, head = _take_word(head)
         if body:
             raise ValueError("a tool call is one line")
-        return ToolCall(id=call_id, name=first, arguments=_parse_arguments(rest.removeprefix(" ")))
-    if rest not in ("", f" {_ERROR}"):
+        return ToolCall(id=call_id, name=first, arguments=_parse_arguments(head.removeprefix(" ")))
+    if head not in ("", f" {_ERROR}"):
         raise ValueError("an id is followed by nothing but the word for an error")
-    return ToolResult(id=first, content=body, is_error=bool(rest))
+    return ToolResult(id=first, content=body, is_error=bool(head))
 
 
 def _label(image: ImagePart, number: int) -> str:
     size = image.labelled_size
-    said = [f"{IMAGE_MARK} image {number}"]
-    said += [] if size is None else [f"{size[0]}x{size[1]} px"]
-    said += [] if image.url is None else [f"<{image.url}>"]
+    words = [f"{IMAGE_MARK} image {number}"]
+    words += [] if size is None else [f"{size[0]}x{size[1]} px"]
+    words += [] if image.url is None else [f"<{image.url}>"]
     if image.name is not None:
-        said.append(image.name if _BARE_NAME.fullmatch(image.name) else compact_json(image.name))
-    return ", ".join(said) + ("" if image.alt is None else f": {compact_json(image.alt)}")
+        words.append(image.name if _BARE_NAME.fullmatch(image.name) else compact_json(image.name))
+    return ", ".join(words) + ("" if image.alt is None else f": {compact_json(image.alt)}")
 
 
-def _image(rest: str) -> ImagePart:
+def _image(head: str) -> ImagePart:
     """Returns the image that a label stands for, without its data. Raises `ValueError`."""
-    found = _IMAGE.fullmatch(rest)
-    if found is None:
+    match = _IMAGE.fullmatch(head)
+    if match is None:
         raise ValueError("a label says number and size of an image")
-    _, width, height, url, name, alt = found.groups()
+    _, width, height, url, name, alt = match.groups()
     return ImagePart.model_construct(
         url=url,
         name=json.loads(name) if name is not None and name[0] == '"' else name,
@@ -130,14 +130,14 @@ def _image(rest: str) -> ImagePart:
 def image_labels(text: str) -> list[int]:
     """Returns the numbers of the images whose labels stand complete in a text."""
     heads = (_IMAGE.fullmatch(head[2]) for head in _HEAD.finditer(text) if head[1] == IMAGE_MARK)
-    return [int(found[1]) for found in heads if found is not None]
+    return [int(match[1]) for match in heads if match is not None]
 
 
 def label_of(text: str, number: int) -> str | None:
     """Returns the label of an image in a text, by its number; None if it is not complete."""
     for head in _HEAD.finditer(text):
-        found = _IMAGE.fullmatch(head[2]) if head[1] == IMAGE_MARK else None
-        if found is not None and int(found[1]) == number:
+        match = _IMAGE.fullmatch(head[2]) if head[1] == IMAGE_MARK else None
+        if match is not None and int(match[1]) == number:
             return head[0]
     return None
 
@@ -166,10 +166,10 @@ def _take_word(text: str) -> tuple[str, str]:
     if text.startswith(' "'):
         word, end = json.JSONDecoder().raw_decode(text, 1)
         return str(word), text[end:]
-    word, space, rest = text[1:].partition(" ")
+    word, space, remainder = text[1:].partition(" ")
     if not _BARE_WORD.fullmatch(word):
         raise ValueError("a word with quotes or spaces is a JSON string")
-    return word, space + rest
+    return word, space + remainder
 
 
 def _arguments(call: ToolCall) -> str:

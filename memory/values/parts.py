@@ -164,9 +164,12 @@ class ImagePart(_TypedPart):
             file = ImageFile.read(_from_base64(fields.get("data")))
         except ImageRefused as error:
             raise PydanticCustomError("image", "{reason}", {"reason": str(error)}) from error
-        given = fields.get("media_type")
-        if given is not None and str(given).lower() not in (file.media_type, _OTHER_NAMES.get(file.media_type)):
-            reason = f"the image is {file.media_type}, not {given}; correct its media type"
+        media_type = fields.get("media_type")
+        if media_type is not None and str(media_type).lower() not in (
+            file.media_type,
+            _OTHER_NAMES.get(file.media_type),
+        ):
+            reason = f"the image is {file.media_type}, not {media_type}; correct its media type"
             raise PydanticCustomError("image", "{reason}", {"reason": reason})
         return fields | {"media_type": file.media_type, "width": file.width_px, "height": file.height_px}
 
@@ -209,7 +212,7 @@ def _is_own(part: Any) -> bool:
     kind = part.get("type")
     if kind == "image":
         data = (part.get("data"), part.get("url"))
-        return "source" not in part and not any(isinstance(each, bytes) or _is_data_url(each) for each in data)
+        return "source" not in part and not any(isinstance(value, bytes) or _is_data_url(value) for value in data)
     return kind in _OWN_TYPES and BLOCK_MEMBERS.isdisjoint(part)
 
 
@@ -231,7 +234,7 @@ def _own_parts(content: Any) -> Any:
         read = read_blocks([block])
         parts += read.parts
         others += [label("thinking")] * read.thinks + [label("compaction")] * read.compacts
-    return parts or [{"type": "text", "text": each} for each in others[:1]]
+    return parts or [{"type": "text", "text": text} for text in others[:1]]
 
 
 class Function(Input):

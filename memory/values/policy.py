@@ -314,13 +314,13 @@ class Policy(Input):
         if self.images == "keep":
             return None
         rank = tier_rank(tier)
-        sides = (each.image_side_px for each in all_tiers().values() if tier_rank(each.name) <= rank)
+        sides = (spec.image_side_px for spec in all_tiers().values() if tier_rank(spec.name) <= rank)
         return min(side for side in (*sides, self.image_side_px) if side is not None)
 
     def encodes_images(self, tier: str) -> bool:
         """Returns True if images on a page at `tier` are encoded again even where they have no more pixels."""
         rank = tier_rank(tier)
-        return any(each.image_side_px for each in all_tiers().values() if tier_rank(each.name) <= rank)
+        return any(spec.image_side_px for spec in all_tiers().values() if tier_rank(spec.name) <= rank)
 
     def keeps_images(self, tier: str) -> bool:
         """Returns True if a page at `tier` keeps its images, at whatever size."""

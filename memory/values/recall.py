@@ -143,9 +143,9 @@ class RecallQuery(MemoryRequest):
     def for_format(self, format: Format) -> Self:
         """Returns the query itself. Raises `InvalidInput` if it sets a field that applies only to the other format."""
         other: Format = "text" if format == "images" else "images"
-        given = [name for name in fields_only_for(other) if name in self.model_fields_set]
-        if given:
-            raise InvalidInput(f"{' and '.join(given)} apply only to {other}; omit them to recall {format}")
+        foreign_fields = [name for name in fields_only_for(other) if name in self.model_fields_set]
+        if foreign_fields:
+            raise InvalidInput(f"{' and '.join(foreign_fields)} apply only to {other}; omit them to recall {format}")
         return self
 
     @property

@@ -76,8 +76,8 @@ class AttachedImages:
 
 def image_of(files: HistoryFiles, content: bytes, name: str | None, where: str) -> ImagePart | None:
     """Returns an image with its file; None, and a note that it is left out, if it cannot be kept."""
-    shown = " ".join(name.split())[:200] if name else None
-    return kept(files, {"type": "image", "data": base64.b64encode(content).decode(), "name": shown or None}, where)
+    label = " ".join(name.split())[:200] if name else None
+    return kept(files, {"type": "image", "data": base64.b64encode(content).decode(), "name": label or None}, where)
 
 
 def kept(files: HistoryFiles, fields: Mapping[str, Any], where: str) -> ImagePart | None:

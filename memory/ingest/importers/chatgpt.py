@@ -78,19 +78,19 @@ def _shards(files: HistoryFiles) -> list[str]:
 
 def _newest(files: HistoryFiles, shards: Sequence[str]) -> dict[str, str]:
     """Returns the id of each conversation → the place of its newest copy: an export may have it twice."""
-    found: dict[str, tuple[float, str]] = {}
-    left = {reason: (each.count, each.first) for reason, each in files.left.items()}
+    newest: dict[str, tuple[float, str]] = {}
+    counts = {reason: (reason_left.count, reason_left.first) for reason, reason_left in files.left.items()}
     for name in shards:
         for value, where in files.items(name):
             if isinstance(value, dict):
                 key, updated = _id_of(value), value.get("update_time")
                 at = float(updated) if isinstance(updated, (int, float)) else 0.0
-                if key not in found or at > found[key][0]:
-                    found[key] = at, where
-    for reason in files.left.keys() - left.keys():  # noted again when they are read
+                if key not in newest or at > newest[key][0]:
+                    newest[key] = at, where
+    for reason in files.left.keys() - counts.keys():  # noted again when they are read
         del files.left[reason]
     files.bytes_read = 0
-    return {key: where for key, (_, where) in found.items()}
+    return {key: where for key, (_, where) in newest.items()}
 
 
 def _id_of(conversation: Mapping[str, Any]) -> str:
@@ -113,9 +113,9 @@ class _Conversation:
 
     def messages(self, *, branches: bool) -> Iterator[NewMessage]:
         """Yields the messages of the current branch; with `branches`, those of the others as threads of their own."""
-        shown = self._path(self._current())
-        yield from self._thread(shown, f"chatgpt:{self._key}")
-        seen = set(shown)
+        branch = self._path(self._current())
+        yield from self._thread(branch, f"chatgpt:{self._key}")
+        seen = set(branch)
         leaves = [i for i, node in self._nodes.items() if i not in seen and not self._children(node)]
         for leaf in leaves:
             new = [i for i in self._path(leaf) if i not in seen]
@@ -163,7 +163,7 @@ class _Conversation:
                 if content is None:
                     continue
                 name = _author(message).get("name")
-                made = NewMessage.model_validate(
+                new_message = NewMessage.model_validate(
                     {
                         "id": f"chatgpt:{self._key}:{node_id}",
                         "role": _role(message, content),
@@ -178,7 +178,7 @@ class _Conversation:
                 self._without("messages that cannot be read")
                 continue
             first = False
-            yield made
+            yield new_message
 
     def _content(self, message: Mapping[str, Any]) -> str | tuple[Part, ...] | None:
         """Returns the content of a message; None if it is left out."""

@@ -45,8 +45,8 @@ class Claude:
                 if not isinstance(messages, list) or not isinstance(value.get("uuid"), str):
                     files.leave_out("entries that are no conversation", where)
                     continue
-                found = _messages(value, messages, files, where, branches=options.branches)
-                for message in readable(files, where, found):
+                read_messages = _messages(value, messages, files, where, branches=options.branches)
+                for message in readable(files, where, read_messages):
                     yield ImportedMessage(message, where, files.bytes_read)
 
         for name in files.names if len(files.names) > 1 else ():
@@ -70,9 +70,9 @@ def _project(files: HistoryFiles, project: Mapping[str, Any], where: str) -> Ite
         files.leave_out("projects that Claude.ai brings along", where)
         return
     at = time_with_offset(project.get("created_at"))
-    told = [str(project[key]) for key in ("description", "prompt_template") if project.get(key)]
-    if told:
-        text = "\n".join(told)
+    instructions = [str(project[key]) for key in ("description", "prompt_template") if project.get(key)]
+    if instructions:
+        text = "\n".join(instructions)
         kind = {"kind": "project-instructions", "title": title[:200]}
         yield from said(
             files,
@@ -103,9 +103,13 @@ def _memories(files: HistoryFiles, memories: Mapping[str, Any], where: str) -> I
     """Yields what Claude.ai remembers of conversations and of projects, as messages of the assistant. Its text changes
     from export to export, so that the id is a digest of it."""
     others = memories.get("project_memories")
-    found = [("claude:memories", memories.get("conversations_memory"))]
-    found += [(f"claude:project:{key}", each) for key, each in others.items()] if isinstance(others, dict) else []
-    for thread, text in found:
+    texts = [("claude:memories", memories.get("conversations_memory"))]
+    texts += (
+        [(f"claude:project:{key}", text_of_project) for key, text_of_project in others.items()]
+        if isinstance(others, dict)
+        else []
+    )
+    for thread, text in texts:
         if isinstance(text, str) and text.strip():
             yield from said(
                 files,
@@ -138,12 +142,12 @@ def _messages(
 ) -> Iterator[NewMessage]:
     """Yields the messages of a conversation: those of the branch last shown, then those of the others."""
     by_id = {m["uuid"]: m for m in messages if isinstance(m, dict) and isinstance(m.get("uuid"), str)}
-    shown = _branch(conversation, by_id)
+    branch = _branch(conversation, by_id)
     thread = f"claude:{conversation['uuid']}"
     title = conversation.get("name")
     metadata = {"title": title[:200]} if isinstance(title, str) and title else None
     for key, message in by_id.items():
-        if key not in shown and not branches:
+        if key not in branch and not branches:
             files.leave_out(OTHER_BRANCHES, where)
             continue
         try:
@@ -156,7 +160,7 @@ def _messages(
                     "role": _SENDERS.get(str(message.get("sender")), "assistant"),
                     "content": content,
                     "created_at": message.get("created_at") or conversation.get("created_at"),
-                    "thread": thread if key in shown else f"{thread}:{key}",
+                    "thread": thread if key in branch else f"{thread}:{key}",
                     "metadata": metadata,
                 }
             )
@@ -174,21 +178,21 @@ def _branch(conversation: Mapping[str, Any], by_id: Mapping[str, Mapping[str, An
         parents = {message.get("parent_message_uuid") for message in by_id.values()}
         leaves = [key for key in by_id if key not in parents]
         leaf = max(leaves or by_id, key=lambda key: str(by_id[key].get("created_at") or ""), default=None)
-    shown: set[str] = set()
-    while leaf in by_id and leaf not in shown:
-        shown.add(str(leaf))
+    branch: set[str] = set()
+    while leaf in by_id and leaf not in branch:
+        branch.add(str(leaf))
         leaf = by_id[str(leaf)].get("parent_message_uuid")
-    return shown
+    return branch
 
 
 def _content(message: Mapping[str, Any], files: HistoryFiles, where: str) -> str | tuple[Part, ...] | None:
     """Returns the content of a message with its attachments; None if it is empty."""
     blocks = message.get("content")
-    given = [block for block in blocks if isinstance(block, dict)] if isinstance(blocks, list) else []
-    kept = [block for block in given if not is_thinking(block) and block.get("type") not in _MARKS]
-    if any(map(is_thinking, given)):
+    all_blocks = [block for block in blocks if isinstance(block, dict)] if isinstance(blocks, list) else []
+    shown_blocks = [block for block in all_blocks if not is_thinking(block) and block.get("type") not in _MARKS]
+    if any(map(is_thinking, all_blocks)):
         files.leave_out(THOUGHTS, where)
-    parts: list[Any] = kept or ([{"type": "text", "text": message["text"]}] if message.get("text") else [])
+    parts: list[Any] = shown_blocks or ([{"type": "text", "text": message["text"]}] if message.get("text") else [])
     attachments, names = message.get("attachments"), message.get("files")
     for attached in attachments if isinstance(attachments, list) else ():
         if isinstance(attached, dict):

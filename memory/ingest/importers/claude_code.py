@@ -61,13 +61,13 @@ class ClaudeCode:
                     files.leave_out(ERRORS, where)
                     continue
                 try:
-                    found = list(_messages(files, line, where, name, threads))
+                    new_messages = list(_messages(files, line, where, name, threads))
                 except (InvalidInput, ValidationError, TypeError, AttributeError, KeyError):
                     files.leave_out("lines that cannot be read", where)
                     continue
-                if not found:
+                if not new_messages:
                     files.leave_out(_reason(line), where)
-                yield from (ImportedMessage(message, where, files.bytes_read) for message in found)
+                yield from (ImportedMessage(message, where, files.bytes_read) for message in new_messages)
 
 
 def _messages(
@@ -85,7 +85,7 @@ def _messages(
         turns.begin(" ".join(str(part.get("text", "")) for part in message.parts))
         return
     for turn, turn_id in turns.read(message):
-        about = {"cwd": line.get("cwd"), "branch": line.get("gitBranch")}
+        place = {"cwd": line.get("cwd"), "branch": line.get("gitBranch")}
         yield NewMessage.model_validate(
             {
                 "id": turn_id,
@@ -93,7 +93,7 @@ def _messages(
                 "content": imported(turn.parts, partial(kept, files, where=where)),
                 "created_at": line.get("timestamp"),
                 "thread": thread,
-                "metadata": {name: str(value)[:500] for name, value in about.items() if value} if first else None,
+                "metadata": {name: str(value)[:500] for name, value in place.items() if value} if first else None,
             }
         )
         first = False

@@ -41,38 +41,38 @@ class Codex:
     def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
         """See `Importer.read`."""
         for name in files.names:
-            turns, about = SessionTurns(""), None
+            turns, metadata = SessionTurns(""), None
             for line, where in files.objects(name):
                 payload = line.get("payload")
                 if not isinstance(payload, dict):
                     continue
                 if line.get("type") == "session_meta" and not turns.session:
                     turns.session = f"codex:{payload.get('id') or payload.get('timestamp')}"
-                    about = _about(payload)
+                    metadata = _about(payload)
                 if line.get("type") == "compacted" and isinstance(payload.get("message"), str):
                     turns.begin(payload["message"])
                 if line.get("type") != "response_item":
                     continue  # a repetition, or what Codex notes for itself
                 try:
-                    found = list(_messages(files, line, where, turns, about))
+                    new_messages = list(_messages(files, line, where, turns, metadata))
                 except (InvalidInput, ValidationError):
                     files.leave_out("lines that cannot be read", where)
                     continue
-                if not found:
+                if not new_messages:
                     files.leave_out(_reason(payload), where)
-                for message in found:
-                    about = None
+                for message in new_messages:
+                    metadata = None
                     yield ImportedMessage(message, where, files.bytes_read)
 
 
 def _about(payload: Mapping[str, Any]) -> dict[str, str]:
     git = payload.get("git")
-    found = {"cwd": payload.get("cwd"), "branch": git.get("branch") if isinstance(git, dict) else None}
-    return {name: str(value)[:500] for name, value in found.items() if value}
+    place = {"cwd": payload.get("cwd"), "branch": git.get("branch") if isinstance(git, dict) else None}
+    return {name: str(value)[:500] for name, value in place.items() if value}
 
 
 def _messages(
-    files: HistoryFiles, line: Mapping[str, Any], where: str, turns: SessionTurns, about: dict[str, str] | None
+    files: HistoryFiles, line: Mapping[str, Any], where: str, turns: SessionTurns, metadata: dict[str, str] | None
 ) -> Iterator[NewMessage]:
     """Yields the messages of an item."""
     payload = line["payload"]
@@ -89,10 +89,10 @@ def _messages(
                 "content": imported(turn.parts, partial(kept, files, where=where)),
                 "created_at": line.get("timestamp") or None,
                 "thread": turns.session,
-                "metadata": about,
+                "metadata": metadata,
             }
         )
-        about = None
+        metadata = None
 
 
 def _reason(payload: Mapping[str, Any]) -> str:

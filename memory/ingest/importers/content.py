@@ -37,9 +37,9 @@ def content_of(fields: Mapping[str, Any], image_of: ImageOf | None = None) -> st
 def imported(parts: Sequence[Fields], image_of: ImageOf | None = None) -> str | tuple[Part, ...]:
     """Returns the content of parts that were read: a plain text if that is all there is. `image_of`: see `content_of`.
     Raises `InvalidInput`."""
-    found = parts if image_of is None else _with_images(parts, image_of)
+    content = parts if image_of is None else _with_images(parts, image_of)
     try:
-        message = NewMessage.model_validate({"role": "assistant", "content": list(found) or ""})
+        message = NewMessage.model_validate({"role": "assistant", "content": list(content) or ""})
     except ValidationError as error:
         raise InvalidInput(_reason(error)) from error
     return str(message.content) if message.parts is None else message.parts
@@ -47,16 +47,16 @@ def imported(parts: Sequence[Fields], image_of: ImageOf | None = None) -> str | 
 
 def _with_images(parts: Sequence[Any], image_of: ImageOf) -> list[Fields | Part]:
     """Returns parts with the images that are kept. A label stands for each other one."""
-    kept: list[Any] = []
+    pieces: list[Any] = []
     for part in parts:
         image = image_of(part) if part["type"] == "image" else None
         if part["type"] != "image" or image is not None:
-            kept.append(image or part)
-        elif kept and isinstance(kept[-1], dict) and kept[-1]["type"] == "text":
-            kept[-1] = {"type": "text", "text": f"{kept[-1]['text']}\n{label('image')}"}
+            pieces.append(image or part)
+        elif pieces and isinstance(pieces[-1], dict) and pieces[-1]["type"] == "text":
+            pieces[-1] = {"type": "text", "text": f"{pieces[-1]['text']}\n{label('image')}"}
         else:
-            kept.append({"type": "text", "text": label("image")})
-    return kept
+            pieces.append({"type": "text", "text": label("image")})
+    return pieces
 
 
 def _reason(error: ValidationError) -> str:

@@ -37,8 +37,8 @@ class Discord:
         """See `Importer.recognise`."""
         if len(files.names) != 1:
             return None
-        found = {"guild.id", "channel.id", "channel.type", "messages"} <= files.outline(files.names[0])
-        return "'messages' of a 'channel' in a 'guild'" if found else None
+        fits = {"guild.id", "channel.id", "channel.type", "messages"} <= files.outline(files.names[0])
+        return "'messages' of a 'channel' in a 'guild'" if fits else None
 
     def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
         """See `Importer.read`."""
@@ -111,8 +111,8 @@ def _texts(message: Mapping[str, Any]) -> Iterator[str]:
         for embed in objects(message, "embeds"):
             yield str(embed.get("title") or "")
             yield str(embed.get("description") or "")
-            for each in objects(embed, "fields"):
-                yield f"{each.get('name')}: {each.get('value')}"
+            for field in objects(embed, "fields"):
+                yield f"{field.get('name')}: {field.get('value')}"
 
 
 DISCORD = Discord()

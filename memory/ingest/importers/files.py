@@ -136,14 +136,18 @@ class HistoryFiles:
     @classmethod
     def _of_folder(cls, path: Path | NamedFile) -> "HistoryFiles":
         folder = path_of(path)
-        found = {
+        paths = {
             p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_symlink() or not p.is_dir()
         }
-        sizes = {name: each.stat().st_size for name, each in found.items() if not each.is_symlink() and each.is_file()}
+        sizes = {
+            name: path_inside.stat().st_size
+            for name, path_inside in paths.items()
+            if not path_inside.is_symlink() and path_inside.is_file()
+        }
         names = [name for name in sizes if not _is_junk(name)]
         files = cls(path, names, sizes, lambda name: open_regular(folder / name))
-        for name, each in found.items():
-            if each.is_symlink():
+        for name, path_inside in paths.items():
+            if path_inside.is_symlink():
                 files.leave_out("links are not followed", name)
             elif name not in sizes:
                 files.leave_out("pipes, devices and sockets are not read", name)
@@ -159,11 +163,11 @@ class HistoryFiles:
         members = [member for member in archive.infolist() if not member.is_dir()]
         _check_members(path, members, max_bytes)
         folder = f"{path.folder}/" if isinstance(path, NamedFile) and path.folder else ""
-        found = {member.filename.removeprefix(folder): member for member in members if not _is_junk(member.filename)}
-        sizes = {name: member.compress_size for name, member in found.items()}
-        files = cls(path, sorted(sizes), sizes, lambda name: archive.open(found[name]))
+        by_name = {member.filename.removeprefix(folder): member for member in members if not _is_junk(member.filename)}
+        sizes = {name: member.compress_size for name, member in by_name.items()}
+        files = cls(path, sorted(sizes), sizes, lambda name: archive.open(by_name[name]))
         for name, count in Counter(member.filename.removeprefix(folder) for member in members).items():
-            if count > 1 and name in found:
+            if count > 1 and name in by_name:
                 files.leave_out(TWICE, name)
         return files
 
@@ -198,8 +202,8 @@ class HistoryFiles:
 
     def leave_out(self, reason: str, where: str) -> None:
         """Notes that something was left out."""
-        left = self.left.setdefault(reason, Left(0, where))
-        left.count += 1
+        reason_left = self.left.setdefault(reason, Left(0, where))
+        reason_left.count += 1
 
     @contextmanager
     def open(self, name: str) -> Iterator[io.BufferedReader]:
@@ -247,15 +251,15 @@ class HistoryFiles:
     def first_lines(self, name: str) -> list[Any]:
         """Returns the JSON objects among the first lines of a file."""
         complete, _, _ = self.head(name).rpartition(b"\n")
-        found = []
+        values = []
         for line in (complete or self.head(name)).splitlines()[:FIRST_LINES]:
             try:
                 value = loads(line)
             except ValueError:
                 continue
             if isinstance(value, dict):
-                found.append(value)
-        return found
+                values.append(value)
+        return values
 
     def lines(self, name: str) -> Iterator[SourceLine]:
         """Yields the lines of a file, without a byte order mark. Raises `InvalidInput` if it cannot be read."""

@@ -37,8 +37,8 @@ class Gemini:
         if len(files.names) != 1:
             return None
         [name] = files.names
-        found = {"[].header", "[].title", "[].time"} <= files.outline(name)
-        return "records of activity with a 'header' of Gemini" if found and _HEADER.search(files.head(name)) else None
+        fits = {"[].header", "[].title", "[].time"} <= files.outline(name)
+        return "records of activity with a 'header' of Gemini" if fits and _HEADER.search(files.head(name)) else None
 
     def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
         """See `Importer.read`."""
@@ -60,14 +60,14 @@ def _record(
 ) -> Iterator[ImportedMessage]:
     """Yields the prompt and the answers of a record."""
     title = str(record.get("title") or "")
-    answers = [text for each in objects(record, "safeHtmlItem") if (text := text_of(str(each.get("html") or "")))]
+    answers = [text for item in objects(record, "safeHtmlItem") if (text := text_of(str(item.get("html") or "")))]
     if not title.startswith(_PROMPTED) and not answers:
         files.leave_out(ACTIVITIES, where)
         return
-    links = (_CONVERSATION.search(str(each.get("url") or "")) for each in objects(record, "details"))
+    links = (_CONVERSATION.search(str(item.get("url") or "")) for item in objects(record, "details"))
     thread = f"gemini:{next((match[1] for match in links if match), key)}"
     attached = record.get("attachedFiles")
-    names = [f"[file: {each}]" for each in attached] if isinstance(attached, list) else []
+    names = [f"[file: {item}]" for item in attached] if isinstance(attached, list) else []
     prompt = "\n".join([title.removeprefix(_PROMPTED), *names])
     yield from said(files, where, key=f"gemini:{key}:prompt", thread=thread, name=None, text=prompt, at=at)
     for number, answer in enumerate(answers):
@@ -93,8 +93,8 @@ class AiStudio:
         if len(files.names) != 1:
             return None
         outline = files.outline(files.names[0])
-        found = "chunkedPrompt.chunks" in outline or {"runSettings", "chunkedPrompt"} <= outline
-        return "a prompt with 'chunkedPrompt'" if found else None
+        fits = "chunkedPrompt.chunks" in outline or {"runSettings", "chunkedPrompt"} <= outline
+        return "a prompt with 'chunkedPrompt'" if fits else None
 
     def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
         """See `Importer.read`."""

@@ -19,8 +19,8 @@ class Grok:
         """See `Importer.recognise`."""
         if len(files.names) != 1:
             return None
-        found = {"conversations[].conversation", "conversations[].responses"} <= files.outline(files.names[0])
-        return "'conversations' with 'responses'" if found else None
+        fits = {"conversations[].conversation", "conversations[].responses"} <= files.outline(files.names[0])
+        return "'conversations' with 'responses'" if fits else None
 
     def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
         """See `Importer.read`."""
@@ -32,10 +32,10 @@ class Grok:
                     files.leave_out("entries that are no conversation", where)
                     continue
                 thread = f"grok:{conversation['id']}"
-                for number, each in enumerate(responses):
-                    response = _of(each, "response")
-                    found = _said(files, response, number, thread, conversation.get("create_time"), where)
-                    yield from readable(files, where, found)
+                for number, item in enumerate(responses):
+                    response = _of(item, "response")
+                    messages = _said(files, response, number, thread, conversation.get("create_time"), where)
+                    yield from readable(files, where, messages)
 
 
 def _said(
@@ -54,8 +54,8 @@ def _said(
 
 
 def _of(value: Any, key: str) -> Mapping[str, Any]:
-    found = value.get(key) if isinstance(value, dict) else None
-    return found if isinstance(found, dict) else {}
+    inner = value.get(key) if isinstance(value, dict) else None
+    return inner if isinstance(inner, dict) else {}
 
 
 def _time(value: Any) -> datetime | None:

@@ -36,8 +36,8 @@ def text_of(html: str) -> str:
             else:
                 reader.start(name)
                 if name in _RAW:
-                    found = _RAW[name].search(html, place)
-                    place = found.end() if found else len(html)
+                    end = _RAW[name].search(html, place)
+                    place = end.end() if end else len(html)
                     reader.end(name)
     lines = ("".join(line).strip() for line in reader.lines)
     return "\n".join(line for line in lines if line)

@@ -132,12 +132,12 @@ class ImportOptions:
 
 def roles_of(speakers: Sequence[str]) -> dict[str, str]:
     """Returns name → role for entries NAME=ROLE. Raises `InvalidInput`."""
-    known: tuple[str, ...] = get_args(get_args(Role)[0])
+    names: tuple[str, ...] = get_args(get_args(Role)[0])
     roles: dict[str, str] = {}
-    for each in speakers:
-        name, _, role = each.rpartition("=")
-        if not name or role not in known:
-            raise InvalidInput(f"'{each}' gives no role; write NAME=ROLE with one of {', '.join(known)}")
+    for entry in speakers:
+        name, _, role = entry.rpartition("=")
+        if not name or role not in names:
+            raise InvalidInput(f"'{entry}' gives no role; write NAME=ROLE with one of {', '.join(names)}")
         roles[name] = role
     return roles
 
@@ -199,12 +199,12 @@ class ImportSource:
         """Yields the messages that the bank takes in batches that are stored together. `files`: those at its path,
         which count what was read of them. Raises `InvalidInput` or `InvalidTime`."""
         read = _read(files or HistoryFiles.of(self.path, self.options.max_bytes), self.parts, self.options)
-        kept = (
+        accepted = (
             imported.without_images(self.refused_images.get(number, ()))
             for number, imported in enumerate(read)
             if number not in self.refused
         )
-        for batch in _batches(kept):
+        for batch in _batches(accepted):
             yield [imported.backdated() for imported in batch] if self.options.backdate else batch
 
     @property
@@ -307,11 +307,11 @@ def import_file(
     of others leave out, or the bank refuses, is in the report; in JSON Lines, a mistake is an error. Raises
     `InvalidInput`, `InvalidTime`, `MessageTooLarge` or `Conflict`, with the place.
     """
-    given = options or ImportOptions()
+    choices = options or ImportOptions()
     if not isinstance(memory, OperatedStorage):
-        return store_file(memory, check_file(path, given), bank=bank, progress=progress, counted=not_in(SENSITIVE))
+        return store_file(memory, check_file(path, choices), bank=bank, progress=progress, counted=not_in(SENSITIVE))
     with memory.operations.dry_run(bank) as dry_run:
-        source = check_file(path, given, dry_run=dry_run)
+        source = check_file(path, choices, dry_run=dry_run)
     rules = _policy(memory, bank).redact
     return store_file(memory, source, bank=bank, progress=progress, counted=not_in(rules))
 
@@ -339,17 +339,17 @@ def check_file(
     for our own formats `MessageTooLarge` or `Conflict`, with the place."""
     files = HistoryFiles.of(path, options.max_bytes)
     files.deadline = None if options.max_seconds is None else Deadline(options.max_seconds)
-    found = _recognised_files(files, options.format)
+    recognised = _recognised_files(files, options.format)
     listed = [
         FilesOfImport(first=name, files=1, format=None, messages=0, left_out=reason)
-        for name, reason in islice(found.left_out.items(), MOST_LISTED)
+        for name, reason in islice(recognised.left_out.items(), MOST_LISTED)
     ]
     threads: set[str | None] = set()
     first = last = None
     count = batches = 0
     parts, refused, refused_images = list[Part](), set[int](), dict[int, list[int]]()
     limit = _BatchLimit()
-    for part in found.parts:
+    for part in recognised.parts:
         before = count
         strict = _importer(part.format).strict
         for batch in _batches(_read(files, [part], options)):
@@ -382,21 +382,21 @@ def check_file(
             listed.append(
                 FilesOfImport(first=name, files=number, format=part.format, messages=count - before, left_out=None)
             )
-    left = tuple(_left_out(files.left))
+    left_out = tuple(_left_out(files.left))
     if not count:
-        reasons = "; ".join(f"{each.reason} ({each.count}, first {each.first})" for each in left)
+        reasons = "; ".join(f"{item.reason} ({item.count}, first {item.first})" for item in left_out)
         raise InvalidInput(f"{path} contains no messages; check its format{f' ({reasons})' if reasons else ''}")
     return ImportSource(
         path,
         parts,
         options,
         listed,
-        found.by,
+        recognised.by,
         count,
         len(threads),
         first,
         last,
-        left,
+        left_out,
         batches + limit.is_open,
         frozenset(refused),
         refused_images,
@@ -461,7 +461,7 @@ def store_file(
     size = files.total_bytes
     stored = duplicates = 0
     ageing: AgeingForecast | None = None
-    left: dict[str, Left] = {}
+    left_out: dict[str, Left] = {}
     redacted: Counter[str] = Counter()
     seen, unused = Counter[str](), Redaction(tuple(counted), by_rule=True)
     try:
@@ -471,7 +471,7 @@ def store_file(
             except (Conflict, InvalidInput):
                 if source.strict or not one_by_one:
                     raise
-                results = _stored_singly(storage, bank, source.path, batch, left)
+                results = _stored_singly(storage, bank, source.path, batch, left_out)
             stored += sum(result.stored for result in results)
             duplicates += sum(result.duplicates for result in results)
             for result in results:
@@ -486,7 +486,7 @@ def store_file(
     if progress is not None:
         progress(size, size)
     contents = source.contents
-    contents = contents.model_copy(update={"left_out": [*contents.left_out, *_left_out(left)]})
+    contents = contents.model_copy(update={"left_out": [*contents.left_out, *_left_out(left_out)]})
     return ImportReport(
         **dict(contents),
         stored=stored,
@@ -545,8 +545,8 @@ def _languages(text: str) -> list[str]:
     return [by_script] if by_script is not None else list(languages_of(text.lower().split()))[:1]
 
 
-def _left_out(left: Mapping[str, Left]) -> list[LeftOutOfImport]:
-    return [LeftOutOfImport(reason=reason, count=each.count, first=each.first) for reason, each in left.items()]
+def _left_out(reasons: Mapping[str, Left]) -> list[LeftOutOfImport]:
+    return [LeftOutOfImport(reason=reason, count=entry.count, first=entry.first) for reason, entry in reasons.items()]
 
 
 def _prepared(
@@ -567,29 +567,33 @@ def _prepared(
 
 
 def _stored_singly(
-    memory: PreparingStorage, bank: str, path: Path | NamedFile, batch: Sequence[ImportedMessage], left: dict[str, Left]
+    memory: PreparingStorage,
+    bank: str,
+    path: Path | NamedFile,
+    batch: Sequence[ImportedMessage],
+    left_out: dict[str, Left],
 ) -> list[StoreResult]:
-    """Stores the messages of a batch one by one, and notes those that are refused in `left`."""
+    """Stores the messages of a batch one by one, and notes those that are refused in `left_out`."""
     results = []
     for imported in batch:
         try:
-            results.append(_stored_alone(memory, bank, path, imported, left))
+            results.append(_stored_alone(memory, bank, path, imported, left_out))
         except (Conflict, InvalidInput) as error:
-            left.setdefault(_reason(error), Left(0, imported.where)).count += 1
+            left_out.setdefault(_reason(error), Left(0, imported.where)).count += 1
     return results
 
 
 def _stored_alone(
-    memory: PreparingStorage, bank: str, path: Path | NamedFile, imported: ImportedMessage, left: dict[str, Left]
+    memory: PreparingStorage, bank: str, path: Path | NamedFile, imported: ImportedMessage, left_out: dict[str, Left]
 ) -> StoreResult:
-    """Stores a message without those of its images that are refused, which are noted in `left`."""
+    """Stores a message without those of its images that are refused, which are noted in `left_out`."""
     while True:
         try:
             prepared: Future[Prepared] = Future()
             prepared.set_result(memory.prepare(bank, [imported.message]))
             return _store(prepared, path, [imported])
         except InvalidImage as error:
-            left.setdefault(NOT_KEPT, Left(0, f"{imported.where}: {error}")).count += 1
+            left_out.setdefault(NOT_KEPT, Left(0, f"{imported.where}: {error}")).count += 1
             imported = imported.without_images([error.number])
 
 
@@ -629,19 +633,19 @@ def _recognised_files(files: HistoryFiles, format: str) -> _Recognised:
         return _Recognised([Part(whole[0], tuple(files.names))], whole[1], {})
     parts, first, left_out = list[Part](), None, dict[str, str]()
     for name in files.names if len(files.names) > 1 else ():
-        found = _recognised(files.only([name]))
-        if found is None:
+        recognised = _recognised(files.only([name]))
+        if recognised is None:
             left_out[name] = EMPTY if not files.sizes[name] else ARCHIVE if files.is_archive(name) else NOT_RECOGNISED
             files.leave_out(left_out[name], name)
             continue
-        parts.append(Part(found[0], (name,)))
-        first = first or found[1]
+        parts.append(Part(recognised[0], (name,)))
+        first = first or recognised[1]
     if not parts:
-        known = ", ".join(IMPORTERS.names())
+        names = ", ".join(IMPORTERS.names())
         reasons = "; ".join(f"{reason}: {count}" for reason, count in Counter(left_out.values()).items())
         raise ChoiceNeeded(
             f"the format of {files.source} is not recognised{f' ({reasons})' if reasons else ''}; choose "
-            f"the format if it is one of these: {known}",
+            f"the format if it is one of these: {names}",
             choices=IMPORTERS.names(),
         )
     return _Recognised(parts, first, left_out)
@@ -650,12 +654,12 @@ def _recognised_files(files: HistoryFiles, format: str) -> _Recognised:
 def _recognised(files: HistoryFiles) -> tuple[str, str] | None:
     """Returns the name of the format that files have, and by what it was recognised; None if they have none. Raises
     `InvalidInput` if two fit."""
-    found = [(plugin.name, reason) for plugin in IMPORTERS.working() if (reason := plugin.value.recognise(files))]
-    if len(found) > 1:
-        fitting = " and ".join(f"{name} ({reason})" for name, reason in found)
+    formats = [(plugin.name, reason) for plugin in IMPORTERS.working() if (reason := plugin.value.recognise(files))]
+    if len(formats) > 1:
+        fitting = " and ".join(f"{name} ({reason})" for name, reason in formats)
         place = files.place(files.names[0]) if len(files.names) == 1 else files.source
-        raise ChoiceNeeded(f"{place} could be {fitting}; choose the format", choices=[name for name, _ in found])
-    return found[0] if found else None
+        raise ChoiceNeeded(f"{place} could be {fitting}; choose the format", choices=[name for name, _ in formats])
+    return formats[0] if formats else None
 
 
 def _read(files: HistoryFiles, parts: Sequence[Part], options: ImportOptions) -> Iterator[ImportedMessage]:

@@ -40,10 +40,10 @@ class Irc:
         """See `Importer.recognise`."""
         first = None
         for name in files.names:
-            found = _recognised(files, name)
-            if found is None:
+            reason = _recognised(files, name)
+            if reason is None:
                 return None
-            first = first or found
+            first = first or reason
         return first
 
     def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
@@ -53,8 +53,8 @@ class Irc:
             day, thread = _of_path(name)
             for line in files.lines(name):
                 text, where = _decoded(line.data), f"{files.place(name)}, line {line.number}"
-                if found := _DAY_LINE.match(text):
-                    day = _day(found, where)
+                if day_line := _DAY_LINE.match(text):
+                    day = _day(day_line, where)
                     continue
                 entry = _entry(text)
                 if entry is None:
@@ -124,19 +124,19 @@ def _day(match: re.Match[str], where: str) -> date:
 def _entry(line: str) -> tuple[date | None, time, str, str] | None:
     """Returns the day if the line has it, the time, the speaker and the text of a message; None for an event."""
     try:
-        if found := _WEECHAT.match(line):
-            year, month, day, hour, minute, second = (int(found[place]) for place in range(1, 7))
-            prefix, text = found[7].strip(), found[8]
+        if match := _WEECHAT.match(line):
+            year, month, day, hour, minute, second = (int(match[place]) for place in range(1, 7))
+            prefix, text = match[7].strip(), match[8]
             if prefix == "*":
                 prefix, _, text = text.partition(" ")
             elif prefix in _WEECHAT_SIGNS:
                 return None
             return date(year, month, day), time(hour, minute, second), prefix.lstrip("@+%&~!"), text
-        found = _CLOCK.match(line)
-        message = found and (_SAID.match(found[4]) or _ACTED.match(found[4]))
-        if not found or not message:
+        match = _CLOCK.match(line)
+        message = match and (_SAID.match(match[4]) or _ACTED.match(match[4]))
+        if not match or not message:
             return None
-        clock = time(int(found[1]), int(found[2]), int(found[3] or 0))
+        clock = time(int(match[1]), int(match[2]), int(match[3] or 0))
     except ValueError:
         return None
     return None, clock, message[1], message[2]

@@ -81,8 +81,8 @@ class ImportJobs:
             error=None,
         )
         with self._database.write() as connection:
-            found = banks.get_or_create(connection, bank, now, default_fields())
-            imports.add(connection, found.id, self._row(job), self._owner)
+            row = banks.get_or_create(connection, bank, now, default_fields())
+            imports.add(connection, row.id, self._row(job), self._owner)
         return job
 
     def find(self, bank: str, job_id: str) -> ImportJob:

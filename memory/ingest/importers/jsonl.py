@@ -46,8 +46,8 @@ class JsonLines:
         messages = first.get("messages")
         if isinstance(messages, list) and (not messages or not isinstance(messages[0], dict) or "role" in messages[0]):
             return "a line is a conversation with 'messages'"
-        said = first.keys() & {"content", "text", "parts", "tool_calls"}
-        return "a line is a message with 'role'" if "role" in first and said else None
+        content_keys = first.keys() & {"content", "text", "parts", "tool_calls"}
+        return "a line is a message with 'role'" if "role" in first and content_keys else None
 
     def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
         """See `Importer.read`."""
@@ -104,8 +104,8 @@ def _of_langchain(message: Any) -> Any:
         {"id": call.get("id"), "name": call.get("name"), "arguments": call.get("args")}
         for call in data.get("tool_calls") or []
     ]
-    known = {key: data[key] for key in ("id", "name", "content", "tool_call_id") if data.get(key) is not None}
-    return known | {"role": _LANGCHAIN_ROLES[message["type"]], "tool_calls": calls}
+    members = {key: data[key] for key in ("id", "name", "content", "tool_call_id") if data.get(key) is not None}
+    return members | {"role": _LANGCHAIN_ROLES[message["type"]], "tool_calls": calls}
 
 
 def _read(files: HistoryFiles, name: str, zone: tzinfo | None) -> Iterator[ImportedMessage]:

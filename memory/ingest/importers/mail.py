@@ -86,8 +86,8 @@ class _Parts:
 def _shortened(value: str) -> str:
     """Returns the value of a field with the parameters that are read."""
     kind = _KIND.match(value.lstrip())
-    found = islice(_PARAMETER.finditer(value), MAX_PARAMETERS)
-    return "; ".join([kind[0] if kind else "", *(f"{match[1]}={match[2]}" for match in found)])
+    parameters = islice(_PARAMETER.finditer(value), MAX_PARAMETERS)
+    return "; ".join([kind[0] if kind else "", *(f"{match[1]}={match[2]}" for match in parameters)])
 
 
 class Mail:
@@ -102,14 +102,14 @@ class Mail:
         head = files.head(files.names[0], 1 << 14)
         lines = head.splitlines()
         is_mbox = bool(lines and _FROM.match(lines[0]))
-        found: set[bytes] = set()
+        headers: set[bytes] = set()
         for line in lines[is_mbox:]:
             match = _HEADER.match(line + b"\n")
             if match:
-                found.add(match[1].lower())
-            elif line[:1] not in (b" ", b"\t") or not found:
+                headers.add(match[1].lower())
+            elif line[:1] not in (b" ", b"\t") or not headers:
                 break  # the end of the header, or no header
-        if len(found & _USUAL) < (2 if is_mbox else 3):
+        if len(headers & _USUAL) < (2 if is_mbox else 3):
             return None
         return "an mbox file, with a line 'From …' before each message" if is_mbox else "the header of a mail"
 
@@ -152,7 +152,9 @@ def _said(files: HistoryFiles, data: bytes, where: str, roots: dict[str, str]) -
         mail = cast(EmailMessage, email.message_from_bytes(data, policy=_MailPolicy(parts)))
         fields = {key: _field(mail, key) for key in ("message-id", "references", "in-reply-to", "subject", "from")}
         attached = list(_attachments(files, mail, where))
-        body = "\n".join(part for part in (_body(mail), *(each for each in attached if isinstance(each, str))) if part)
+        body = "\n".join(
+            part for part in (_body(mail), *(piece for piece in attached if isinstance(piece, str))) if part
+        )
     except (MessageError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
         files.leave_out(UNREAD, where)
         return
@@ -165,7 +167,7 @@ def _said(files: HistoryFiles, data: bytes, where: str, roots: dict[str, str]) -
     if at is None:
         files.leave_out("dates of mails, missing or damaged: such a mail gets the time of the import", where)
     text = f"{subject}\n\n{body}" if subject and not replied else body
-    images = [each for each in attached if isinstance(each, ImagePart)]
+    images = [piece for piece in attached if isinstance(piece, ImagePart)]
     yield from said(
         files,
         where,
@@ -235,14 +237,14 @@ def _attachments(files: HistoryFiles, mail: EmailMessage, where: str) -> Iterato
         if part.is_multipart():
             continue
         name = part.get_filename()
-        shown = " ".join(str(name).split()) if name else None
+        label = " ".join(str(name).split()) if name else None
         if part.get_content_maintype() == "image":
-            image = _image(files, part, shown, where)
+            image = _image(files, part, label, where)
             if image is not None:
                 yield image
                 continue
-        if shown:
-            yield f"[file: {shown}]"
+        if label:
+            yield f"[file: {label}]"
 
 
 def _image(files: HistoryFiles, part: EmailMessage, name: str | None, where: str) -> ImagePart | None:

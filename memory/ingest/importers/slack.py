@@ -41,7 +41,7 @@ class Slack:
     def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
         """See `Importer.read`."""
         names = {str(user.get("id")): _name(user) for user in _objects(files, _PEOPLE)}
-        channels = {str(each.get("name")): str(each.get("id")) for each in _objects(files, _CHANNELS) if each.get("id")}
+        channels = {str(item.get("name")): str(item.get("id")) for item in _objects(files, _CHANNELS) if item.get("id")}
         for day in _days(files):
             folder = PurePosixPath(day).parent.name
             channel = channels.get(folder, folder)
@@ -70,8 +70,8 @@ def _objects(files: HistoryFiles, names: tuple[str, ...]) -> Iterator[Mapping[st
 def _name(user: Mapping[str, Any]) -> str:
     profile = user.get("profile") if isinstance(user.get("profile"), dict) else user.get("user_profile")
     fields: Mapping[str, Any] = profile if isinstance(profile, dict) else {}
-    found = (fields.get("display_name"), fields.get("real_name"), user.get("real_name"), user.get("name"))
-    return str(next((each for each in found if each), ""))
+    names = (fields.get("display_name"), fields.get("real_name"), user.get("real_name"), user.get("name"))
+    return str(next((value for value in names if value), ""))
 
 
 def _said(
@@ -103,8 +103,14 @@ def _text(message: Mapping[str, Any], names: Mapping[str, str]) -> str:
         text = "".join(_block_texts(message.get("blocks"))).strip()
     if not text:
         attachments = message.get("attachments")
-        given = [each for each in attachments if isinstance(each, dict)] if isinstance(attachments, list) else []
-        text = "\n".join(str(each.get("fallback") or each.get("text") or "") for each in given)
+        objects_attached = (
+            [attachment for attachment in attachments if isinstance(attachment, dict)]
+            if isinstance(attachments, list)
+            else []
+        )
+        text = "\n".join(
+            str(attachment.get("fallback") or attachment.get("text") or "") for attachment in objects_attached
+        )
     return plain(text, names)
 
 
@@ -128,8 +134,8 @@ def plain(text: str, names: Mapping[str, str]) -> str:
 def _block_texts(block: Any) -> Iterator[str]:
     """Yields the texts of blocks in order, in the form that messages have."""
     if isinstance(block, list):
-        for each in block:
-            yield from _block_texts(each)
+        for inner in block:
+            yield from _block_texts(inner)
         return
     if not isinstance(block, dict):
         return

@@ -103,10 +103,10 @@ def _without_image(parts: Sequence[Part], number: int) -> str | tuple[Part, ...]
     place = places[number - 1]
     image = parts[place]
     assert isinstance(image, ImagePart)
-    left = list[Part]()
+    result = list[Part]()
     for part in (*parts[:place], TextPart(text=label_of(image)), *parts[place + 1 :]):
-        if isinstance(part, TextPart) and left and isinstance(left[-1], TextPart):
-            left[-1] = TextPart(text=f"{left[-1].text}\n{part.text}")
+        if isinstance(part, TextPart) and result and isinstance(result[-1], TextPart):
+            result[-1] = TextPart(text=f"{result[-1].text}\n{part.text}")
         else:
-            left.append(part)
-    return left[0].text if len(left) == 1 and isinstance(left[0], TextPart) else tuple(left)
+            result.append(part)
+    return result[0].text if len(result) == 1 and isinstance(result[0], TextPart) else tuple(result)

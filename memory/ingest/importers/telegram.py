@@ -92,10 +92,10 @@ def _result(files: HistoryFiles) -> str | None:
     """Returns the file with the chats; None if there is none, or if other files lie outside its folder."""
     if len(files.names) == 1:
         return files.names[0]
-    found = files.named("result.json")
-    folder = PurePosixPath(found[0]).parent if len(found) == 1 else None
+    names = files.named("result.json")
+    folder = PurePosixPath(names[0]).parent if len(names) == 1 else None
     inside = folder is not None and all(PurePosixPath(name).is_relative_to(folder) for name in files.names)
-    return found[0] if inside else None
+    return names[0] if inside else None
 
 
 def _chat_id(head: bytes) -> Any:
@@ -107,7 +107,7 @@ def _chat_id(head: bytes) -> Any:
         return None
 
 
-def _said(images: AttachedImages, beside: str, message: Any, chat: Any, where: str) -> Iterator[ImportedMessage]:
+def _said(images: AttachedImages, chat_file: str, message: Any, chat: Any, where: str) -> Iterator[ImportedMessage]:
     files = images.files
     if not isinstance(message, dict) or message.get("type") != "message":
         is_notice = isinstance(message, dict) and message.get("type") == "service"
@@ -121,22 +121,22 @@ def _said(images: AttachedImages, beside: str, message: Any, chat: Any, where: s
         key=f"{thread}:{message.get('id')}",
         thread=thread,
         name=str(message.get("from") or DELETED),
-        text=_content(message, images, beside, where),
+        text=_content(message, images, chat_file, where),
         at=since_epoch(message.get("date_unixtime")),
         metadata={"reply_to": f"{thread}:{replied}"} if replied and "reply_to_peer_id" not in message else None,
     )
 
 
-def _content(message: Mapping[str, Any], images: AttachedImages, beside: str, where: str) -> str | tuple[Part, ...]:
-    """Returns the images and the text of a message, with a line for each other thing in it. `beside`: the file of the
-    chat."""
+def _content(message: Mapping[str, Any], images: AttachedImages, chat_file: str, where: str) -> str | tuple[Part, ...]:
+    """Returns the images and the text of a message, with a line for each other thing in it. `chat_file`: the file of
+    the chat."""
     pieces: list[str | ImagePart] = [*_media(message), _text(message.get("text"))]
-    given = message.get("photo") or (None if message.get("sticker_emoji") else message.get("file"))
-    if given and (message.get("photo") or is_image_name(str(given))):
-        path = None if _MISSING.search(str(given)) else images.named(str(given), beside)
-        found = images.read(path, PurePosixPath(str(given)).name, where)
-        if isinstance(found, ImagePart):
-            pieces[0] = found
+    media = message.get("photo") or (None if message.get("sticker_emoji") else message.get("file"))
+    if media and (message.get("photo") or is_image_name(str(media))):
+        path = None if _MISSING.search(str(media)) else images.named(str(media), chat_file)
+        image = images.read(path, PurePosixPath(str(media)).name, where)
+        if isinstance(image, ImagePart):
+            pieces[0] = image
     return content_with_images(images.files, [piece for piece in pieces if piece], where) or ""
 
 
@@ -165,8 +165,8 @@ def _media(message: Mapping[str, Any]) -> Iterator[str]:
         yield f"[{_MEDIA.get(kind, kind.replace('_', ' '))}{f': {detail}' if detail else ''}]"
     contact, place, poll = (message.get(key) for key in ("contact_information", "location_information", "poll"))
     if isinstance(contact, dict):
-        known = (contact.get(key) for key in ("first_name", "last_name", "phone_number"))
-        yield f"[contact: {' '.join(str(each) for each in known if each)}]"
+        values = (contact.get(key) for key in ("first_name", "last_name", "phone_number"))
+        yield f"[contact: {' '.join(str(value) for value in values if value)}]"
     if isinstance(place, dict):
         yield f"[location: {place.get('latitude')}, {place.get('longitude')}]"
     if isinstance(poll, dict):

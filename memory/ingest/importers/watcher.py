@@ -63,7 +63,7 @@ class HistoryWatcher:
                 yield WatchedFile(path, None, f"{path} cannot be imported ({type(error).__name__}: {error})")
 
     def _changed(self) -> list[tuple[Path, "_FileState"]]:
-        found = []
+        changes = []
         for path in self._files():
             try:
                 status = path.stat()
@@ -71,8 +71,8 @@ class HistoryWatcher:
                 continue
             state = _FileState(status.st_mtime_ns, status.st_size, status.st_ino)
             if status.st_size and self._imported.get(path) != state:
-                found.append((path, state))
-        return sorted(found, key=lambda each: (each[1].changed_ns, each[0]))
+                changes.append((path, state))
+        return sorted(changes, key=lambda change: (change[1].changed_ns, change[0]))
 
     def _files(self) -> Iterator[Path]:
         for path in self._paths:

@@ -93,7 +93,7 @@ class WhatsApp:
             place = files.place(name)
             before = files.bytes_read
             found_dates = groupby((_numbers(entry.header), entry.header["sign"]) for entry in _entries(files, name))
-            dates = [each for each, _ in found_dates]
+            dates = [pair for pair, _ in found_dates]
             files.bytes_read = before
             has_dots = all(sign == "." for _, sign in dates)
             order = _order([numbers for numbers, _ in dates], options, place, has_dots=has_dots)
@@ -109,10 +109,10 @@ class WhatsApp:
                     files.leave_out(NOTICES, where)
                     continue
                 who, text_of_first_line = speaker
-                found = _text("\n".join([text_of_first_line, *entry.lines[1:]]), files, where)
-                if found is None:
+                text_or_parts = _text("\n".join([text_of_first_line, *entry.lines[1:]]), files, where)
+                if text_or_parts is None:
                     continue
-                text, attached = found
+                text, attached = text_or_parts
                 if "\ufffd" in text:
                     files.leave_out("bytes that are not UTF-8, except for a mark in their place", where)
                 key = digests.next(" ".join(map(str, moment)), who, text)
@@ -172,16 +172,16 @@ def _text(text: str, files: HistoryFiles, where: str) -> tuple[str, str | None] 
     attached = _ATTACHED.search(text) or _ATTACHED_BEFORE.match(text)
     if attached:
         parts = [text[: attached.start()], f"[file: {attached['file']}]", text[attached.end() :]]
-        return "\n".join(part for each in parts if (part := each.strip(f"\n {_MARKS}"))), attached["file"]
+        return "\n".join(part for piece in parts if (part := piece.strip(f"\n {_MARKS}"))), attached["file"]
     if _DELETED.match(text):
         files.leave_out("messages that were deleted", where)
         return None
     omitted = _OMITTED.match(text)
     if omitted:
-        rest = text[omitted.end() :].strip()
-        if not rest:
+        remainder = text[omitted.end() :].strip()
+        if not remainder:
             files.leave_out(MEDIA, where)
-        return (rest, None) if rest else None
+        return (remainder, None) if remainder else None
     if text.startswith(_OWN_TEXT) and ":" not in text:
         files.leave_out(NOTICES, where)
         return None
@@ -189,13 +189,13 @@ def _text(text: str, files: HistoryFiles, where: str) -> tuple[str, str | None] 
 
 
 def _with_image(
-    text: str, attached: str | None, images: AttachedImages, beside: str, where: str
+    text: str, attached: str | None, images: AttachedImages, chat_file: str, where: str
 ) -> str | tuple[Part, ...]:
-    """Returns the text of a message, with the image in place of the line for its file, if that is one. `beside`: the
+    """Returns the text of a message, with the image in place of the line for its file, if that is one. `chat_file`: the
     file of the chat."""
     if attached is None or not is_image_name(attached):
         return text
-    image = images.read(images.named(attached, beside), attached, where)
+    image = images.read(images.named(attached, chat_file), attached, where)
     if isinstance(image, str):
         return text
     before, _, after = text.partition(f"[file: {attached}]")
@@ -243,9 +243,9 @@ def _order(dates: Sequence[tuple[str, int, int, int]], options: ReadOptions, pla
     rising = [order for order in fitting if _rises(order, numbers)]
     if len(rising) == 1:
         return rising[0]
-    shown = "{}/{}/{}".format(*next(each for each in numbers if each[0] != each[1]))
+    example = "{}/{}/{}".format(*next(pair for pair in numbers if pair[0] != pair[1]))
     raise ChoiceNeeded(
-        f"{place}: the date '{shown}' can be read with the day or the month first, and so can all others; choose "
+        f"{place}: the date '{example}' can be read with the day or the month first, and so can all others; choose "
         "day-first or month-first",
         option="dates",
         choices=get_args(DateOrder),
@@ -253,11 +253,11 @@ def _order(dates: Sequence[tuple[str, int, int, int]], options: ReadOptions, pla
 
 
 def _fitting(orders: Sequence[_Order], numbers: Sequence[tuple[int, int, int]]) -> list[_Order]:
-    return [order for order in orders if all(_date(order, each) for each in numbers)]
+    return [order for order in orders if all(_date(order, pair) for pair in numbers)]
 
 
 def _rises(order: _Order, numbers: Sequence[tuple[int, int, int]]) -> bool:
-    days = [day for each in numbers if (day := _date(order, each))]
+    days = [day for pair in numbers if (day := _date(order, pair))]
     return all(one <= other for one, other in pairwise(days))
 
 

@@ -38,14 +38,14 @@ def back_up(
     _check_target(database, path, overwrite)
     if database.revision() is None:
         raise BackupError(f"{database.display_url} has no tables; there is nothing to back up")
-    programs, beside = programs or Programs(), blobs_path(path)
-    with held_blobs(database), atomic_files(beside, path) as (blobs, part):
+    programs, blob_file = programs or Programs(), blobs_path(path)
+    with held_blobs(database), atomic_files(blob_file, path) as (blobs, part):
         if database.dialect is SQLITE:
             revision = sqlite.back_up(database, part, progress)
         else:
             revision = postgresql.back_up(database, part, programs)
         write_blobs(database, _used_blobs(database, part, programs), blobs)
-    size = path.stat().st_size + (beside.stat().st_size if beside.exists() else 0)
+    size = path.stat().st_size + (blob_file.stat().st_size if blob_file.exists() else 0)
     return Backup(path, database.dialect.name, revision, size)
 
 

@@ -48,9 +48,9 @@ def write_blobs(database: Database, used: UsedBlobs, path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for start in range(0, len(names), _AT_ONCE):
             batch = {_path_of(folder, name): name for name in names[start : start + _AT_ONCE]}
-            found = store.get(list(batch))
+            files = store.get(list(batch))
             for place, name in batch.items():
-                content = found.get(place)
+                content = files.get(place)
                 digest = BlobReference.named(name, 0).digest
                 if content is None or contents.digest_of(key, used[name], content) != digest:
                     raise BackupError(

@@ -148,10 +148,12 @@ def _arguments(url: URL, options: DatabaseOptions) -> dict[str, Any]:
     }
     if options.owner is not None:
         settings["foxing.owner"] = options.owner
-    given = url.query.get("options", "")
+    options_in_url = url.query.get("options", "")
     ours = " ".join(f"-c {name}={value}" for name, value in settings.items())
     arguments = {
-        "options": " ".join((ours, *((given,) if isinstance(given, str) else given))).strip(),
+        "options": " ".join(
+            (ours, *((options_in_url,) if isinstance(options_in_url, str) else options_in_url))
+        ).strip(),
         "connect_timeout": max(2, round(options.connect_timeout_s)),  # libpq treats 1 as 2
         "application_name": "foxing",
     }

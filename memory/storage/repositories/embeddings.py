@@ -59,15 +59,15 @@ _embedder = select(schema.embedders.c.id).where(
 
 def embedder_id(connection: Connection, name: str, dimensions: int) -> int:
     """Returns the id of an embedder, inserting it if it is new."""
-    known = find_embedder(connection, name, dimensions)
-    if known is not None:
-        return known
+    existing = find_embedder(connection, name, dimensions)
+    if existing is not None:
+        return existing
     statement = insert_into(connection, schema.embedders).values(name=name, dimensions=dimensions)
     connection.execute(statement.on_conflict_do_nothing(index_elements=["name", "dimensions"]))
     connection.info.setdefault(_INSERTED, set()).add((name, dimensions))
-    found = find_embedder(connection, name, dimensions)
-    assert found is not None
-    return found
+    new_id = find_embedder(connection, name, dimensions)
+    assert new_id is not None
+    return new_id
 
 
 def add(connection: Connection, bank_id: int, embedder: int, codes: Mapping[int, bytes]) -> None:

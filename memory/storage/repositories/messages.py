@@ -125,8 +125,8 @@ def open_message(connection: Connection, row: Any) -> Message:
 
 
 def _sealed(connection: Connection, found: Iterable[SealedMessage]) -> list[Message]:
-    every = list(found)
-    names = banks.thread_names(connection, {message.thread_id for message in every})
+    listed = list(found)
+    names = banks.thread_names(connection, {message.thread_id for message in listed})
     return [
         Message(
             message.id,
@@ -145,7 +145,7 @@ def _sealed(connection: Connection, found: Iterable[SealedMessage]) -> list[Mess
             None if message.metadata is None else json.loads(message.metadata),
             message.passages,
         )
-        for message in every
+        for message in listed
     ]
 
 
@@ -168,9 +168,9 @@ def sealed_form(connection: Connection, message: Message) -> SealedMessage:
 
 def by_keys(connection: Connection, bank_id: int, wanted: Sequence[str]) -> dict[str, Message]:
     """Returns key → message, for messages that exist."""
-    found = by_ids(connection, bank_id, keys.candidates(connection, bank_id, wanted))
-    asked = set(wanted)
-    return {message.key: message for message in found.values() if message.key in asked}
+    by_id = by_ids(connection, bank_id, keys.candidates(connection, bank_id, wanted))
+    keys_asked = set(wanted)
+    return {message.key: message for message in by_id.values() if message.key in keys_asked}
 
 
 def ids_of(connection: Connection, bank_id: int, wanted: Sequence[str]) -> dict[str, int]:
@@ -232,8 +232,8 @@ def _value_of(column: Column[T]) -> Select[Any]:
 
 def on_pages(connection: Connection, page_ids: Collection[int]) -> dict[int, Message]:
     """Returns id → message, for the messages on these pages. All count as sealed."""
-    found = manifests.get(connection, page_ids).values()
-    return {message.id: message for message in _sealed(connection, (m for d in found for m in d.messages))}
+    on_them = manifests.get(connection, page_ids).values()
+    return {message.id: message for message in _sealed(connection, (m for d in on_them for m in d.messages))}
 
 
 def insert(connection: Connection, rows: Sequence[NewRow], bank_id: int) -> None:
@@ -292,8 +292,8 @@ def _first(
 ) -> list[Message]:
     """Returns the first messages with at most `chars` characters in total. `listed`: time, id and length of each."""
     ids = first_within(((message_id, length) for _, message_id, length in listed), chars)
-    found = by_ids(connection, bank_id, ids)
-    return [found[message_id] for message_id in ids]
+    by_id = by_ids(connection, bank_id, ids)
+    return [by_id[message_id] for message_id in ids]
 
 
 def first_within(messages: Iterable[Sequence[int]], chars: int) -> list[int]:
@@ -314,8 +314,8 @@ def _by_time(message: Message) -> tuple[datetime, int]:
 
 def fetch_ordered(connection: Connection, bank_id: int, within: MessageFilter, ids: Sequence[int]) -> list[Message]:
     """Returns those of the messages that exist and match the filter, in time order."""
-    found = by_ids(connection, bank_id, sorted(filter_ids(connection, bank_id, ids, within)))
-    return sorted(found.values(), key=_by_time)
+    by_id = by_ids(connection, bank_id, sorted(filter_ids(connection, bank_id, ids, within)))
+    return sorted(by_id.values(), key=_by_time)
 
 
 def ids_within(connection: Connection, bank_id: int, within: MessageFilter) -> set[int]:
@@ -362,10 +362,10 @@ def passage_counts(connection: Connection, bank_id: int, ids: Collection[int]) -
         return {}
     query = select(_c.id, _c.passages).where(columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id)
     still_open = {message_id: passages for message_id, passages in connection.execute(query).all()}
-    wanted = set(ids) - still_open.keys()
+    sealed_ids = set(ids) - still_open.keys()
     result = {i: passages for i, passages in still_open.items() if passages > 1}
-    for page in manifests.messages_on(connection, ranges.pages_of(connection, bank_id, wanted)).values():
-        result |= {i: passages for i, passages in page.several_passages.items() if i in wanted}
+    for page in manifests.messages_on(connection, ranges.pages_of(connection, bank_id, sealed_ids)).values():
+        result |= {i: passages for i, passages in page.several_passages.items() if i in sealed_ids}
     return result
 
 
@@ -387,7 +387,7 @@ def delete(connection: Connection, bank_id: int, found: Collection[Message]) -> 
     ids = sorted(message.id for message in found)
     if ids:
         turns = {message.id: message.key for message in found if is_turn_id(message.key)}
-        noted = [{"bank_id": bank_id, "message_id": each, "turn": turns.get(each)} for each in ids]
+        noted = [{"bank_id": bank_id, "message_id": message_id, "turn": turns.get(message_id)} for message_id in ids]
         connection.execute(insert_into(connection, schema.erased_messages).on_conflict_do_nothing(), noted)
     recall_weights = schema.recall_weights
     of_bank = (recall_weights.c.bank_id == bank_id, columns.among(recall_weights.c.message_id, ids))
@@ -406,12 +406,12 @@ def erased(connection: Connection, bank_id: int, ids: Collection[int]) -> set[in
 
 def erased_turns(connection: Connection, bank_id: int, keys_: Collection[str]) -> set[str]:
     """Returns those of the ids that are turns of a session which were erased."""
-    turns, found = sorted(filter(is_turn_id, keys_)), set[str]()
+    turns, erased_keys = sorted(filter(is_turn_id, keys_)), set[str]()
     c = schema.erased_messages.c
     for start in range(0, len(turns), _TURNS_AT_ONCE):
         query = select(c.turn).where(c.bank_id == bank_id, c.turn.in_(turns[start : start + _TURNS_AT_ONCE]))
-        found.update(connection.execute(query).scalars())
-    return found
+        erased_keys.update(connection.execute(query).scalars())
+    return erased_keys
 
 
 def matches_digest(message: Message, text: str, key: bytes) -> bool:

@@ -249,19 +249,19 @@ def replace_parts(connection: Connection, page: PageRow, parts: PageParts, added
 
 def replace_ranges(connection: Connection, bank_id: int, page_ids: Sequence[int]) -> None:
     """Rebuilds the ranges of pages between which messages were moved."""
-    found = manifests.get(connection, page_ids)
-    for page_id, manifest in found.items():
+    by_page = manifests.get(connection, page_ids)
+    for page_id, manifest in by_page.items():
         ranges.remove(connection, bank_id, page_id, manifest)
-    ranges.put(connection, bank_id, found)
+    ranges.put(connection, bank_id, by_page)
 
 
 def _manifest(
     connection: Connection, parts: PageParts, added: Sequence[Message], before: PageManifest | None = None
 ) -> PageManifest:
-    known = {message.id: message for message in (() if before is None else before.messages)}
-    known |= {message.id: messages.sealed_form(connection, message) for message in added}
+    by_id = {message.id: message for message in (() if before is None else before.messages)}
+    by_id |= {message.id: messages.sealed_form(connection, message) for message in added}
     spans = sorted(parts.spans, key=lambda span: span.ordinal)
-    return PageManifest.of(known.values(), [span.place for span in spans])
+    return PageManifest.of(by_id.values(), [span.place for span in spans])
 
 
 def _insert_keepsakes(connection: Connection, page_id: int, keepsakes: Sequence[KeepsakeRow]) -> None:
@@ -357,8 +357,8 @@ def set_pinned(connection: Connection, page: PageRow, pinned: bool) -> None:
 
 def spans_of_pages(connection: Connection, page_ids: Collection[int]) -> dict[int, list[SpanRow]]:
     """Returns page id → its spans in order of their cells."""
-    found = manifests.get(connection, page_ids)
-    return {page_id: _spans(page_id, manifest) for page_id, manifest in found.items() if len(manifest)}
+    by_page = manifests.get(connection, page_ids)
+    return {page_id: _spans(page_id, manifest) for page_id, manifest in by_page.items() if len(manifest)}
 
 
 def spans_of_messages(connection: Connection, bank_id: int, message_ids: Collection[int]) -> dict[int, list[SpanRow]]:
@@ -367,8 +367,8 @@ def spans_of_messages(connection: Connection, bank_id: int, message_ids: Collect
     on_pages = manifests.get(connection, {run.page_id for of_one in places.values() for run in of_one})
     result: dict[int, list[SpanRow]] = {}
     for page_id, manifest in on_pages.items():
-        wanted = {i for i in places.keys() & manifest.place_of.keys()}
-        for span in _spans(page_id, manifest, wanted):
+        on_page = {i for i in places.keys() & manifest.place_of.keys()}
+        for span in _spans(page_id, manifest, on_page):
             result.setdefault(span.message_id, []).append(span)
     for spans in result.values():
         spans.sort(key=lambda span: (span.char_start, span.page_id, span.ordinal))
@@ -407,5 +407,5 @@ def keepsake_totals(connection: Connection, page_ids: Sequence[int]) -> dict[int
     """Returns page id → number and bytes of its keepsakes, for pages that have any."""
     c = schema.keepsakes.c
     query = select(c.page_id, func.count(), func.sum(columns.octet_length(c.text))).group_by(c.page_id)
-    found = connection.execute(query.where(columns.among(c.page_id, page_ids)))
-    return {page_id: KeepsakeTotals(count, int(size)) for page_id, count, size in found}
+    rows = connection.execute(query.where(columns.among(c.page_id, page_ids)))
+    return {page_id: KeepsakeTotals(count, int(size)) for page_id, count, size in rows}

@@ -114,14 +114,14 @@ def _weekday(anchor: date, weekday: int, back: int, now: datetime) -> ResolvedTi
 
 
 def _week(anchor: date, back: int, now: datetime) -> ResolvedTime:
-    """Returns the seven days before (`back` > 0) or after the anchor; `around` includes the whole calendar week."""
+    """Returns the seven days before (`back` > 0) or after the anchor; around them the whole calendar week."""
     if back > 0:
         exact = days(anchor - timedelta(7), anchor - timedelta(1), now)
-        around = days(anchor - timedelta(anchor.weekday() + 7), anchor - timedelta(1), now)
+        neighbourhood = days(anchor - timedelta(anchor.weekday() + 7), anchor - timedelta(1), now)
     else:
         exact = days(anchor + timedelta(1), anchor + timedelta(7), now)
-        around = days(anchor + timedelta(1), anchor + timedelta(13 - anchor.weekday()), now)
-    return ResolvedTime(exact.exact, around.exact)
+        neighbourhood = days(anchor + timedelta(1), anchor + timedelta(13 - anchor.weekday()), now)
+    return ResolvedTime(exact.exact, neighbourhood.exact)
 
 
 _N = rf"(?P<n>\d{{1,4}}(?:\.\d)?|an? couple(?: of)?|a few|several|half an?|an?|{'|'.join(_NUMBERS)})"

@@ -60,19 +60,19 @@ def _before(text: str, start: int) -> str:
 
 def is_meant(text: str, time: TimeExpression, preposition: Preposition) -> bool:
     """Returns True if the expression in the query `text` denotes a time in the past."""
-    said, before = text[time.start : time.stop], _before(text, time.start)
+    words, before = text[time.start : time.stop], _before(text, time.start)
     if _NEXT.match(text, time.stop) or _AFTER_NEXT_WEEK.search(before) or _KOREAN_NOT_PAST.search(before):
         return False
-    if "전" in said and _KOREAN_EVENT.search(before):
+    if "전" in words and _KOREAN_EVENT.search(before):
         return False
-    if _YEAR_ONLY.fullmatch(said):
+    if _YEAR_ONLY.fullmatch(words):
         return _is_year(text, time, preposition)
-    month = _ORDINARY.search(said)
+    month = _ORDINARY.search(words)
     if month is not None and not _capital_in_sentence(text, time.start + month.start()):
         return _is_ordinary_month(text, time, preposition)
     if time.unambiguous:
         return True
-    if not _MONTH_ONLY.fullmatch(said):
+    if not _MONTH_ONLY.fullmatch(words):
         return preposition.words not in ("", "of") or _date_in_sentence(text, time)
     if preposition.words in ("", "of"):
         return _capital_in_sentence(text, time.start) and _DETERMINER.search(before) is not None
@@ -98,17 +98,17 @@ def _year_ends(text: str, stop: int) -> bool:
 
 def _is_ordinary_month(text: str, time: TimeExpression, preposition: Preposition) -> bool:
     """Returns True if a lower-case “may”, “march” or the like is a month."""
-    said, before = text[time.start : time.stop].lower(), _before(text, time.start)
-    if said.startswith("this"):
+    words, before = text[time.start : time.stop].lower(), _before(text, time.start)
+    if words.startswith("this"):
         return False
-    if said.startswith("last"):
+    if words.startswith("last"):
         return _OWNED.search(before) is None and preposition.article is False and not _VERB.match(text, time.stop)
-    if said.startswith(("early", "mid", "late")) and preposition.words in ("", "of") and _OWNED.search(before):
+    if words.startswith(("early", "mid", "late")) and preposition.words in ("", "of") and _OWNED.search(before):
         return False
     ends_phrase = _CLAUSE.match(text, time.stop) is not None
     prepositioned = preposition.words not in ("", "of") and not preposition.article
-    if _MONTH_ONLY.fullmatch(said):
-        return prepositioned and preposition.words not in ("on", "at") and (ends_phrase or said.endswith("s"))
+    if _MONTH_ONLY.fullmatch(words):
+        return prepositioned and preposition.words not in ("on", "at") and (ends_phrase or words.endswith("s"))
     if not time.unambiguous and not prepositioned:
         return False
     return ends_phrase or (prepositioned and not _VERB.match(text, time.stop))

@@ -89,65 +89,65 @@ class TimeLanguage:
 
     def period(self, match: re.Match[str], now: datetime) -> ResolvedTime:
         """Resolves a `period`, `which` unit, or the `n`th unit back."""
-        said = _said(match)
-        if "period" in said:
-            return calendar_period(now, *self.periods[said["period"]])
-        back = int(self._number(said["n"])[0]) if "n" in said else self._back(said["which"])
-        return calendar_period(now, self.units.get(said["unit"], said["unit"]), back)
+        words = _said(match)
+        if "period" in words:
+            return calendar_period(now, *self.periods[words["period"]])
+        back = int(self._number(words["n"])[0]) if "n" in words else self._back(words["which"])
+        return calendar_period(now, self.units.get(words["unit"], words["unit"]), back)
 
     def weekday(self, match: re.Match[str], now: datetime) -> ResolvedTime:
         """Resolves a weekday: of a `week`, `which` one, the `n`th before today, or the latest."""
-        said = _said(match)
-        weekday = self.weekdays[said["weekday"]]
-        if "week" in said:
-            return weekday_of_week(now, weekday, self._back(said["week"]))
-        back = self._back(said["which"]) if "which" in said else 1
-        if "n" in said:
-            back = int(self._number(said["n"])[0])
+        words = _said(match)
+        weekday = self.weekdays[words["weekday"]]
+        if "week" in words:
+            return weekday_of_week(now, weekday, self._back(words["week"]))
+        back = self._back(words["which"]) if "which" in words else 1
+        if "n" in words:
+            back = int(self._number(words["n"])[0])
         return weekday_before(now, weekday, back) if back else weekday_of_week(now, weekday, 0)
 
     def date(self, match: re.Match[str], now: datetime) -> ResolvedTime | None:
         """Resolves a day, a range of days, a month or a part of one, or a year. Without a year, it is the latest that
         has begun. Returns None for a range that ends before it starts."""
-        said = _said(match)
-        month = self._month_number(said["month"]) if "month" in said else None
-        day = int(self._number(said["day"])[0]) if "day" in said else None
-        if "relative" in said:
-            year = now.year - self._back(said["relative"])
-        elif "year" in said:
-            year = int(said["year"])
-        elif month is None or ("which" in said and not self._back(said["which"])):
+        words = _said(match)
+        month = self._month_number(words["month"]) if "month" in words else None
+        day = int(self._number(words["day"])[0]) if "day" in words else None
+        if "relative" in words:
+            year = now.year - self._back(words["relative"])
+        elif "year" in words:
+            year = int(words["year"])
+        elif month is None or ("which" in words and not self._back(words["which"])):
             year = now.year
         else:
             year = latest_year(month, 1 if day is None else day, now)
-            if "which" in said and day is None and (year, month) == (now.year, now.month):
+            if "which" in words and day is None and (year, month) == (now.year, now.month):
                 year -= 1
         if month is None:
             return days(date(year, 1, 1), date(year, 12, 31), now)
         first, last = (1, monthrange(year, month)[1]) if day is None else (day, day)
-        if "part" in said:
-            part = next(part for word, part in self.parts.items() if said["part"].startswith(word))
+        if "part" in words:
+            part = next(part for word, part in self.parts.items() if words["part"].startswith(word))
             first, last = _PARTS_OF_MONTH.get(part, (21, last))
-        last = int(said.get("to", last))
+        last = int(words.get("to", last))
         begin, end = date(year, month, first), date(year, month, last)
         return days(begin, end, now) if begin <= end else None
 
     def season(self, match: re.Match[str], now: datetime) -> ResolvedTime:
         """Resolves a season: of a year, `which` one, or the latest that has begun."""
-        said = _said(match)
-        name = self.seasons[said["season"]]
-        if "year" in said:
-            return season(name, int(said["year"]), now)
-        if "relative" in said:
-            return season(name, now.year - self._back(said["relative"]), now)
-        back = self.seasons_back[said["which"]] if "which" in said else 0
+        words = _said(match)
+        name = self.seasons[words["season"]]
+        if "year" in words:
+            return season(name, int(words["year"]), now)
+        if "relative" in words:
+            return season(name, now.year - self._back(words["relative"]), now)
+        back = self.seasons_back[words["which"]] if "which" in words else 0
         return last_season(name, now) if back is None else latest_season(name, now, back)
 
     def _amount(self, match: re.Match[str]) -> tuple[float, float, str]:
         """Returns the number `n` (default 1), its tolerance in units to either side, and the unit (default days)."""
-        said = _said(match)
-        unit = said.get("unit", "day")
-        count, slack = self._number(said["n"]) if "n" in said else (1.0, 0.5)
+        words = _said(match)
+        unit = words.get("unit", "day")
+        count, slack = self._number(words["n"]) if "n" in words else (1.0, 0.5)
         return count, slack, self.units.get(unit, unit.rstrip("s"))
 
     def _number(self, text: str) -> tuple[float, float]:

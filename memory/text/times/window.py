@@ -197,5 +197,5 @@ def _without(query: str, start: int, stop: int) -> str:
     if not re.search(r"\w", left) or left[-1:] in ".?!":
         right = right.lstrip(",;: ")
     left = left.rstrip(",;") if not re.search(r"\w", right) else left
-    rest = left + right if not left or re.match(r"[?.!,;:)\]]", right) else f"{left} {right}"
-    return rest.strip() if re.search(r"\w", rest) else ""
+    joined_text = left + right if not left or re.match(r"[?.!,;:)\]]", right) else f"{left} {right}"
+    return joined_text.strip() if re.search(r"\w", joined_text) else ""

@@ -28,10 +28,10 @@ class BlobUse(NamedTuple):
 def all_uses(connection: Connection) -> list[BlobUse]:
     """Returns every blob that has a row or a reference."""
     counted: Counter[str] = Counter()
-    found: dict[str, tuple[BlobReference, int, str]] = {}
-    p, kept, dropped = schema.pages.c, schema.page_contents, schema.trash
+    uses_by_name: dict[str, tuple[BlobReference, int, str]] = {}
+    p, contents, dropped = schema.pages.c, schema.page_contents, schema.trash
     for table, columns in (
-        (kept, (kept.c.tokens, kept.c.text)),
+        (contents, (contents.c.tokens, contents.c.text)),
         (dropped, (dropped.c.tokens, dropped.c.text, dropped.c.parts)),
     ):
         for column in columns:
@@ -39,7 +39,7 @@ def all_uses(connection: Connection) -> list[BlobUse]:
             for value, bank_id, key in connection.execute(query.where(func.length(column) == REFERENCE_BYTES)):
                 if (reference := BlobReference.read(value)) is not None:
                     counted[reference.name] += 1
-                    found[reference.name] = reference, bank_id, f"page {key}"
+                    uses_by_name[reference.name] = reference, bank_id, f"page {key}"
     for table, key in ((schema.images, schema.images.c.id), (schema.image_trash, schema.image_trash.c.image_id)):
         outside = select(table.c.content, table.c.bank_id, key.label("image_id"))
         for value, bank_id, image_id in connection.execute(
@@ -47,13 +47,13 @@ def all_uses(connection: Connection) -> list[BlobUse]:
         ):
             if (reference := BlobReference.read(value)) is not None:
                 counted[reference.name] += 1
-                found[reference.name] = reference, bank_id, f"image {image_id}"
+                uses_by_name[reference.name] = reference, bank_id, f"image {image_id}"
     result = []
     for row in connection.execute(select(_c.name, _c.size, _c.bank, _c.uses)):
-        _, _, user = found.pop(row.name, (None, None, None))
+        _, _, user = uses_by_name.pop(row.name, (None, None, None))
         reference = BlobReference.named(row.name, row.size)
         result.append(BlobUse(reference, row.bank, row.uses, counted[row.name], user))
-    lost = (BlobUse(reference, bank, None, counted[name], key) for name, (reference, bank, key) in found.items())
+    lost = (BlobUse(reference, bank, None, counted[name], key) for name, (reference, bank, key) in uses_by_name.items())
     return [*result, *lost]
 
 

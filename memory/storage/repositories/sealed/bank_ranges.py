@@ -56,8 +56,8 @@ class BankRanges:
     @property
     def rows(self) -> Numbers:
         """All ranges as int64[n, 5], as passed to `of`."""
-        every = np.arange(len(self))
-        return np.concatenate([self._rows(every), self.repeated])
+        places = np.arange(len(self))
+        return np.concatenate([self._rows(places), self.repeated])
 
     def _rows(self, places: Numbers) -> Numbers:
         columns_ = (self.first, self.last, self.page, self.thread, self.messages)
@@ -87,7 +87,7 @@ class BankRanges:
     def adjacent(self, places: Numbers, reach: int) -> Numbers:
         """Returns the indices of the ranges before and after these in their threads that hold `reach` messages on
         either side."""
-        found = [np.zeros(0, dtype=np.int64)]
+        parts = [np.zeros(0, dtype=np.int64)]
         for step in (-1, 1):
             following, reached = places, np.zeros(len(places), dtype=np.int64)
             while len(following):
@@ -96,8 +96,8 @@ class BankRanges:
                 inside[inside] = self.thread[following[inside]] == thread[inside]
                 following = following[inside]
                 reached = reached[inside] + self.messages[following]
-                found.append(following)
-        reached_places = distinct(np.concatenate(found))
+                parts.append(following)
+        reached_places = distinct(np.concatenate(parts))
         return reached_places[~is_in(reached_places, places)]
 
     def around(self, thread_id: int, message_id: int, reach: int) -> Numbers:
@@ -121,18 +121,18 @@ class BankRanges:
         start = np.searchsorted(ids, self.first[places])
         lengths = np.searchsorted(ids, self.last[places], side="right") - start
         before = np.cumsum(lengths) - lengths
-        within = np.repeat(start - before, lengths) + np.arange(lengths.sum())
-        return ids[within], np.repeat(self.thread[places], lengths)
+        indices = np.repeat(start - before, lengths) + np.arange(lengths.sum())
+        return ids[indices], np.repeat(self.thread[places], lengths)
 
 
 def of_bank(connection: Connection, bank_id: int) -> BankRanges:
     """Returns the ranges of a bank, cached. Only for read-only transactions, which see committed rows."""
     read = snapshot.of(connection)
     assert read is not None
-    held: BankRanges | None = read.ranges.get(bank_id)
-    if held is None:
-        held = read.ranges[bank_id] = _current(connection, bank_id)
-    return held
+    ranges: BankRanges | None = read.ranges.get(bank_id)
+    if ranges is None:
+        ranges = read.ranges[bank_id] = _current(connection, bank_id)
+    return ranges
 
 
 def known(connection: Connection, bank_id: int) -> BankRanges | None:
@@ -144,11 +144,11 @@ def known(connection: Connection, bank_id: int) -> BankRanges | None:
 def _current(connection: Connection, bank_id: int) -> BankRanges:
     version = bank_versions.of_bank(connection, bank_id).ranges
     cache = cache_of(connection)
-    held = cache.ranges.get(bank_id)
-    if held is not None and held.version == version:
-        return held
-    if held is not None and held.version[1] == version[1] and held.version[0] < version[0]:
-        known_rows = held.rows
+    cached = cache.ranges.get(bank_id)
+    if cached is not None and cached.version == version:
+        return cached
+    if cached is not None and cached.version[1] == version[1] and cached.version[0] < version[0]:
+        known_rows = cached.rows
         added = _read(connection, bank_id, int(known_rows[:, 2].max(initial=0)))
         read = BankRanges.of(version, np.concatenate([known_rows, added]))
     else:
@@ -159,17 +159,17 @@ def _current(connection: Connection, bank_id: int) -> BankRanges:
 
 def _read(connection: Connection, bank_id: int, after_page: int) -> Numbers:
     """Returns int64[n, 5]: the ranges of a bank on pages after `after_page`, as for `BankRanges.of`."""
-    found = [np.zeros((0, 5), dtype=np.int64)]
+    parts = [np.zeros((0, 5), dtype=np.int64)]
     after = {"message": -1, "page": -1}
     while True:
         parameters = {"bank": bank_id, "after_page": after_page, **after, "limit": _AT_ONCE}
         rows = dialect_of(connection).fetch_numbers(connection, _ranges(), parameters)
         if not rows:
-            return np.concatenate(found)
+            return np.concatenate(parts)
         part = np.array([tuple(row) for row in rows], dtype=np.int64)
-        found.append(part)
+        parts.append(part)
         if len(rows) < _AT_ONCE:
-            return np.concatenate(found)
+            return np.concatenate(parts)
         last = part[np.lexsort((part[:, 2], part[:, 0]))[-1]]
         after = {"message": int(last[0]), "page": int(last[2])}
 

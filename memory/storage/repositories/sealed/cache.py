@@ -56,8 +56,8 @@ class StampedCache(Generic[T]):
     def get(self, stamps: Mapping[int, int]) -> dict[int, T]:
         """Returns page id → cached value, for values with these stamps."""
         with self._lock:
-            found = {page_id: self._held.get(page_id) for page_id in stamps}
-        return {i: held[1] for i, held in found.items() if held is not None and held[0] == stamps[i]}
+            entries = {page_id: self._held.get(page_id) for page_id in stamps}
+        return {i: entry[1] for i, entry in entries.items() if entry is not None and entry[0] == stamps[i]}
 
     def put(self, stamps: Mapping[int, int], read: Mapping[int, T]) -> None:
         """Caches values with these stamps, except those that exceed the capacity."""

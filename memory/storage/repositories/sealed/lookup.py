@@ -34,12 +34,12 @@ class Located(NamedTuple):
 
 def locate(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, Located]:
     """Returns message id → its location, for messages on pages; one of them if it is on several pages."""
-    found = ranges.of_messages(connection, bank_id, ids)
-    known = manifests.get(connection, {run.page_id for of_one in found.values() for run in of_one})
+    runs = ranges.of_messages(connection, bank_id, ids)
+    by_page = manifests.get(connection, {run.page_id for of_one in runs.values() for run in of_one})
     result: dict[int, Located] = {}
-    for message_id, of_one in found.items():
+    for message_id, of_one in runs.items():
         for run in of_one:
-            manifest = known.get(run.page_id)
+            manifest = by_page.get(run.page_id)
             if manifest is not None and message_id in manifest.place_of:
                 result[message_id] = Located(manifest, manifest.place_of[message_id])
     return result
@@ -58,12 +58,12 @@ def ids_after(connection: Connection, bank_id: int, message_id: int, limit: int)
     """Returns the ids of up to `limit` sealed messages of a bank above `message_id`, ascending."""
     result: set[int] = set()
     after = message_id
-    while len(result) < limit and (found := ranges.after(connection, bank_id, after, limit)):
-        known = manifests.get(connection, {run.page_id for run in found})
-        for run in found:
-            ids = known[run.page_id].ids if run.page_id in known else np.zeros(0, np.int64)
+    while len(result) < limit and (runs := ranges.after(connection, bank_id, after, limit)):
+        by_page = manifests.get(connection, {run.page_id for run in runs})
+        for run in runs:
+            ids = by_page[run.page_id].ids if run.page_id in by_page else np.zeros(0, np.int64)
             result.update(ids[(ids >= max(run.first, message_id + 1)) & (ids <= run.last)].tolist())
-        after = max(run.last for run in found)
+        after = max(run.last for run in runs)
     return sorted(result)[:limit]
 
 
@@ -92,11 +92,11 @@ def _by_time(
     query = select(_p.id, at).where(*conditions)
     query = query.order_by(at.desc(), _p.id.desc()) if newest_first else query.order_by(at, _p.id)
     following = query
-    for most in (*_FIRST_PAGES, None):
-        rows = connection.execute(following.limit(most)).all()
+    for batch in (*_FIRST_PAGES, None):
+        rows = connection.execute(following.limit(batch)).all()
         for page_id, time in rows:
             yield page_id, microseconds(time)
-        if most is None or len(rows) < most:
+        if batch is None or len(rows) < batch:
             return
         page_id, time = rows[-1]
         beyond = or_(at < time, and_(at == time, _p.id < page_id))
@@ -117,13 +117,13 @@ def _in_order(
     part = list(islice(begins, _AT_ONCE))
     while part:
         next_part = list(islice(begins, _AT_ONCE))
-        found = [
+        matches = [
             item
             for _, manifest in manifests.of_pages(connection, [page_id for page_id, _ in part])
             for item in _passing(manifest, within)
             if beyond is None or item[:2] > beyond
         ]
-        waiting = list(merge(waiting, sorted(found, key=_time_and_id), key=_time_and_id))
+        waiting = list(merge(waiting, sorted(matches, key=_time_and_id), key=_time_and_id))
         following = next_part[0][1] if next_part else None
         ready = len(waiting) if following is None else sum(1 for item in waiting if item[0] < following)
         for _, message_id, located in waiting[:ready]:
@@ -146,14 +146,14 @@ def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: i
     """Returns the last `limit` sealed messages that match the filter, newest first."""
     conditions = [_p.bank_id == bank_id, *within.page_conditions()]
     ends = _by_time(connection, _p.last_at, conditions, newest_first=True)
-    found: dict[int, tuple[int, int, Located]] = {}
+    matches: dict[int, tuple[int, int, Located]] = {}
     while part := list(islice(ends, _AT_ONCE)):
-        best = sorted((item[:2] for item in found.values()), reverse=True)[limit - 1 : limit]
+        best = sorted((item[:2] for item in matches.values()), reverse=True)[limit - 1 : limit]
         if best and best[0][0] > part[0][1]:
             break
         for _, manifest in manifests.of_pages(connection, [page_id for page_id, _ in part]):
-            found |= {item[1]: item for item in _passing(manifest, within)}
-    newest = sorted(found.values(), key=_time_and_id, reverse=True)
+            matches |= {item[1]: item for item in _passing(manifest, within)}
+    newest = sorted(matches.values(), key=_time_and_id, reverse=True)
     return [item[2].message for item in islice(newest, limit)]
 
 

@@ -35,16 +35,16 @@ def messages_on(connection: Connection, page_ids: Collection[int]) -> dict[int, 
 def _find(
     connection: Connection,
     page_ids: Collection[int],
-    known: dict[int, Read],
+    of_transaction: dict[int, Read],
     cache: StampedCache[Read],
     unpack: Callable[[bytes], Read],
 ) -> dict[int, Read]:
-    """Returns manifests from `known`, those read by the transaction, to which newly read ones are added."""
-    unknown = sorted(set(page_ids) - known.keys())
-    found = _read(connection, unknown, cache, unpack) if unknown else {}
-    result = found | {page_id: known[page_id] for page_id in page_ids if page_id in known}
-    if len(known) < _KNOWN:
-        known |= found
+    """Returns manifests from `of_transaction`, those read by the transaction, to which newly read ones are added."""
+    unknown = sorted(set(page_ids) - of_transaction.keys())
+    new = _read(connection, unknown, cache, unpack) if unknown else {}
+    result = new | {page_id: of_transaction[page_id] for page_id in page_ids if page_id in of_transaction}
+    if len(of_transaction) < _KNOWN:
+        of_transaction |= new
     return result
 
 
@@ -52,28 +52,28 @@ def _read(
     connection: Connection, page_ids: Sequence[int], cache: StampedCache[Read], unpack: Callable[[bytes], Read]
 ) -> dict[int, Read]:
     stamps = _stamps_of(connection, page_ids)
-    found = cache.get(stamps)
-    missing = sorted(stamps.keys() - found.keys())
+    result = cache.get(stamps)
+    missing = sorted(stamps.keys() - result.keys())
     if missing:
         packed = connection.execute(_packed, {"ids": missing}).all()
         read = {page_id: unpack(manifest) for page_id, manifest in packed}
         cache.put(stamps, read)
-        found |= read
-    return {page_id: found[page_id] for page_id in stamps}
+        result |= read
+    return {page_id: result[page_id] for page_id in stamps}
 
 
 def _stamps_of(connection: Connection, page_ids: Sequence[int]) -> dict[int, int]:
     """Returns page id → stamp of its manifest, for pages that exist."""
     read = snapshot.of(connection)
-    known = {} if read is None else read.stamps
-    missing = [page_id for page_id in page_ids if page_id not in known]
+    of_transaction = {} if read is None else read.stamps
+    missing = [page_id for page_id in page_ids if page_id not in of_transaction]
     new: dict[int, int] = {}
     if missing:
         rows = dialect_of(connection).fetch_numbers(connection, _stamps, {"ids": missing})
         new = {page_id: stamp for page_id, stamp in rows}
-    result = new | {page_id: known[page_id] for page_id in page_ids if page_id in known}
-    if len(known) < _KNOWN:
-        known |= new
+    result = new | {page_id: of_transaction[page_id] for page_id in page_ids if page_id in of_transaction}
+    if len(of_transaction) < _KNOWN:
+        of_transaction |= new
     return result
 
 
@@ -105,8 +105,8 @@ def of_pages(connection: Connection, page_ids: Iterable[int]) -> Iterable[tuple[
     ids = list(page_ids)
     for start in range(0, len(ids), _AT_ONCE):
         part = ids[start : start + _AT_ONCE]
-        found = get(connection, part)
-        yield from ((page_id, found[page_id]) for page_id in part if page_id in found)
+        by_page = get(connection, part)
+        yield from ((page_id, by_page[page_id]) for page_id in part if page_id in by_page)
 
 
 _AT_ONCE = 64

@@ -45,8 +45,8 @@ class Neighbourhood:
         """Message id → its neighbours."""
         reach = self.rows.shape[1] // 2
         return {
-            i: Neighbours([n for n in near[:reach] if n], [n for n in near[reach:] if n])
-            for i, *near in self.rows.tolist()
+            i: Neighbours([n for n in around_it[:reach] if n], [n for n in around_it[reach:] if n])
+            for i, *around_it in self.rows.tolist()
         }
 
 
@@ -71,21 +71,21 @@ class _Search:
         self.ids: Numbers = np.zeros(0, dtype=np.int64)
         self.open: set[int] = set()
 
-    def around(self, wanted: Numbers) -> Neighbourhood:
+    def around(self, message_ids: Numbers) -> Neighbourhood:
         query = dialect_of(self.connection).fetch_numbers(
-            self.connection, _open_neighbours(self.reach), {"ids": wanted.tolist()}
+            self.connection, _open_neighbours(self.reach), {"ids": message_ids.tolist()}
         )
         still_open = np.array([tuple(row) for row in query], dtype=np.int64).reshape(-1, 2 + 2 * self.reach)
-        found = self._sealed(wanted[~is_in(wanted, np.sort(still_open[:, 0]))])
-        spans = _open_spans(self.connection, set(found.threads.tolist()))
-        for place in np.flatnonzero(_beside_spans(found, spans)).tolist():
-            row, thread = found.rows[place].tolist(), int(found.threads[place])
-            more = _open_beside(self.connection, thread, row[0], self.reach)
-            self.open.update(more)
-            found.rows[place] = _row({*row[1:], *more} - {0}, row[0], self.reach)
-        every = np.concatenate([found.rows, self._of_open(still_open)])
-        every = every[np.argsort(every[:, 0])]
-        return Neighbourhood(every, self._several_passages(every))
+        sealed = self._sealed(message_ids[~is_in(message_ids, np.sort(still_open[:, 0]))])
+        spans = _open_spans(self.connection, set(sealed.threads.tolist()))
+        for place in np.flatnonzero(_beside_spans(sealed, spans)).tolist():
+            row, thread = sealed.rows[place].tolist(), int(sealed.threads[place])
+            open_ids = _open_beside(self.connection, thread, row[0], self.reach)
+            self.open.update(open_ids)
+            sealed.rows[place] = _row({*row[1:], *open_ids} - {0}, row[0], self.reach)
+        rows = np.concatenate([sealed.rows, self._of_open(still_open)])
+        rows = rows[np.argsort(rows[:, 0])]
+        return Neighbourhood(rows, self._several_passages(rows))
 
     def _of_open(self, still_open: Numbers) -> Numbers:
         """Returns the rows of open messages. `still_open`: int64[m, 2 + 2·reach], an open message, its thread, and the
@@ -94,32 +94,33 @@ class _Search:
         self.open.update(rows[rows > 0].tolist())
         last = self.ranges.last_messages(threads)
         for place in np.flatnonzero(rows[:, self.reach] < last).tolist():
-            message_id, *near = rows[place].tolist()
-            beside = self.ranges.around(int(threads[place]), message_id, self.reach)
-            self._read(beside)
-            ids, _ = self.ranges.messages_of(beside, self.ids)
+            message_id, *open_ids = rows[place].tolist()
+            range_places = self.ranges.around(int(threads[place]), message_id, self.reach)
+            self._read(range_places)
+            ids, _ = self.ranges.messages_of(range_places, self.ids)
             ids = ids[ids != message_id]  # a part of it may be sealed
             at = int(ids.searchsorted(message_id))
             sealed = ids[max(0, at - self.reach) : at + self.reach].tolist()
-            rows[place] = _row({*near, *sealed} - {0}, message_id, self.reach)
+            rows[place] = _row({*open_ids, *sealed} - {0}, message_id, self.reach)
         return rows
 
-    def _sealed(self, wanted: Numbers) -> "_Sealed":
+    def _sealed(self, message_ids: Numbers) -> "_Sealed":
         """Returns the rows of sealed messages, with sealed neighbours only."""
-        places = self.ranges.find(wanted)
-        wanted, places = wanted[places >= 0], places[places >= 0]
+        places = self.ranges.find(message_ids)
+        message_ids, places = message_ids[places >= 0], places[places >= 0]
         used = distinct(places)
         self._read(used)
-        more = self.ranges.adjacent(distinct(places[self._at_edge(wanted, places)]), self.reach)
-        self._read(more)
-        every = distinct(np.concatenate([used, more]))
-        return _windows(*self.ranges.messages_of(every, self.ids), wanted, self.reach)
+        next_ranges = self.ranges.adjacent(distinct(places[self._at_edge(message_ids, places)]), self.reach)
+        self._read(next_ranges)
+        range_places = distinct(np.concatenate([used, next_ranges]))
+        return _windows(*self.ranges.messages_of(range_places, self.ids), message_ids, self.reach)
 
-    def _at_edge(self, wanted: Numbers, places: Numbers) -> npt.NDArray[np.bool_]:
+    def _at_edge(self, message_ids: Numbers, places: Numbers) -> npt.NDArray[np.bool_]:
         """Returns bool[n]: True for messages so close to an end of their range that they have neighbours in other
         ranges."""
         at, first, last = (
-            self.ids.searchsorted(values) for values in (wanted, self.ranges.first[places], self.ranges.last[places])
+            self.ids.searchsorted(values)
+            for values in (message_ids, self.ranges.first[places], self.ranges.last[places])
         )
         return (at - first < self.reach) | (last - at < self.reach)
 
@@ -141,8 +142,8 @@ class _Search:
             ids = {"ids": sorted(self.open)}
             numbers = dialect_of(self.connection).fetch_numbers(self.connection, _several_passages, ids)
             several |= {i: passages for i, passages in numbers}
-        shown = set(rows.ravel().tolist()) if several else set()
-        return {i: passages for i, passages in several.items() if i in shown}
+        ids_in_rows = set(rows.ravel().tolist()) if several else set()
+        return {i: passages for i, passages in several.items() if i in ids_in_rows}
 
 
 class _Sealed(NamedTuple):
@@ -152,39 +153,39 @@ class _Sealed(NamedTuple):
     threads: Numbers
 
 
-def _windows(ids: Numbers, threads: Numbers, wanted: Numbers, reach: int) -> _Sealed:
-    """Returns the messages `wanted` that are among `ids`, with their neighbours. `ids`: sorted by thread and id."""
+def _windows(ids: Numbers, threads: Numbers, message_ids: Numbers, reach: int) -> _Sealed:
+    """Returns those of the messages that are among `ids`, with their neighbours. `ids`: sorted by thread and id."""
     if not len(ids):
         return _Sealed(np.zeros((0, 1 + 2 * reach), dtype=np.int64), ids)
     order = np.argsort(ids, kind="stable")
-    at, known = places_in(ids[order], wanted)
-    wanted, at = wanted[known], order[at[known]]
-    near = at[:, None] + np.concatenate([-np.arange(1, reach + 1), np.arange(1, reach + 1)])
-    inside = (near >= 0) & (near < len(ids))
-    near = np.where(inside, near, 0)
-    beside = inside & (threads[near] == threads[at][:, None])
-    rows = np.where(beside, ids[near], 0)
-    return _Sealed(np.concatenate([wanted[:, None], rows], axis=1), threads[at])
+    at, is_there = places_in(ids[order], message_ids)
+    message_ids, at = message_ids[is_there], order[at[is_there]]
+    indices = at[:, None] + np.concatenate([-np.arange(1, reach + 1), np.arange(1, reach + 1)])
+    inside = (indices >= 0) & (indices < len(ids))
+    indices = np.where(inside, indices, 0)
+    in_thread = inside & (threads[indices] == threads[at][:, None])
+    rows = np.where(in_thread, ids[indices], 0)
+    return _Sealed(np.concatenate([message_ids[:, None], rows], axis=1), threads[at])
 
 
-def _beside_spans(found: _Sealed, spans: Mapping[int, tuple[int, int]]) -> npt.NDArray[np.bool_]:
+def _beside_spans(sealed: _Sealed, spans: Mapping[int, tuple[int, int]]) -> npt.NDArray[np.bool_]:
     """Returns bool[n]: True for messages with open neighbours. `spans`: thread id → lowest and highest id of its open
     messages."""
     if not spans:
-        return np.zeros(len(found.rows), dtype=np.bool_)
-    reach = found.rows.shape[1] // 2
-    full = (found.rows > 0).all(axis=1)
+        return np.zeros(len(sealed.rows), dtype=np.bool_)
+    reach = sealed.rows.shape[1] // 2
+    full = (sealed.rows > 0).all(axis=1)
     threads = sorted(spans)
-    places, of_thread = places_in(np.array(threads, dtype=np.int64), found.threads)
+    places, of_thread = places_in(np.array(threads, dtype=np.int64), sealed.threads)
     low, high = np.array([spans[thread] for thread in threads], dtype=np.int64)[places].T
-    apart = full & ((found.rows[:, -1] < low) | (found.rows[:, reach] > high))
-    return np.asarray(of_thread & ~apart, dtype=np.bool_)
+    is_clear = full & ((sealed.rows[:, -1] < low) | (sealed.rows[:, reach] > high))
+    return np.asarray(of_thread & ~is_clear, dtype=np.bool_)
 
 
-def _row(near: Collection[int], message_id: int, reach: int) -> list[int]:
-    """Returns the row of a message with the nearest of `near`."""
-    before = sorted((i for i in near if i < message_id), reverse=True)[:reach]
-    later = sorted(i for i in near if i > message_id)[:reach]
+def _row(candidates: Collection[int], message_id: int, reach: int) -> list[int]:
+    """Returns the row of a message with the nearest of `candidates`."""
+    before = sorted((i for i in candidates if i < message_id), reverse=True)[:reach]
+    later = sorted(i for i in candidates if i > message_id)[:reach]
     return [message_id, *before, *[0] * (reach - len(before)), *later, *[0] * (reach - len(later))]
 
 
@@ -222,13 +223,13 @@ def _open_beside(connection: Connection, thread_id: int, message_id: int, reach:
 def _open_neighbours(reach: int) -> Select[Any]:
     """Returns a query for id, thread, and open messages before and after each of the open messages `ids`, 0 where there
     is none. Cached, because building it takes longer than executing it."""
-    near = schema.messages.alias("near").c
+    other = schema.messages.alias("near").c
 
     def distant(distance: int, *, later: bool) -> ColumnElement[int | None]:
-        beyond, nearest = (near.id > _c.id, near.id) if later else (near.id < _c.id, near.id.desc())
-        query = select(near.id).where(near.thread_id == _c.thread_id, beyond).order_by(nearest)
+        beyond, nearest = (other.id > _c.id, other.id) if later else (other.id < _c.id, other.id.desc())
+        query = select(other.id).where(other.thread_id == _c.thread_id, beyond).order_by(nearest)
         return query.offset(distance - 1).limit(1).correlate(schema.messages).scalar_subquery()
 
     distances = range(1, reach + 1)
-    around = [func.coalesce(distant(n, later=later), 0) for later in (False, True) for n in distances]
-    return select(_c.id, _c.thread_id, *around).where(columns.is_given(_c.id))
+    distances_to = [func.coalesce(distant(n, later=later), 0) for later in (False, True) for n in distances]
+    return select(_c.id, _c.thread_id, *distances_to).where(columns.is_given(_c.id))

@@ -91,8 +91,8 @@ def _between(connection: Connection, bank_id: int, low: int, high: int) -> set[i
     return {*connection.execute(still_open).scalars(), *connection.execute(begin).scalars()}
 
 
-def _ranges(page_id: int, manifest: PageManifest, known: Sequence[int]) -> Iterator[MessageRange]:
-    """Yields the ranges of the messages of a page. `known`: ids of these and of other messages of the bank,
+def _ranges(page_id: int, manifest: PageManifest, bank_ids: Sequence[int]) -> Iterator[MessageRange]:
+    """Yields the ranges of the messages of a page. `bank_ids`: ids of these and of other messages of the bank,
     ascending."""
     order = np.argsort(manifest.ids)
     ids, threads = manifest.ids[order].tolist(), manifest.threads[order].tolist()
@@ -103,7 +103,7 @@ def _ranges(page_id: int, manifest: PageManifest, known: Sequence[int]) -> Itera
             place == len(ids)
             or threads[place] != threads[first]
             or not (whole[place] and whole[place - 1])
-            or known[bisect_right(known, ids[place - 1])] != ids[place]
+            or bank_ids[bisect_right(bank_ids, ids[place - 1])] != ids[place]
         ):
             yield MessageRange(ids[first], ids[place - 1], page_id, threads[first], sum(begun[first:place]))
             first = place
@@ -112,9 +112,9 @@ def _ranges(page_id: int, manifest: PageManifest, known: Sequence[int]) -> Itera
 def _extent(manifest: PageManifest) -> tuple[Any, Any]:
     """Returns bool[n] each: True if the page holds all characters of a message, and True if it holds the first."""
     which, start, stop = manifest.cells[:, 0], manifest.cells[:, 4], manifest.cells[:, 5]
-    held = np.bincount(which, weights=stop - start, minlength=len(manifest)).astype(np.int64)
+    lengths = np.bincount(which, weights=stop - start, minlength=len(manifest)).astype(np.int64)
     begun = np.bincount(which, weights=start == 0, minlength=len(manifest)) > 0
-    return held == manifest.chars, begun
+    return lengths == manifest.chars, begun
 
 
 def of_messages(connection: Connection, bank_id: int, ids: Iterable[int]) -> dict[int, list[MessageRange]]:
@@ -122,15 +122,15 @@ def of_messages(connection: Connection, bank_id: int, ids: Iterable[int]) -> dic
     values = sorted(set(ids))
     if not values:
         return {}
-    held = bank_ranges.known(connection, bank_id)
-    if held is not None:
-        rows = held.of_messages(np.array(values, dtype=np.int64))
+    of_transaction = bank_ranges.known(connection, bank_id)
+    if of_transaction is not None:
+        rows = of_transaction.of_messages(np.array(values, dtype=np.int64))
         return {i: [MessageRange._make(row) for row in of_one] for i, of_one in rows.items()}
     dialect = dialect_of(connection)
     # two statements, because with one SQLite would compare each id with each range
     firsts = dialect.fetch_numbers(connection, _lookup(dialect), {"ids": values, "bank": bank_id})
-    known = _beginning(connection, bank_id, {first for _, first in firsts if first is not None})
-    return {i: found for i, first in firsts if (found := [run for run in known.get(first, ()) if run.last >= i])}
+    by_first = _beginning(connection, bank_id, {first for _, first in firsts if first is not None})
+    return {i: runs for i, first in firsts if (runs := [run for run in by_first.get(first, ()) if run.last >= i])}
 
 
 def pages_of(connection: Connection, bank_id: int, ids: Iterable[int]) -> set[int]:
@@ -140,47 +140,47 @@ def pages_of(connection: Connection, bank_id: int, ids: Iterable[int]) -> set[in
         return set()
     dialect = dialect_of(connection)
     firsts = dialect.fetch_numbers(connection, _lookup(dialect, only_ranges=True), {"ids": values, "bank": bank_id})
-    known = _beginning(connection, bank_id, {first for (first,) in firsts if first is not None})
-    return {run.page_id for found in known.values() for run in found}
+    by_first = _beginning(connection, bank_id, {first for (first,) in firsts if first is not None})
+    return {run.page_id for runs in by_first.values() for run in runs}
 
 
 @cache
 def _lookup(dialect: Dialect, *, only_ranges: bool = False) -> Select[Any]:
     """Returns a query for each of the messages `ids` of the `bank` and the first message of the last range that begins
     at or before it. Cached, because building the statement takes longer than executing it."""
-    wanted = dialect.id_table(bindparam("ids", type_=columns.IdList))
+    id_table = dialect.id_table(bindparam("ids", type_=columns.IdList))
     newest = select(_c.first_message).where(
-        _c.bank_id == bindparam("bank", type_=BigInteger), _c.first_message <= wanted
+        _c.bank_id == bindparam("bank", type_=BigInteger), _c.first_message <= id_table
     )
     newest = newest.order_by(_c.first_message.desc()).limit(1)
-    first = newest.correlate(wanted.table).scalar_subquery()
-    return select(first).select_from(wanted.table).distinct() if only_ranges else select(wanted, first)
+    first = newest.correlate(id_table.table).scalar_subquery()
+    return select(first).select_from(id_table.table).distinct() if only_ranges else select(id_table, first)
 
 
 def after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[MessageRange]:
     """Returns up to `limit` ranges with messages above `message_id`, in order."""
     of_bank = select(*_columns).where(_c.bank_id == bank_id)
     begun = of_bank.where(_c.first_message <= message_id).order_by(_c.first_message.desc()).limit(1)
-    rest = of_bank.where(_c.first_message > message_id).order_by(_c.first_message, _c.page_id).limit(limit)
-    found = [MessageRange(*row) for query in (begun, rest) for row in connection.execute(query)]
-    return [run for run in found if run.last > message_id][:limit]
+    later_ones = of_bank.where(_c.first_message > message_id).order_by(_c.first_message, _c.page_id).limit(limit)
+    runs = [MessageRange(*row) for query in (begun, later_ones) for row in connection.execute(query)]
+    return [run for run in runs if run.last > message_id][:limit]
 
 
 def _beginning(connection: Connection, bank_id: int, firsts: Collection[int]) -> dict[int, list[MessageRange]]:
     """Returns first message → ranges that begin with it."""
-    known: dict[int, list[MessageRange]] = {}
+    by_first: dict[int, list[MessageRange]] = {}
     parameters = {"firsts": sorted(firsts), "bank": bank_id}
     for row in dialect_of(connection).fetch_numbers(connection, _that_begin(), parameters):
         run = MessageRange._make(row)
-        known.setdefault(run.first, []).append(run)
-    return known
+        by_first.setdefault(run.first, []).append(run)
+    return by_first
 
 
 @cache
 def _that_begin() -> Select[Any]:
     """Returns a query for the ranges of the `bank` that begin with the messages `firsts`."""
-    wanted = columns.is_among(_c.first_message, bindparam("firsts", type_=columns.IdList))
-    return select(*_columns).where(_c.bank_id == bindparam("bank", type_=BigInteger), wanted)
+    is_first_message = columns.is_among(_c.first_message, bindparam("firsts", type_=columns.IdList))
+    return select(*_columns).where(_c.bank_id == bindparam("bank", type_=BigInteger), is_first_message)
 
 
 def thread_size(connection: Connection, thread_id: int) -> int:
