@@ -100,7 +100,7 @@ class Age(NamedTuple):
 
 
 class Aged(Protocol):
-    """What the age of a page depends on, stored with it."""
+    """Inputs of the age of a page, stored with it."""
 
     @property
     def last_at(self) -> datetime:
