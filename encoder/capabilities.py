@@ -16,7 +16,7 @@ checks the type of a codec. The conformance suite checks the capabilities that a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -162,11 +162,18 @@ class Capabilities:
 def capabilities_of(codec: Codec) -> Capabilities:
     """Returns the optional capabilities of `codec`."""
     return Capabilities(
-        describable=codec if isinstance(codec, DescribableCodec) else None,
-        downscalable=codec if isinstance(codec, DownscalableCodec) else None,
-        blankable=codec if isinstance(codec, BlankableCodec) else None,
-        costable=codec if isinstance(codec, CostableCodec) else None,
-        verifiable=codec if isinstance(codec, VerifiableCodec) else None,
-        promptable=codec if isinstance(codec, PromptableCodec) else None,
-        remote=codec if isinstance(codec, RemoteCodec) else None,
+        describable=_with_members_of(DescribableCodec, codec),
+        downscalable=_with_members_of(DownscalableCodec, codec),
+        blankable=_with_members_of(BlankableCodec, codec),
+        costable=_with_members_of(CostableCodec, codec),
+        verifiable=_with_members_of(VerifiableCodec, codec),
+        promptable=_with_members_of(PromptableCodec, codec),
+        remote=_with_members_of(RemoteCodec, codec),
     )
+
+
+def _with_members_of(protocol: type, codec: Codec) -> Any:
+    """Returns `codec` if it has the members that `protocol` adds, else None. Asks its class first, because `isinstance`
+    evaluates all properties, one of which loads all glyphs."""
+    members = (name for name in vars(protocol) if not name.startswith("_"))
+    return codec if all(hasattr(type(codec), name) or hasattr(codec, name) for name in members) else None

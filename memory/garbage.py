@@ -1,10 +1,20 @@
-"""Garbage collection in a process that only serves: service, proxy, MCP server.
+"""Garbage collection in a process of our own: commands, service, proxy, MCP server.
 
 A full collection walks every object that may be part of a cycle, some 250,000 of the modules and models alone, and all
 threads wait for it: 130 to 160 ms.
 """
 
 import gc
+
+#: Python's own thresholds, and how many objects must be made for a collection while a process loads.
+_THRESHOLDS = gc.get_threshold()
+_LOADING = 100_000
+
+
+def collect_rarely() -> None:
+    """Has garbage collected rarely, until `exempt_loaded`: what a process loads stays, and to look at it again and again
+    takes a seventh of the time of loading."""
+    gc.set_threshold(_LOADING)
 
 
 def exempt_loaded() -> None:
@@ -13,3 +23,4 @@ def exempt_loaded() -> None:
     the process ends."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*_THRESHOLDS)

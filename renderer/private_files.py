@@ -38,12 +38,18 @@ def create(path: "FilePath") -> bool:
 
 def write(path: "FilePath", data: bytes) -> None:
     """Writes a whole file, which replaces one of the same name when it is complete. Raises `OSError`."""
+    write_parts(path, (data,))
+
+
+def write_parts(path: "FilePath", parts: "Iterable[bytes | memoryview]") -> None:
+    """Writes a whole file as `write` does, one part after the other. Raises `OSError`."""
     partial = f"{os.fspath(path)}.{os.getpid()}.part"
     if os.path.lexists(partial):  # of a killed process, or not ours
         os.unlink(partial)
     try:
         with open(partial, "xb", opener=opener) as file:
-            file.write(data)
+            for part in parts:
+                file.write(part)
         os.replace(partial, path)
     except OSError:
         if os.path.lexists(partial):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from platformdirs import user_cache_path
 from support import schema
 from support.databases import PostgresServer, running_server
 from support.plugins import Installer, InstallPlugin
@@ -34,6 +35,8 @@ SLOW = tuple(
 QUICK = REPOSITORY / "tests" / "benchmarks" / "decay"
 #: Runs the code blocks of the documentation, for minutes in `make test-all`.
 EXAMPLES = REPOSITORY / "tests" / "test_doc_examples.py"
+
+CACHE = user_cache_path()
 
 # The same examples in every run, and no clock: a slow machine is not a failure.
 settings.register_profile("foxing", derandomize=True, deadline=None, database=None, max_examples=100)
@@ -98,6 +101,7 @@ def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
         if name.startswith("FOXING_") and name != "FOXING_DATA":
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data-home")))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(CACHE))  # also where a test has another home
 
 
 @pytest.fixture(autouse=True)

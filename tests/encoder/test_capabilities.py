@@ -9,6 +9,7 @@ import pytest
 
 from foxing.encoder import CodecError, VisionTokens, capabilities_of, load_codec
 from foxing.encoder.conformance import capabilities_do_what_they_say, streams_are_as_long_as_their_page
+from foxing.encoder.native.codec import NativeCodec
 from foxing.renderer import Cells, render
 
 
@@ -55,6 +56,12 @@ def test_a_codec_offers_what_its_members_declare() -> None:
     assert found.describable is native
     assert (found.downscalable, found.remote) == (None, None)
     assert capabilities_of(Delegate()) == type(found)()
+
+
+def test_asking_what_a_codec_offers_loads_no_glyphs() -> None:
+    codec = NativeCodec.load(device="cpu")
+    assert capabilities_of(codec).describable is codec
+    assert "repertoire" not in vars(codec)
 
 
 def test_conformance_finds_a_capability_that_is_not_there() -> None:
