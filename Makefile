@@ -4,15 +4,21 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# What users install, and with what tests, linters and the generated docs need.
+BASE := $(VENV)/base.stamp
 STAMP := $(VENV)/installed.stamp
+SOURCES := pyproject.toml clients/python/pyproject.toml encoder/native/entropy/mixing.c
+PACKAGES := renderer encoder memory api migrations integrations
 # One more process than processors: some tests wait for others.
 WORKERS ?= $(shell $(BIN)/python -c 'import os; print(1 + (os.cpu_count() or 1))')
 # Bytecode is written whatever the environment says: tests start processes by the hundred.
 PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
+COMMA := ,
+
 .PHONY: demo test test-all lint serve docs
 
-demo: $(STAMP)
+demo: $(BASE)
 	$(BIN)/foxing demo
 
 test: $(STAMP)
@@ -31,16 +37,27 @@ lint: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/python docs/generate.py
 
-serve: $(STAMP)
+serve: $(BASE)
 	$(BIN)/foxing serve
 
-$(STAMP): pyproject.toml clients/python/pyproject.toml encoder/native/entropy/mixing.c
+# $(call install,EXTRAS). Packages in a checkout are compiled as pip compiles others: where Python is told not to write
+# bytecode, each command would do it again.
+define install
 	@command -v $(PYTHON) >/dev/null || { echo "foxing needs Python 3.11 or newer, and '$(PYTHON)' is not there; install it, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit("foxing needs Python 3.11 or newer, and $(PYTHON) is %d.%d; name a newer one: make PYTHON=/path/to/python3" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@$(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv $(VENV)
 	@echo 'installing foxing into $(VENV); the first time takes some minutes'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable clients/python --editable '.[dev,bench]' & pip=$$!; passed=0; \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable clients/python --editable '.$(1)' & pip=$$!; passed=0; \
 	while sleep 1; kill -0 $$pip 2>/dev/null; do \
 		passed=$$((passed + 1)); [ $$((passed % 10)) -ne 0 ] || echo "installing, $$passed s"; \
 	done; wait $$pip
+	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@
+endef
+
+$(BASE): $(SOURCES)
+	$(call install,)
+
+$(STAMP): $(SOURCES)
+	$(call install,[dev$(COMMA)bench])
+	@touch $(BASE)

@@ -12,9 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
 
+from foxing.memory.problems import VERSION_HEADER
 from foxing.renderer import TOKEN_HEADER, Announcement
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 CONNECT_S = 5.0
 #: Addresses of all interfaces → the local one.
@@ -63,9 +67,23 @@ class RunningService:
         """Returns the answer to a request that deletes something, and None as `post` does."""
         return self._answer("DELETE", path, None, {}, ANSWER_S)
 
+    def version(self) -> str:
+        """Returns the version that the service states, for people."""
+        answered = self._response("GET", "/healthz", None, {}, ANSWER_S)
+        stated = None if answered is None else answered[0].headers[VERSION_HEADER]
+        return "a version that it does not state" if stated is None else f"version {stated}"
+
     def _answer(
         self, method: str, path: str, body: bytes | IO[bytes] | None, headers: dict[str, str], timeout_s: float
     ) -> bytes | None:
+        answered = self._response(method, path, body, headers, timeout_s)
+        return answered[1] if answered is not None and answered[0].status == HTTPStatus.OK else None
+
+    def _response(
+        self, method: str, path: str, body: bytes | IO[bytes] | None, headers: dict[str, str], timeout_s: float
+    ) -> "tuple[HTTPResponse, bytes] | None":
+        """Returns the response to a request and its body; None if the service does not run any more, is another one, or
+        ends before it has answered."""
         from http.client import HTTPException
 
         try:
@@ -75,7 +93,7 @@ class RunningService:
         try:
             connection.request(method, path, body, headers | {TOKEN_HEADER: self.announcement.token})
             response = connection.getresponse()
-            return response.read() if response.status == HTTPStatus.OK else None
+            return response, response.read()
         except (OSError, HTTPException):
             return None
         finally:

@@ -12,8 +12,8 @@ _LOADING = 100_000
 
 
 def collect_rarely() -> None:
-    """Has garbage collected rarely, until `exempt_loaded`: what a process loads stays, and to look at it again and again
-    takes a seventh of the time of loading."""
+    """Has garbage collected rarely, until `exempt_loaded`: a process keeps what it loads, and walking it each time
+    takes a seventh of the time that loading takes."""
     gc.set_threshold(_LOADING)
 
 

@@ -2,9 +2,12 @@
 
 import sys
 
+from foxing.memory.garbage import collect_rarely
+
 
 def main() -> None:
     """Runs the `foxing` command; the entry point of the script."""
+    collect_rarely()
     try:
         from .main import main as run
     except ModuleNotFoundError as error:

@@ -13,10 +13,12 @@ import typer
 
 from foxing.api.running_service import RunningService, sqlite_file
 from foxing.api.settings.names import read_setting
+from foxing.renderer.plugins import CLIENT
 
 from .output import Timezone, printable, system_timezone, write_json
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from rich.console import Console
 
     from foxing.api.settings import Settings
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from .progress import Advance
 
 PIPE_COLUMNS = 240
+R = TypeVar("R", bound="BaseModel")
 
 
 @dataclass
@@ -72,14 +75,28 @@ class State:
         file = self.database_file()
         return None if file is None else RunningService.of(file)
 
-    def ask_service(self, bank: str, call: str, request: "Input") -> bytes | None:
+    def ask_service(self, bank: str, call: str, request: "Input", kind: type[R]) -> R | None:
         """Returns the answer of the service that runs on this database to `POST /v1/banks/{bank}/{call}`, which takes a
-        tenth of the time of opening the memory; None if there is none, or it answers with an error."""
+        tenth of the time of opening the memory; None if there is none, it answers with an error, or with what this
+        version cannot read, which is said on stderr."""
         service = self.running_service()
         if service is None:
             return None
         path = f"/v1/banks/{quote(bank, safe='')}/{call}"
-        return service.post(path, request.model_dump_json(exclude_unset=True).encode())
+        answer = service.post(path, request.model_dump_json(exclude_unset=True).encode())
+        if answer is None:
+            return None
+        try:
+            return kind.model_validate_json(answer)
+        except ValueError:
+            from importlib.metadata import version
+
+            self.error_console.print(
+                f"the service that runs on this database is {service.version()}, and its answer cannot be read by this "
+                f"command, version {version(CLIENT)}; restart the service with the version of the command",
+                style="yellow",
+            )
+            return None
 
     def existing_database(self) -> "DatabaseOptions":
         """Returns the database of the settings, which is not created if it does not exist."""

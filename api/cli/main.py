@@ -11,7 +11,6 @@ import typer
 from typer.core import TyperGroup
 
 from foxing.api.plugins.commands import as_command, command_names, find_command
-from foxing.memory.garbage import collect_rarely
 from foxing.renderer import FoxingError
 from foxing.renderer.errors import NoEngine, is_of_engine
 from foxing.renderer.plugins import CLIENT
@@ -149,7 +148,6 @@ def limit_threads() -> None:
 def main() -> None:
     """Runs the `foxing` command; the entry point of the script."""
     limit_threads()
-    collect_rarely()
     for stream in (sys.stdout, sys.stderr):
         # Messages are Unicode in any locale; characters that a stream cannot encode are escaped.
         reconfigure = getattr(stream, "reconfigure", None)

@@ -63,9 +63,9 @@ def recall(
     fields["timezone"] = zone.name
     fields["metadata"] = dict(_condition(text) for text in where or ())
     request = RecallQuery.build(query, **fields)
-    answer = None if request.now is not None else state.ask_service(bank, "recall", request)
+    answer = None if request.now is not None else state.ask_service(bank, "recall", request, RecallResult)
     if answer is not None:
-        result = RecallResult.model_validate_json(answer)
+        result = answer
     else:
         with state.memory() as memory:
             result = memory.recall(bank, request)

@@ -44,10 +44,9 @@ def context(
     blocks = request.model_copy(update={"form": "blocks"})
     needed = not as_json or images is not None  # to show them, or to write their images
     requests = [*([blocks] if needed else []), *([request] if as_json else [])]
-    answers = [None if now is not None else state.ask_service(bank, "context", part) for part in requests]
-    if None not in answers:
-        results = [ContextResult.model_validate_json(answer or b"") for answer in answers]
-    else:
+    answers = [state.ask_service(bank, "context", part, ContextResult) for part in requests if now is None]
+    results = [answer for answer in answers if answer is not None]
+    if len(results) < len(requests):
         with state.memory() as memory:
             results = [memory.context(bank, part) for part in requests]
     plain, result = results[0], results[-1]

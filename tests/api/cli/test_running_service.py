@@ -2,13 +2,17 @@
 
 import json
 import os
+import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from support.command_line import Foxing, start
@@ -16,6 +20,7 @@ from support.databases import execute
 
 from foxing.api.running_service import RunningService
 from foxing.memory import Memory
+from foxing.renderer.plugins import CLIENT
 
 LONG = [{"role": "user", "name": "Ana", "content": f"The boiler in flat {n} was serviced by Kovač."} for n in range(40)]
 
@@ -137,6 +142,74 @@ def test_a_killed_service_or_another_on_its_port_is_not_asked(database: Path, fo
         memory.store("home", [{"role": "user", "content": "A boiler of somebody else."}])
     with serving(other, int(url.rpartition(":")[2])):
         assert foxing.json("recall", "boiler", "--bank", "home", "--limit", "1") == found
+
+
+@contextmanager
+def relayed(database: Path, change: Callable[[bytes], bytes]) -> Iterator[None]:
+    """What a running service answers to a POST reaches commands as `change` returns it, and the connection ends."""
+    file = Path(f"{database}-service")
+    announced = json.loads(file.read_text())
+
+    def relay(client: socket.socket) -> None:
+        with client, socket.create_connection((announced["host"], int(announced["port"]))) as service:
+            while request := client.recv(1 << 16):
+                service.sendall(request)
+                if not request.startswith(b"POST "):
+                    client.sendall(service.recv(1 << 16))
+                    continue
+                service.sendall(client.recv(1 << 16) if request.endswith(b"\r\n\r\n") else b"")
+                answer = service.recv(1 << 16)
+                size = int(re.search(rb"content-length: (\d+)", answer, re.IGNORECASE)[1])  # type: ignore[index]
+                while len(answer.partition(b"\r\n\r\n")[2]) < size:
+                    answer += service.recv(1 << 16)
+                client.sendall(change(answer))
+                return
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                Thread(target=relay, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=accept, daemon=True)
+        thread.start()
+        file.write_text(file.read_text().replace(f'"{announced["port"]}"', f'"{listener.getsockname()[1]}"'))
+        yield
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0, 0.1, 0.9])
+def test_a_service_that_dies_while_it_answers_is_done_without(database: Path, foxing: Foxing, share: float) -> None:
+    foxing.database = str(database)
+    arguments = ("recall", "boiler", "--bank", "home", "--limit", "3")
+    itself = foxing.json(*arguments)
+    answers = []
+
+    def cut(answer: bytes) -> bytes:
+        answers.append(answer)
+        return answer[: int(share * len(answer))]
+
+    with serving(database), relayed(database, cut):
+        assert foxing.json(*arguments) == itself
+    assert len(answers) == 1
+
+
+@pytest.mark.slow
+def test_a_service_of_another_version_is_named(database: Path, foxing: Foxing) -> None:
+    foxing.database = str(database)
+    arguments = ("recall", "boiler", "--bank", "home", "--limit", "3")
+    itself = foxing.run(*arguments).stdout
+
+    def rename(answer: bytes) -> bytes:
+        return answer.replace(b'"spans"', b'"parts"')
+
+    with serving(database), relayed(database, rename):
+        answered = foxing.run(*arguments)
+    assert answered.stdout == itself
+    assert f"is version {version(CLIENT)}, and its answer cannot be read" in answered.stderr
+    assert "restart the service" in answered.stderr
 
 
 @pytest.mark.slow
