@@ -144,6 +144,18 @@ def test_a_killed_service_or_another_on_its_port_is_not_asked(database: Path, fo
         assert foxing.json("recall", "boiler", "--bank", "home", "--limit", "1") == found
 
 
+def received(connection: socket.socket) -> bytes:
+    """A whole request or response; empty at the end of the connection."""
+    message = connection.recv(1 << 16)
+    while message:
+        head, complete, body = message.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        if complete and len(body) >= (int(length[1]) if length else 0):
+            break
+        message += connection.recv(1 << 16)
+    return message
+
+
 @contextmanager
 def relayed(database: Path, change: Callable[[bytes], bytes]) -> Iterator[None]:
     """What a running service answers to a POST reaches commands as `change` returns it, and the connection ends."""
@@ -152,18 +164,12 @@ def relayed(database: Path, change: Callable[[bytes], bytes]) -> Iterator[None]:
 
     def relay(client: socket.socket) -> None:
         with client, socket.create_connection((announced["host"], int(announced["port"]))) as service:
-            while request := client.recv(1 << 16):
+            while request := received(client):
                 service.sendall(request)
-                if not request.startswith(b"POST "):
-                    client.sendall(service.recv(1 << 16))
-                    continue
-                service.sendall(client.recv(1 << 16) if request.endswith(b"\r\n\r\n") else b"")
-                answer = service.recv(1 << 16)
-                size = int(re.search(rb"content-length: (\d+)", answer, re.IGNORECASE)[1])  # type: ignore[index]
-                while len(answer.partition(b"\r\n\r\n")[2]) < size:
-                    answer += service.recv(1 << 16)
-                client.sendall(change(answer))
-                return
+                if request.startswith(b"POST "):
+                    client.sendall(change(received(service)))
+                    return
+                client.sendall(received(service))
 
     def accept() -> None:
         with suppress(OSError):
