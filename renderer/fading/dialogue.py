@@ -1,11 +1,12 @@
-"""Facts of a dialogue: words that are facts because of what another message of their thread says.
+"""Words of a dialogue that are worth more or less because of what another message of their thread says.
 
-An answer of few words is one with its question. So is what people say in the words of a result: the choice among its
-values, and the thing that is talked about. What a tool prints twice is one only once.
+An answer of few words is a fact with its question. So is what people say in the words of a result: the choice among its
+values, and the thing that is talked about. What a tool prints twice is one only once. What one speaker states and the
+next one repeats is worth less the second time.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -17,6 +18,11 @@ from .words import words_of
 _ANSWER_WORDS, _QUESTION_WORDS = 8, 20
 #: Maximum words of a value, and characters of a word that makes one by itself: "M" or "no" is said of anything.
 _VALUE_WORDS, _VALUE_CHARS = 4, 3
+#: Roles of those who talk.
+_SPEAKERS = ("user", "assistant")
+#: Number of messages before one, those of its speaker among them, in which a word is stated that a
+#: speaker then repeats.
+_HEARD_MESSAGES = 4
 #: Minimum characters of what a tool repeats as a whole.
 _REPEATED_CHARS = 60
 #: Minimum values of a result that an earlier one has all of.
@@ -52,6 +58,19 @@ class Dialogue:
         self._times: dict[tuple[str, tuple[str, ...]], tuple[int, int]] = {}
         for text in texts:
             self._count(text)
+        #: Number of the message → words that others have stated just before.
+        self._heard = {number: words for thread in _threads(texts) for number, words in _heard(thread)}
+        #: Threads in which people talk to each other.
+        self._of_people = {thread[0].thread for thread in _threads(texts) if _is_of_people(thread)}
+
+    def is_between_people(self, text: MessageFeatures) -> bool:
+        """Returns whether a message is part of a talk between people who go by their names."""
+        return text.thread in self._of_people
+
+    def echoes(self, text: MessageFeatures) -> Flags:
+        """Returns bool[words]: words that another speaker has stated just before, rather than asked."""
+        heard = self._heard.get(text.number, frozenset())
+        return np.array([word in heard for word in text.plain], dtype=bool)
 
     def facts(self, text: MessageFeatures) -> Flags:
         """Returns bool[words]: the words of a message that are facts by what others say."""
@@ -138,6 +157,33 @@ def is_short_answer(text: MessageFeatures) -> bool:
     if not few or text.speaker == "tool" or text.rules is None:
         return few and text.speaker != "tool"
     return not text.rules.aside.match(text.text) or text.rules.answer.match(text.text) is not None
+
+
+def _threads(texts: Sequence[MessageFeatures]) -> Collection[Sequence[MessageFeatures]]:
+    """Returns the messages of each thread."""
+    threads: dict[str, list[MessageFeatures]] = {}
+    for text in texts:
+        threads.setdefault(text.thread, []).append(text)
+    return threads.values()
+
+
+def _is_of_people(thread: Sequence[MessageFeatures]) -> bool:
+    """Returns whether the speakers of a thread are several, all of them with names, and no tool answers."""
+    return all(text.speaker in _SPEAKERS and text.names for text in thread) and len({t.names for t in thread}) > 1
+
+
+def _heard(thread: Sequence[MessageFeatures]) -> Iterator[tuple[int, frozenset[str]]]:
+    """Yields the number of each message that somebody says, and the words of statements in the messages before it
+    by others."""
+    stated: list[tuple[tuple[str, ...], frozenset[str]]] = []
+    for text in thread:
+        if text.speaker not in _SPEAKERS:
+            continue
+        speaker = (text.speaker, *text.names)
+        yield text.number, frozenset().union(*(words for other, words in stated if other != speaker))
+        clauses = zip(text.clause_ranges, text.questions, strict=True)
+        words = {word for (start, stop), asks in clauses if not asks for word in text.plain[start:stop] if word}
+        stated = [*stated, (speaker, frozenset(words))][-_HEARD_MESSAGES:]
 
 
 def _plain_words(text: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Text of one message on a page: its words with their features, and its clauses."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -53,6 +53,8 @@ class MessageFeatures:
         self.clauses: Clauses = clauses_of(self.text, self.words, self.sentence, rules, self.gaps, machine=self.machine)
         #: Half-open ranges of words of each clause, in order.
         self.clause_ranges = _runs(self.clauses)
+        #: bool for each clause: whether it belongs to a question.
+        self.questions = self._questions()
 
     def overlapping(self, spans: Iterable[tuple[int, int]]) -> Flags:
         """Returns bool[words]: words that overlap a range of characters."""
@@ -75,6 +77,15 @@ class MessageFeatures:
             begins, stop = ends or (begins and mark), word.stop
         return sentences, first
 
+    def _questions(self) -> list[bool]:
+        if self.rules is None or self.machine:
+            return [False] * len(self.clause_ranges)
+        ends, questions = _last_of_sentence(self.sentence), []
+        for start, stop in self.clause_ranges:
+            begin, end = self.words[start].start, self.words[ends[stop - 1]].stop
+            questions.append(self.rules.question.search(self.text, max(begin, end - 3), end) is not None)
+        return questions
+
     def inside(self) -> list[int]:
         """Returns the indices of the words that do not begin a sentence."""
         return [i for i, first in enumerate(self.first) if not first and not self.punctuation[i]]
@@ -87,6 +98,16 @@ class MessageFeatures:
         """Returns whether an adjacent word is capitalised, as in a title."""
         neighbours = (number - 1, number + 1)
         return any(0 <= i < len(self.words) and not self.punctuation[i] and self.capital(i) for i in neighbours)
+
+
+def _last_of_sentence(sentence: Sequence[int]) -> list[int]:
+    """Returns, for each word, the index of the last word of its sentence."""
+    last, result = len(sentence) - 1, [0] * len(sentence)
+    for i in range(len(sentence) - 1, -1, -1):
+        if i < len(sentence) - 1 and sentence[i] != sentence[i + 1]:
+            last = i
+        result[i] = last
+    return result
 
 
 def _runs(clauses: Clauses) -> list[tuple[int, int]]:

@@ -36,6 +36,8 @@ class Rules:
     aside: re.Pattern[str]
     #: Matches words of statements about oneself.
     statement: re.Pattern[str]
+    #: Matches words of statements about the person addressed, other than advice.
+    addressed: re.Pattern[str]
     #: Matches the end of a question.
     question: re.Pattern[str]
     #: Matches the beginning of an answer of one word.
@@ -44,8 +46,8 @@ class Rules:
     @property
     def patterns(self) -> tuple[re.Pattern[str], ...]:
         """All patterns."""
-        others = (self.negation, self.rhetorical, self.clause, self.aside, self.statement, self.question, self.answer)
-        return (*self.facts, *others)
+        clauses = (self.clause, self.aside, self.statement, self.addressed, self.question, self.answer)
+        return (*self.facts, self.negation, self.rhetorical, *clauses)
 
 
 @cache
@@ -73,6 +75,7 @@ def rules_of(code: str) -> Rules | None:
         least_words=clauses.get("least", LEAST_WORDS),
         aside=compiled(clauses["asides"]),
         statement=compiled(clauses["statements"]),
+        addressed=compiled(clauses["addressed"]),
         question=compiled(clauses["questions"]),
         answer=compiled(clauses["answers"]),
     )

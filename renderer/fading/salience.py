@@ -43,9 +43,11 @@ _GRAMMAR = 0.18, 60
 _SHOUTED = 0.6, 6
 #: Factors for the words of a first sentence, and of a sentence with facts.
 _FIRST_SENTENCE, _WITH_FACTS = 1.1, 1.1
-#: Factors for the words of a clause with facts, of a statement of a speaker about themselves, of a question, and of a
-#: greeting, thanks or a compliment.
-_CLAUSE_WITH_FACTS, _STATEMENT, _QUESTION, _ASIDE = 1.4, 1.3, 0.5, 0.3
+#: Factors for the words of a clause with facts, of a statement of a speaker about themselves, of what one person says
+#: about another to their face, of a question, and of a greeting, thanks or a compliment.
+_CLAUSE_WITH_FACTS, _STATEMENT, _ADDRESSED, _QUESTION, _ASIDE = 1.4, 1.3, 0.6, 0.5, 0.3
+#: Factor for a word that another speaker has stated just before.
+_ECHOED = 0.5
 #: Share of the worth of a word that is left for those factors.
 _SCALE = 0.5
 #: Maximum words of a clause that counts as a greeting or a compliment.
@@ -152,23 +154,25 @@ class _PageText:
         return salience
 
     def _clause_factors(self, text: MessageFeatures, facts: Flags) -> npt.NDArray[np.float64]:
-        """Returns float64[words]: factor for the words of each clause, by what is said in it."""
+        """Returns float64[words]: factor for the words of each clause, by what is said in it and whether it was said
+        before."""
         factors = np.ones(len(text.words))
         if text.rules is None or text.machine:
             return factors
-        ends = _last_of_sentence(text.sentence)
-        for start, stop in text.clause_ranges:
+        between_people = self.dialogue.is_between_people(text)
+        for (start, stop), asks in zip(text.clause_ranges, text.questions, strict=True):
             begin, end = text.words[start].start, text.words[stop - 1].stop
-            last = text.words[ends[stop - 1]].stop
             factor = _CLAUSE_WITH_FACTS if facts[start:stop].any() else 1.0
-            if text.rules.question.search(text.text, max(begin, last - 3), last):
+            if asks:
                 factor *= _QUESTION
             elif stop - start <= _ASIDE_WORDS and text.rules.aside.match(text.text, begin, end):
                 factor *= _ASIDE
             elif text.speaker == "user" and text.rules.statement.search(text.text, begin, end):
                 factor *= _STATEMENT
+            elif between_people and text.rules.addressed.search(text.text, begin, end):
+                factor *= _ADDRESSED
             factors[start:stop] = factor
-        return factors
+        return np.where(self.dialogue.echoes(text), _ECHOED * factors, factors)
 
     def _is_repeated(self, text: MessageFeatures, number: int) -> bool:
         """Returns whether a tool repeats a word that occurs earlier on the page."""
@@ -271,16 +275,6 @@ class _PageText:
                 depth[match.start() : match.end()] = 1
         before = np.concatenate([[0], np.cumsum(depth)])
         return np.array([before[stop] > before[start] for start, stop in text.words], dtype=bool)
-
-
-def _last_of_sentence(sentence: Sequence[int]) -> list[int]:
-    """Returns, for each word, the index of the last word of its sentence."""
-    last, result = len(sentence) - 1, [0] * len(sentence)
-    for i in range(len(sentence) - 1, -1, -1):
-        if i < len(sentence) - 1 and sentence[i] != sentence[i + 1]:
-            last = i
-        result[i] = last
-    return result
 
 
 def _common(capitals: Sequence[bool], share: float, min_words: int) -> bool:

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from foxing.renderer import Entry
-from foxing.renderer.fading import MessageWords, text_salience, words_of
-from foxing.renderer.fading.salience import FACT
+from foxing.renderer.fading import FACT, MessageWords, text_salience, words_of
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 GRILLS = (
@@ -98,3 +97,48 @@ def test_a_result_that_a_tool_prints_again_is_a_reference_in_its_thread_alone() 
     assert "7848293342" in "".join(first)
     assert len(second) == 1
     assert "7848293342" in "".join(other)
+
+
+def worth(word: str, *messages: tuple[str, str, str]) -> float:
+    """The salience of a word of the last message (role, name, text) of a thread."""
+    page = [
+        MessageWords(Entry(str(n), role, text, AT, "a", name), words_of(text), np.ones(len(words_of(text))))
+        for n, (role, name, text) in enumerate(messages)
+    ]
+    last = page[-1]
+    spoken = [last.entry.content[start:stop] for start, stop in last.words]
+    return float(text_salience(page)[-1][spoken.index(word)])
+
+
+HEARD = "we painted the old barn and it was an ordinary day with the neighbours"
+REPEATED = "painting the barn with the neighbours is what makes it worth the trouble and the long day"
+
+
+def test_what_another_speaker_has_stated_before_is_worth_less() -> None:
+    reply = ("user", "Ben", REPEATED)
+    fresh = worth("neighbours", ("user", "Ann", "it was an ordinary day in the end"), reply)
+    assert worth("neighbours", ("user", "Ann", HEARD), reply) < fresh
+    assert worth("trouble", ("user", "Ann", HEARD), reply) == worth("trouble", reply)
+
+
+@pytest.mark.parametrize("before", [("user", "Ben", HEARD), ("user", "Ann", f"{HEARD}?"), ("tool", "log", HEARD)])
+def test_what_was_asked_printed_or_said_by_oneself_is_no_echo(before: tuple[str, str, str]) -> None:
+    reply = ("user", "Ben", REPEATED)
+    assert worth("neighbours", before, reply) >= worth("neighbours", reply)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("the patience that you put into that garden is a wonder to see", "patience"),
+        ("deine Geduld mit dem alten Garten ist ein Wunder und das ist nicht so leicht wie es aussieht", "Geduld"),
+    ],
+)
+def test_what_people_say_about_each_other_is_worth_less_than_other_statements(text: str, word: str) -> None:
+    between_people = worth(word, ("user", "Ann", HEARD), ("assistant", "Ben", text))
+    assert between_people < worth(word, ("user", "", HEARD), ("user", "", text))
+
+
+def test_advice_is_worth_no_less() -> None:
+    text = "you should run the linter on that branch before the others read it"
+    assert worth("linter", ("user", "Ann", HEARD), ("user", "Ben", text)) == worth("linter", ("user", "Ben", text))
