@@ -33,7 +33,7 @@ _TABLE_SIZE = 0x110000
 
 
 class Shapes(NamedTuple):
-    """Lookup tables between narrow characters and glyphs, int64 each."""
+    """Lookup tables between narrow characters and glyphs, int64 each. The glyphs of common characters come first."""
 
     #: [common]: glyph number of each common character.
     of_common: npt.NDArray[np.int64]
@@ -189,6 +189,8 @@ class Charset:
         """Narrow characters by glyph."""
         glyph = load_atlas().glyph[_points(self.common + self.rare)]
         _, first, shape = np.unique(glyph, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        first, shape = first[order], np.argsort(order)[shape]
         of_common, of_rare = np.split(shape, [len(self.common)])
         symbol, rare = np.minimum(first, self.rare_class), np.maximum(first - len(self.common), 0)
         return Shapes(*(table.astype(np.int64) for table in (of_common, of_rare, symbol, rare)))

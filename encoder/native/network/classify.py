@@ -82,21 +82,31 @@ def _name_shapes(cells: CellSymbols, features: Features, charset: Charset, tempe
     cells.symbols[(cells.symbols == charset.rare_class) & ~looked_up] = charset.unreadable_class
     narrow = cells.symbols <= charset.rare_class
     uncertain = narrow & ((cells.confidence < CERTAIN) | (cells.symbols == charset.rare_class))
-    place = torch.cumsum(looked_up.flatten(), 0).sub_(1).view(looked_up.shape)  # among the cells looked up
-    device = cells.symbols.device
-    of_common, of_rare, symbol, rare = (torch.from_numpy(table).to(device) for table in charset.shapes)
-    for at in torch.split(uncertain.flatten().nonzero().squeeze(-1), CHUNK_CELLS):
-        shares = (features.logits.flatten(0, 2)[at].float() / temperature).softmax(-1)
-        by_shape = torch.zeros(len(at), len(symbol), device=at.device)
-        by_shape.index_add_(1, of_common, shares[:, : charset.rare_class])
-        listed = looked_up.flatten()[at].nonzero().squeeze(-1)
-        of_list = (features.rare.logits[place.flatten()[at[listed]]].float() / temperature).softmax(-1)
-        of_list *= shares[listed, charset.rare_class, None]
-        by_shape[listed] = by_shape[listed].index_add_(1, of_rare, of_list)
-        confidence, best = by_shape.max(-1)
-        cells.symbols.view(-1)[at] = symbol[best]
-        cells.rare.view(-1)[at] = rare[best]
-        cells.confidence.view(-1)[at] = confidence
+    place = torch.cumsum(looked_up.flatten(), 0).sub_(1)  # among the cells looked up
+    for listed in (False, True):
+        of_kind = uncertain.flatten() & (looked_up.flatten() == listed)
+        for at in torch.split(of_kind.nonzero().squeeze(-1), CHUNK_CELLS):
+            logits = features.rare.logits[place[at]] if listed else None
+            _name_shapes_at(cells, at, features.logits.flatten(0, 2)[at], logits, charset, temperature)
+
+
+def _name_shapes_at(
+    cells: CellSymbols, at: Tensor, logits: Tensor, rare_logits: Tensor | None, charset: Charset, temperature: float
+) -> None:
+    """Sets the N cells `at`, int64 [N], to a character with the most likely glyph, in place. `logits`: by class;
+    `rare_logits`: by rare character, None if these were not looked up."""
+    of_common, of_rare, symbol, rare = (torch.from_numpy(table).to(at.device) for table in charset.shapes)
+    shares = (logits.float() / temperature).softmax(-1)
+    glyphs = len(symbol) if rare_logits is not None else int(charset.shapes.of_common.max()) + 1
+    by_shape = torch.zeros(len(at), glyphs, device=at.device)
+    by_shape.index_add_(1, of_common, shares[:, : charset.rare_class])
+    if rare_logits is not None:
+        of_list = (rare_logits.float() / temperature).softmax(-1)
+        by_shape.index_add_(1, of_rare, of_list.mul_(shares[:, charset.rare_class, None]))
+    best = argmax(by_shape)
+    cells.symbols.view(-1)[at] = symbol[best]
+    cells.rare.view(-1)[at] = rare[best]
+    cells.confidence.view(-1)[at] = by_shape.gather(1, best[:, None]).squeeze(1)
 
 
 def _name_wide(
