@@ -18,6 +18,7 @@ from .errors import EmbedderError, InvalidInput, NotFound
 from .index.embedder import DEFAULT_EMBEDDER
 from .index.embedders import open_embedder
 from .ingest.calls import StoreCall
+from .ingest.late_embedding import LateEmbedding
 from .ingest.validate import check_bank_name
 from .lifecycle.recall_weights import RecallWeights
 from .listings import bank_info, list_banks, list_pages, list_threads, newest_banks, page_info, set_pinned
@@ -124,12 +125,14 @@ class Memory:
         self._recall_weights = RecallWeights(self._database, enabled=self._options.recall_weights)
         self._recaller = Recaller(self._database, self._search, self._assembler, reranking, self._options.gap_mark)
         self._images = MessageImages(self._database)
+        self._late = LateEmbedding(lambda bank: self._embedder.embed_stored(bank))
 
     @once
     def _store(self) -> MessageStore:
         from .ingest.store import MessageStore
 
-        return MessageStore(self._database, self._search, self._options.max_message_bytes)
+        limit = self._options.max_message_bytes
+        return MessageStore(self._database, self._search, limit, self._late.embed)
 
     @once
     def _reindexer(self) -> Reindexer:
@@ -250,8 +253,9 @@ class Memory:
         self.close()
 
     def close(self) -> None:
-        """Closes the memory. Running calls finish or raise `Closed`, without partial writes; later calls that need the
-        database raise it. Idempotent."""
+        """Closes the memory, once long messages are embedded. Running calls finish or raise `Closed`, without partial
+        writes; later calls that need the database raise it. Idempotent."""
+        self._late.wait()
         self._recall_weights.write()
         self._database.close()
         self._vectors.source.close()
@@ -299,7 +303,8 @@ class Memory:
         idempotency_key: str | None = None,
         provider: Provider | None = None,
     ) -> StoreResult:
-        """Stores messages atomically, creating the bank if necessary. They can be recalled immediately.
+        """Stores messages atomically, creating the bank if necessary. They can be recalled immediately: those above
+        about 40 kB by their words, and by their meaning once a thread has embedded them.
 
         A message without `created_at` is dated now; one without `thread` belongs to `thread`. Storing the same message
         under the same id is idempotent. `idempotency_key`: a repeated call with the same key returns the first result.

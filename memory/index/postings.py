@@ -185,8 +185,9 @@ NO_POSTINGS = Postings.of(np.zeros(0, dtype=RECORD))
 
 def entries(passages: Sequence[Mapping[str, int]], key: bytes) -> Array:
     """Returns the `ENTRY`[p] of a message. `passages`: term → count, for each passage; `key`: see `term_hash`."""
+    hashes = {term: term_hash(term, key) for term in set().union(*passages)}  # passages share most of their words
     found = [
-        (number, min(count, MOST), term_hash(term, key))
+        (number, min(count, MOST), hashes[term])
         for number, terms in enumerate(passages)
         for term, count in terms.items()
     ]

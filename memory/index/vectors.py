@@ -90,6 +90,14 @@ class MessageVectors:
         except EmbedderError:
             return None
 
+    @property
+    def immediate(self) -> bool:
+        """True if messages are embedded when they are stored."""
+        try:
+            return self.source.enabled and not self.source.slow
+        except EmbedderError:
+            return False
+
     def encode(
         self, texts: Sequence[Sequence[str]], pictures: Mapping[tuple[int, int], Sequence[bytes]] | None = None
     ) -> "MessageCodes":

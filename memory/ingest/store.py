@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
@@ -31,7 +31,6 @@ from foxing.memory.text.speakers import index_terms
 from foxing.memory.values.messages import NewMessage, StoreResult
 from foxing.memory.values.parts import ImagePart, Part, ToolResult
 from foxing.memory.values.policy import Age, Policy, default_fields, stored_policy
-from foxing.renderer.tiers import all_tiers
 
 from .calls import StoreCall
 from .group_commit import GroupCommit
@@ -42,6 +41,7 @@ from .validate import check_bank_name, check_idempotency_key, list_messages, val
 
 DEFAULT_THREAD = "main"
 GROUP_MESSAGES = 500  # cap for several calls written in one transaction
+LONG_PASSAGES = 64  # a message of more, about 40 kB, is embedded after the call: that takes seconds for each 100 kB
 MANY_IDS = 20  # ids of a call from which on those that are stored are found first
 MAX_MARK_CHARS = 80  # of what stands in an excerpt in place of what is left out
 BANKS = 10_000  # banks whose rules of redaction are remembered
@@ -93,6 +93,11 @@ class AcceptedMessage:
     def terms(self) -> Sequence[Counter[str]]:
         """Index terms of each passage, with counts."""
         return index_terms(self.text, self.message.name, self.passages)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether nobody waits for its embedding."""
+        return len(self.passages) > LONG_PASSAGES
 
     @property
     def speech(self) -> list[str]:
@@ -191,8 +196,12 @@ class PreparedCall:
 class MessageStore:
     """Stores messages of at most `max_bytes` bytes of UTF-8 each. Concurrent calls share a transaction."""
 
-    def __init__(self, database: Database, search: HybridSearch, max_bytes: int) -> None:
+    def __init__(
+        self, database: Database, search: HybridSearch, max_bytes: int, embed_soon: Callable[[str], None]
+    ) -> None:
+        """`embed_soon`: embeds what has been stored in a bank without embeddings, without waiting for it."""
         self.database = database
+        self._embed_soon = embed_soon
         self.index = search.index
         self.vectors = search.vectors
         self.max_bytes = max_bytes
@@ -263,6 +272,9 @@ class MessageStore:
                 step.taken.note(stored=answer.stored)
                 step.end()
             answers[number] = answer
+        if self.vectors.immediate:
+            for bank in {each.bank for each in requests.values() if any(item.is_long for item in each.messages)}:
+                self._embed_soon(bank)
         return [answers[number] for number in range(len(calls))]
 
     def _submitted(
@@ -326,9 +338,11 @@ class MessageStore:
 
     def _encoded(self, requests: Sequence[_Request], *, in_background: bool = False) -> list[_Request]:
         """Returns the calls with the terms of their messages, and the embeddings if they are computed now, see
-        `MessageVectors.encode_now`. Messages of large calls that are stored already have neither."""
-        known = {item for request in requests for item in self._known(request)}
-        plain = [item for request in requests for item in request.messages if item.code is None and item not in known]
+        `MessageVectors.encode_now`. Messages of large calls that are stored already have neither, and long ones have no
+        embedding unless they are stored `in_background`."""
+        known = {item for request in requests if len(request.given) >= MANY_IDS for item in self._known(request)}
+        every = (item for request in requests for item in request.messages if item.code is None and item not in known)
+        plain = [item for item in every if in_background or not item.is_long]
         speech = [item.speech for item in plain]
         coded = _with_codes(plain, self.vectors.encode_now(speech, in_background=in_background))
         ready = dict(zip(plain, coded, strict=True))
@@ -339,8 +353,6 @@ class MessageStore:
 
     def _known(self, request: _Request) -> list[AcceptedMessage]:
         """Returns the messages of a large call whose ids are stored."""
-        if len(request.given) < MANY_IDS:
-            return []
         with self.database.read() as connection:
             bank = banks.find(connection, request.bank)
             stored = {} if bank is None else messages.ids_of(connection, bank.id, request.given)
@@ -376,8 +388,10 @@ class MessageStore:
         for number, request in enumerate(requests):
             by_bank.setdefault(request.bank, []).append(number)
         for name in sorted(by_bank):  # same lock order in all processes
-            numbers, erased = self._of_erased(connection, name, by_bank[name], requests)
-            answers |= dict.fromkeys(erased, NotFound(banks.ERASED))
+            numbers = by_bank[name]
+            if any(requests[number].bank_id is not None for number in numbers):
+                numbers, erased = self._of_erased(connection, name, numbers, requests)
+                answers |= dict.fromkeys(erased, NotFound(banks.ERASED))
             if not numbers:
                 continue
             try:
@@ -393,8 +407,6 @@ class MessageStore:
         connection: Connection, name: str, numbers: Sequence[int], requests: Sequence[_Request]
     ) -> tuple[list[int], list[int]]:
         """Returns the numbers of the calls that can be written, and of those whose bank was erased."""
-        if all(requests[number].bank_id is None for number in numbers):
-            return list(numbers), []
         found = banks.find_locked(connection, name)
         known = (None,) if found is None else (None, found.id)
         here = [number for number in numbers if requests[number].bank_id in known]
@@ -429,12 +441,14 @@ class _BankWriter:
         self._store.note_rules(self._bank.name, self._redaction)
         items = [item for request in self._requests for item in request.messages]
         given = [item.key for item in items if item.key is not None]
-        self._find_stored([item for item in items if item.key is None and item in self._ids])
+        if self._ids:
+            self._find_stored([item for item in items if item.key is None and item in self._ids])
         unknown = [item for item in items if item not in self._stored]
         reserved = dialect_of(self._connection).reserve_message_ids(self._connection, len(unknown))
         self._ids |= dict(zip(unknown, reserved, strict=True))
         known = messages.by_keys(self._connection, self._bank.id, given) if given else {}
-        self._erased = messages.erased_turns(self._connection, self._bank.id, given)
+        if given:
+            self._erased = messages.erased_turns(self._connection, self._bank.id, given)
         answers = [self._answer(request, known) for request in self._requests]
         if self._new:
             self._insert()
@@ -481,7 +495,7 @@ class _BankWriter:
                 raise occurs_twice(key)
         self._new += [(item, request.now) for item in new.values()]
         oldest = min((self._age(item, request.now) for item in new.values()), default=None)
-        ageing = None if oldest is None else self._policy.forecast(oldest, all_tiers())
+        ageing = None if oldest is None else self._policy.forecast(oldest, {})  # of all tiers that there are
         return StoreResult(
             ids=ids,
             stored=len(new),
@@ -523,7 +537,7 @@ class _BankWriter:
         )
         schedule.note_stored(connection, bank.id, added, oldest.when(self._policy.seal_after))
 
-    @property
+    @cached_property
     def _policy(self) -> Policy:
         return stored_policy(self._bank.policy)
 
@@ -537,11 +551,15 @@ class _BankWriter:
         items = [item for item, _ in self._new]
         ids = [self._ids[item] for item in items]
         messages.insert(connection, _rows(connection, bank.id, self._new, ids), bank.id)
-        if self._policy.images != "never":
-            images.insert(connection, bank.id, {i: item.images for i, item in zip(ids, items, strict=True)})
+        shown = {i: item.images for i, item in zip(ids, items, strict=True) if item.images}
+        if shown and self._policy.images != "never":
+            images.insert(connection, bank.id, shown)
         self._store.index.add(connection, bank.id, {i: item.terms for i, item in zip(ids, items, strict=True)})
-        codes = joined([item.code for item in items])
-        self._store.vectors.add(connection, bank.id, ids, codes)
+        coded = {i: item.code for i, item in zip(ids, items, strict=True) if item.code is not None}
+        if coded:
+            self._store.vectors.add(connection, bank.id, list(coded), joined(list(coded.values())))
+        if len(coded) < len(ids):
+            self._store.vectors.add(connection, bank.id, [i for i in ids if i not in coded], None)
         seal_at = min(self._age(item, now) for item, now in self._new).when(self._policy.seal_after)
         schedule.note_stored(connection, bank.id, sum(len(item.text) for item in items), seal_at)
 

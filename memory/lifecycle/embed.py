@@ -91,6 +91,12 @@ class MessageEmbedder:
         with self._alone(bank_id) as alone:
             return self._new_batch(bank_id) if alone else 0
 
+    def embed_stored(self, bank_name: str) -> None:
+        """Embeds the messages of a bank that have no embedding. Raises `NotFound`, `EmbedderError`."""
+        with self.database.read() as connection:
+            bank_id = banks.get(connection, bank_name).id
+        self.embed_missing(bank_id)
+
     def embed_missing(self, bank_id: int, progress: Progress | None = None) -> None:
         """Embeds all messages without an embedding, new ones first, and then records. Does nothing while another thread
         embeds the bank's new messages, or if no embedder is usable. Raises `EmbedderError`."""

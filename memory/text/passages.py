@@ -41,6 +41,12 @@ def split_passages(text: str) -> list[Passage]:
     """Returns the passages of `text`, in order and covering all of it; at least one. Passages of a long text have about
     80 to 200 tokens and end with a paragraph or code block if possible, else with a line, a sentence, a JSON member or
     a word. A text too long for `MAX_PASSAGES` gets proportionally longer passages."""
+    if len(text) * _TOKENS_OF_IDEOGRAPH <= LONGEST:
+        return [Passage(0, len(text))]
+    return _split(text)
+
+
+def _split(text: str) -> list[Passage]:
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     tokens = _tokens(codes)
     total = float(tokens[-1])

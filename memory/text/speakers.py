@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from .passages import Passage
-from .terms import CHUNK, HANGUL, LONGEST_TERM, UNSPACED, term_runs, terms
+from .terms import CHUNK, HANGUL, LONGEST_TERM, UNSPACED, term_runs, terms, terms_of_each
 
 PREFIX = "@"  # of the terms of speakers; no other term begins with it
 _POSSESSIVE = re.compile(r"['’](?:s|S)?\Z")
@@ -32,7 +32,8 @@ def index_terms(text: str, name: str | None, passages: Sequence[Passage]) -> lis
     term that reaches into the next passage counts in the one where it begins."""
     spoken_by = name_terms(name)
     if all(text[stop - 1].isspace() for _, stop in passages[:-1]):  # no word is in two passages
-        return [terms(text[start:stop]) + spoken_by for start, stop in passages]
+        said = terms_of_each(text[start:stop] for start, stop in passages)
+        return [counts + spoken_by for counts in said] if spoken_by else said
     ends = [stop for _, stop in passages]
     counts = [Counter(spoken_by) for _ in ends]
     for term, start, _ in term_runs(text):

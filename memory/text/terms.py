@@ -9,8 +9,10 @@ improving the ranking.
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import pairwise
+from operator import itemgetter
 from threading import Lock
 from typing import NamedTuple
 
@@ -74,6 +76,8 @@ _IDENTIFIER = re.compile(r"[_.@:/]|[a-z][A-Z]")
 _DIGIT = re.compile(r"\d")
 _ACCENTED_LATIN = re.compile("([A-Za-z])[\u0300-\u036f]+")
 
+_WHOLE: Callable[[re.Match[str]], str] = itemgetter(0)
+
 _Run = tuple[str, int, int]  # the fields of a `TermRun`, which takes longer to make
 
 _stemmer = snowballstemmer.stemmer("english")
@@ -104,11 +108,23 @@ def is_unspaced(character: str) -> bool:
 
 def terms(text: str) -> Counter[str]:
     """Returns term → number of occurrences in `text`."""
-    counts: Counter[str] = Counter()
-    for word, count in Counter(m[0] for m in CHUNK.finditer(text)).items():
-        for term, _, _ in _terms_of(word):
-            counts[term] += count
+    [counts] = terms_of_each([text])
     return counts
+
+
+def terms_of_each(texts: Iterable[str]) -> list[Counter[str]]:
+    """Returns term → number of occurrences in each of the texts, which share most of their words."""
+    known: dict[str, list[str]] = {}
+    counted = []
+    for text in texts:
+        counts: dict[str, int] = {}
+        for chunk, count in Counter(map(_WHOLE, CHUNK.finditer(text))).items():
+            if chunk not in known:
+                known[chunk] = [term for term, _, _ in _terms_of(chunk)]
+            for term in known[chunk]:
+                counts[term] = counts.get(term, 0) + count
+        counted.append(Counter(counts))
+    return counted
 
 
 def query_terms(query: str) -> Counter[str]:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from threading import Thread, current_thread
 
 import numpy as np
 import pytest
@@ -414,3 +415,21 @@ def test_importing_the_memory_does_not_import_an_embedder() -> None:
 def _loaded_again() -> Iterator[None]:
     yield
     UniversalSentenceEncoder.load.cache_clear()
+
+
+def test_a_caller_does_not_wait_for_the_embedding_of_a_long_message(database_url: str) -> None:
+    threads: dict[str, Thread] = {}
+
+    class Watched(HashingEmbedder):
+        def embed_documents(self, texts: Sequence[str]) -> Embeddings:
+            threads.update(dict.fromkeys(texts, current_thread()))
+            return super().embed_documents(texts)
+
+    long = "\n\n".join(f"Paragraph {number} about the weir. " + "sourdough " * 80 for number in range(80))
+    with opened(database_url, Watched()) as memory:
+        store(memory, {"long": long, "short": "The lock keeper waves."})
+        assert first(memory, "weir") == "long"
+        store(memory, {"next": "A heron."})
+    here = {text[:9] for text, thread in threads.items() if thread is current_thread()}
+    assert here == {"The lock ", "A heron."}
+    assert set(codes(database_url)) == {"long", "short", "next"}
