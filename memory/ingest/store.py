@@ -522,7 +522,7 @@ class _BankWriter:
         banks.advance_seal_version(connection, bank)  # what is being sealed is typeset again
         for known, item in self._whole.values():
             parts, passages = len(item.message.parts or ()), len(item.passages)
-            messages.replace_content(connection, known, item.text, parts, passages, item.digest)
+            messages.replace_content(connection, bank.id, known, item.text, parts, passages, item.digest)
             if self._policy.images != "never":
                 images.delete_of(connection, bank.id, [known.id])
                 images.insert(connection, bank.id, {known.id: item.images})

@@ -50,7 +50,8 @@ banks = Table(
     Column("embeddings_version", Integer, nullable=False, server_default=text("0")),
     #: Version of the record stored last; incremented by every write of a record.
     Column("records_version", Key, nullable=False, server_default=text("0")),
-    #: Incremented when ranges of a new page are added, and when others change; see `sealed.bank_ranges`.
+    #: Incremented when ranges of a new page are added, and when others or open messages change; see
+    #: `sealed.bank_ranges` and `sealed.open_threads`.
     Column("ranges_added", BigInteger, nullable=False, server_default=text("0")),
     Column("ranges_changed", BigInteger, nullable=False, server_default=text("0")),
     #: Owner; null if it has none. Set by PostgreSQL, whose policies hide all rows of the bank from other owners; see

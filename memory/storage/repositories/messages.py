@@ -243,11 +243,12 @@ def insert(connection: Connection, rows: Sequence[NewRow], bank_id: int) -> None
 
 
 def replace_content(
-    connection: Connection, message: Message, content: str, parts: int, passages: int, digest: bytes
+    connection: Connection, bank_id: int, message: Message, content: str, parts: int, passages: int, digest: bytes
 ) -> None:
     """Replaces the content of an open message; see `NewRow`."""
     values = {"content": content, "chars": len(content), "parts": parts, "passages": passages, "digest": digest}
     connection.execute(schema.messages.update().where(_c.id == message.id).values(values))
+    ranges.open_changed(connection, bank_id)
 
 
 def window(
@@ -394,6 +395,7 @@ def delete(connection: Connection, bank_id: int, found: Collection[Message]) -> 
     connection.execute(recall_weights.delete().where(*of_bank))
     images.delete_of(connection, bank_id, ids)
     connection.execute(schema.messages.delete().where(columns.among(_c.id, ids)))
+    ranges.open_changed(connection, bank_id)
     keys.remove(connection, bank_id, [(message.key, message.id) for message in found])
 
 

@@ -205,9 +205,9 @@ class _Comparison:
         """True if the parts before the later statement speak of the earlier value, whose end they may tell: “Maria
         left, Jonas is our accountant”."""
         lead = self.after.lead
-        predicates = {token.form for token in self.before.tokens if token.kind & Kind.PREDICATE}
-        of_one = self.one_topic or self._of_roles or bool(predicates & self.common)
-        return of_one and bool(self.old) and self.old <= lead and not self.before.things <= lead
+        if not lead or not self.old or not self.old <= lead or self.before.things <= lead:
+            return False
+        return self.one_topic or self._of_roles or not self.before.predicates.isdisjoint(self.common)
 
     @property
     def _of_roles(self) -> bool:
@@ -217,8 +217,8 @@ class _Comparison:
     @property
     def _of_two_verbs(self) -> bool:
         """True if verbs that come last differ."""
-        forms = {token.form for token in (*self.after.tokens, *self.before.tokens) if token.kind & Kind.VERB}
-        return not forms.isdisjoint(self.new | self.old)
+        forms = self.after.verbs | self.before.verbs
+        return bool(forms) and not forms.isdisjoint(self.new | self.old)
 
     def replaces(self) -> bool:
         """Returns True if the later statement has the subject of the earlier one and another value."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
-from itertools import chain, groupby
+from itertools import chain
 from typing import NamedTuple
 
-from .statement import INFORMATIVE, Statement
+from .statement import Statement
 from .tokens import Token, forms_of
 from .wording import Kind
 
@@ -68,19 +68,14 @@ class Difference(NamedTuple):
 def differences_of(before: Statement, after: Statement) -> Iterator[Difference]:
     """Yields the runs of words that differ between two statements, where both have words. Times and numbers that stand
     together are compared as one."""
-    units, topics = [], []
-    for each in (before, after):
-        topic = list(_units(each.all_tokens[: each.topic_end]))
-        topics.append(len(topic))
-        units.append([*topic, *_units(each.all_tokens[each.topic_end :])])
-    forms = [[tuple(token.form for token in unit) for unit in of_one] for of_one in units]
-    for tag, a, b, c, d in SequenceMatcher(None, forms[0], forms[1], autojunk=False).get_opcodes():
+    units = before.units, after.units
+    for tag, a, b, c, d in SequenceMatcher(None, before.unit_forms, after.unit_forms, autojunk=False).get_opcodes():
         if tag == "replace":
             for old_range, new_range in _ranges(units, (a, b), (c, d)):
                 old, new = (
                     tuple(chain(*of[slice(*range_)])) for of, range_ in zip(units, (old_range, new_range), strict=True)
                 )
-                yield Difference(old, new, old_range[0] < topics[0], new_range[0] < topics[1])
+                yield Difference(old, new, old_range[0] < before.units_of_topic, new_range[0] < after.units_of_topic)
 
 
 def _ranges(
@@ -105,14 +100,3 @@ def difference_in_any_order(before: Statement, after: Statement) -> Iterator[Dif
         runs.append((one.tokens[places[0] : places[-1] + 1], places[0] < one.topic))
     (old, old_names), (new, new_names) = runs
     yield Difference(old, new, old_names, new_names)
-
-
-def _units(tokens: Sequence[Token]) -> Iterator[tuple[Token, ...]]:
-    """Yields informative words: times and numbers with those beside them, unless words announce a change between
-    them."""
-    words = (token for token in tokens if token.kind & (INFORMATIVE | Kind.CHANGE))
-    for kind, run in groupby(words, lambda token: token.kind & (Kind.QUANTITY | Kind.CHANGE)):
-        if kind == Kind.QUANTITY:
-            yield tuple(run)
-        elif not kind:
-            yield from ((token,) for token in run)

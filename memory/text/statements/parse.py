@@ -7,7 +7,7 @@ from itertools import takewhile
 from .parts import statements_in
 from .statement import INFORMATIVE, SentenceFrame, Statement
 from .tokens import BREAK, CHANGE, JOIN, Token, token_of, words_in
-from .wording import DENIALS, Kind, Phrase, Role, Wording
+from .wording import DENIALS, Kind, Phrase, Role, Wording, phrases_from
 from .words import BREAKS, HIRAGANA, raw_words
 
 MOST_WORDS = 60  # of a sentence
@@ -58,18 +58,25 @@ class Parse:
     def _read(self, raw: Sequence[str]) -> None:
         """Reads the words of a language with spaces."""
         lower = [word.casefold().replace("’", "'") for word in raw]
+        code, clauses = self.words.code, self.words.clauses
         place = 0
         while place < len(raw):
             phrases = self._phrases(lower, place)
-            stops = (self._apply(phrase, raw, lower, place) for phrase in phrases)
-            stop = next((stop for stop in stops if stop is not None), None)
-            if lower[place] in self.words.clauses and not phrases:
+            stop = self._apply_one_of(phrases, raw, lower, place) if phrases else None
+            if not phrases and lower[place] in clauses:
                 self.tokens += self._break(lower[place])
             elif stop is None:
-                self.tokens.append(token_of(raw[place], self.words.code))
+                self.tokens.append(token_of(raw[place], code))
             place = place + 1 if stop is None else stop
-            if self.words.code == "ko" and _KOREAN_CLAUSE.search(lower[place - 1]):
+            if code == "ko" and _KOREAN_CLAUSE.search(lower[place - 1]):
                 self.tokens.append(BREAK)
+
+    def _apply_one_of(
+        self, phrases: Sequence[Phrase], raw: Sequence[str], lower: Sequence[str], place: int
+    ) -> int | None:
+        """Applies phrases until one has read words, and returns the place after these; None if none has."""
+        stops = (self._apply(phrase, raw, lower, place) for phrase in phrases)
+        return next((stop for stop in stops if stop is not None), None)
 
     def _break(self, word: str) -> Sequence[Token]:
         """Returns the break at a word that begins another part, with the word if it says when that holds: “when”."""
@@ -80,12 +87,12 @@ class Parse:
 
     def _phrases(self, lower: Sequence[str], place: int) -> Sequence[Phrase]:
         """Returns the phrases that begin with a word, longest first."""
-        candidates = self.words.phrases.get(lower[place], ())
+        by_second, beginning = phrases_from(lower[place], self.words.code)
+        candidates = by_second.get(lower[place + 1] if place + 1 < len(lower) else "", by_second[""])
+        if not candidates:
+            return beginning
         present = [phrase for phrase in candidates if tuple(lower[place : place + len(phrase.words)]) == phrase.words]
-        if present:
-            return present
-        beginnings = (phrase for start, phrase in self.words.beginnings.items() if lower[place].startswith(start))
-        return list(beginnings)[:1]
+        return present or beginning
 
     def _apply(self, phrase: Phrase, raw: Sequence[str], lower: Sequence[str], place: int) -> int | None:
         """Applies a phrase, and returns the place after the words that it has read; None if they are still to be

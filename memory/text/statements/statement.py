@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from itertools import groupby, pairwise
 
 from .tokens import Token, forms_of, kinds_of
 from .wording import Kind
@@ -101,14 +102,43 @@ class Statement:
             kinds,
         )
 
+    @cached_property
+    def units(self) -> Sequence[tuple[Token, ...]]:
+        """Its words as they are compared: times and numbers that stand together as one, apart at the predicate."""
+        return [*self._units_of_topic, *_units(self.all_tokens[self.topic_end :])]
+
+    @cached_property
+    def unit_forms(self) -> Sequence[tuple[str, ...]]:
+        """The forms of `units`."""
+        return [tuple([token.form for token in unit]) for unit in self.units]
+
     @property
+    def units_of_topic(self) -> int:
+        """Number of `units` that come before the predicate."""
+        return len(self._units_of_topic)
+
+    @cached_property
+    def _units_of_topic(self) -> Sequence[tuple[Token, ...]]:
+        return list(_units(self.all_tokens[: self.topic_end]))
+
+    @cached_property
     def numbered_thing(self) -> tuple[str, str] | None:
         """The word of a thing and its number, if the statement is about one: “zebra number 5”."""
         topic = [token for token in self.tokens[: self.topic] if not token.kind & Kind.NUMBER]
         pairs = ((a, b) for a, b in pairwise(topic) if a.kind & Kind.THING and b.kind & Kind.QUANTITY)
         return next(((a.form, b.form) for a, b in pairs), None)
 
-    @property
+    @cached_property
+    def predicates(self) -> frozenset[str]:
+        """Words of its predicate."""
+        return frozenset([token.form for token in self.tokens if token.kind & Kind.PREDICATE])
+
+    @cached_property
+    def verbs(self) -> frozenset[str]:
+        """Its verbs that come last."""
+        return frozenset([token.form for token in self.tokens if token.kind & Kind.VERB])
+
+    @cached_property
     def is_of_role(self) -> bool:
         """True if it says what one person does for others: “leads”, “is the coach”."""
         pairs = pairwise(self.all_tokens)
@@ -156,3 +186,14 @@ def _definite(part: Sequence[Token]) -> Iterator[str]:
             stop = next((number for number, after in enumerate(ahead) if after.kind & Kind.COPULA), 0)
             if stop:
                 yield f"the {' '.join(after.form for after in ahead[:stop] if after.kind & Kind.THING)}"
+
+
+def _units(tokens: Sequence[Token]) -> Iterator[tuple[Token, ...]]:
+    """Yields informative words: times and numbers with those beside them, unless words announce a change between
+    them."""
+    words = (token for token in tokens if token.kind & (INFORMATIVE | Kind.CHANGE))
+    for kind, run in groupby(words, lambda token: token.kind & (Kind.QUANTITY | Kind.CHANGE)):
+        if kind == Kind.QUANTITY:
+            yield tuple(run)
+        elif not kind:
+            yield from ((token,) for token in run)

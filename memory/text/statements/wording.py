@@ -6,7 +6,8 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -18,6 +19,7 @@ WORDINGS_PATH = Path(__file__).parents[1] / "data" / "statements"
 BY_WORDS = ("en", "de", "fr")
 #: Languages with a wording.
 CODES = (*BY_WORDS, "ko", "ja", "zh")
+_CACHED_WORDS = 1 << 13  # words whose phrases are cached
 _PAST_STEM = 8  # letters that the forms of a word share: “original”, “originally”
 #: Languages without spaces between words.
 _UNSPACED = ("ja", "zh")
@@ -266,6 +268,21 @@ def wording(code: str) -> Wording:
     """Returns the wording of a language, loaded once per process."""
     text = (WORDINGS_PATH / f"{code}.toml").read_text(encoding="utf-8")
     return Wording.parse(code, tomllib.loads(text.replace("ß", "ss")))  # as texts are compared
+
+
+@lru_cache(maxsize=_CACHED_WORDS)
+def phrases_from(word: str, code: str) -> tuple[Mapping[str, Sequence[Phrase]], Sequence[Phrase]]:
+    """Returns second word → phrases that begin with `word` and may go on with it, longest first, "" for any other
+    second word; and the first phrase that is a beginning of `word`."""
+    words = wording(code)
+    candidates = words.phrases.get(word, ())
+    seconds = {"", *(phrase.words[1] for phrase in candidates if len(phrase.words) > 1)}
+    by_second = {
+        second: [phrase for phrase in candidates if len(phrase.words) == 1 or phrase.words[1] == second]
+        for second in seconds
+    }
+    beginnings = (phrase for start, phrase in words.beginnings.items() if word.startswith(start))
+    return by_second, list(islice(beginnings, 1))
 
 
 def asks_for_the_past(question: str, answer: str = "") -> bool:

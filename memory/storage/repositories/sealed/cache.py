@@ -1,4 +1,4 @@
-"""Cache per process and database: manifests, ranges, ids of embedders and the key of digests."""
+"""Cache per process and database: manifests, ranges, open messages, ids of embedders and the key of digests."""
 
 from collections.abc import Mapping
 from threading import Lock
@@ -12,29 +12,12 @@ from foxing.memory.storage.manifest import PageManifest, PageMessages
 
 if TYPE_CHECKING:
     from .bank_ranges import BankRanges
+    from .open_threads import OpenThreads
 
 MANIFEST_CACHE_BYTES = 32 << 20
+OPEN_CACHE_BYTES = 32 << 20  # a million open messages take 24 MB
 MESSAGES_CACHE_BYTES = 32 << 20  # enough for a million messages, at 60 per page
 RANGES_CACHE_BYTES = 64 << 20  # a bank that alternates threads with every message has one range per message
-
-
-class RangesCache:
-    """LRU cache of the ranges of banks. Safe to share between threads."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._held: LRUCache[int, BankRanges] = LRUCache(RANGES_CACHE_BYTES, getsizeof=lambda held: held.memory_bytes)
-
-    def get(self, bank_id: int) -> "BankRanges | None":
-        """Returns the cached ranges of a bank; None if there are none."""
-        with self._lock:
-            return self._held.get(bank_id)
-
-    def put(self, bank_id: int, ranges: "BankRanges") -> None:
-        """Caches the ranges of a bank, unless they exceed the capacity."""
-        with self._lock:
-            if ranges.memory_bytes <= RANGES_CACHE_BYTES:
-                self._held[bank_id] = ranges
 
 
 class _Sized(Protocol):
@@ -43,6 +26,25 @@ class _Sized(Protocol):
 
 
 T = TypeVar("T", bound=_Sized)
+
+
+class BankCache(Generic[T]):
+    """LRU cache of values of banks. Safe to share between threads."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._lock = Lock()
+        self._held: LRUCache[int, T] = LRUCache(most_bytes, getsizeof=lambda held: held.memory_bytes)
+
+    def get(self, bank_id: int) -> T | None:
+        """Returns the cached value of a bank; None if there is none."""
+        with self._lock:
+            return self._held.get(bank_id)
+
+    def put(self, bank_id: int, value: T) -> None:
+        """Caches the value of a bank, unless it exceeds the capacity."""
+        with self._lock:
+            if value.memory_bytes <= self._held.maxsize:
+                self._held[bank_id] = value
 
 
 class StampedCache(Generic[T]):
@@ -73,7 +75,8 @@ class DatabaseCache:
     def __init__(self) -> None:
         #: name and dimensions of an embedder → its id, which never changes
         self.embedders: dict[tuple[str, int], int] = {}
-        self.ranges = RangesCache()
+        self.ranges: BankCache[BankRanges] = BankCache(RANGES_CACHE_BYTES)
+        self.open_threads: BankCache[OpenThreads] = BankCache(OPEN_CACHE_BYTES)
         self.manifests = StampedCache[PageManifest](MANIFEST_CACHE_BYTES)
         self.messages = StampedCache[PageMessages](MESSAGES_CACHE_BYTES)
 

@@ -23,6 +23,7 @@ def set_passages(connection: Connection, bank_id: int, passages: Mapping[int, in
         return
     update = schema.messages.update().where(_m.id == bindparam("key_id"))
     connection.execute(update.values(passages=bindparam("number")), values)
+    ranges.open_changed(connection, bank_id)
     for page_id, manifest in _manifests_of(connection, bank_id, passages).items():
         column = manifest.passages.copy()
         for message_id in passages.keys() & manifest.place_of.keys():

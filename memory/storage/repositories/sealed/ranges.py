@@ -51,6 +51,11 @@ def put(connection: Connection, bank_id: int, manifests: Mapping[int, PageManife
     _count(connection, bank_id, _b.ranges_changed)
 
 
+def open_changed(connection: Connection, bank_id: int) -> None:
+    """Notes that open messages, other than new ones, have changed."""
+    _count(connection, bank_id, _b.ranges_changed)
+
+
 def _count(connection: Connection, bank_id: int, changes: Column[int]) -> None:
     connection.execute(schema.banks.update().where(_b.id == bank_id).values({changes: changes + 1}))
 
