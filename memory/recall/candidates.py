@@ -33,7 +33,7 @@ from .speakers import SpeakerPreference
 FIRST = 64  # matches whose relevance is computed at a time; the most relevant one is among the first
 MOST_COMPARED = 64  # matches whose nearness in meaning is computed; a reranker chooses among those
 EXAMINED = 100  # best hits whose time and speaker decide which of them the second look begins with
-FEW = 32  # messages that are read in one batch whatever their length
+FEW = 48  # messages that are read in one batch whatever their length
 
 
 @dataclass(frozen=True)

@@ -226,13 +226,15 @@ class _Comparison:
         values = after.kinds & before.kinds & (Kind.QUANTITY | Kind.STATUS)
         if not (self.changed or self.exclusive or values) or self._is_of_another:
             return False
-        differences = list(differences_of(before, after))
-        if self.changed and len(differences) != 1 and self._keeps_the_topic(differences):
-            differences = list(difference_in_any_order(before, after)) or differences
         shared = self.common | (self.denied & (self.old | (before.quantities - after.quantities)))
         if self.one_topic:
             shared |= after.topic_forms
-        if not shared or self._names_another(differences):
+        if not shared or not self._may_share_enough(len(shared)):
+            return False
+        differences = list(differences_of(before, after))
+        if self.changed and len(differences) != 1 and self._keeps_the_topic(differences):
+            differences = list(difference_in_any_order(before, after)) or differences
+        if self._names_another(differences):
             return False
         if self.changed and self.one_topic and _is_of_one_topic(before, after):
             return True
@@ -245,6 +247,15 @@ class _Comparison:
         if quantities and not of_figures:
             return self._has_other_quantity(differences, len(shared))
         return len(blocks) == 1 and self._has_other_value(blocks[0], len(shared), alone=alone)
+
+    def _may_share_enough(self, shared: int) -> bool:
+        """Returns False if the statements have too few words in common whatever their differences are, which take
+        longer to find. `shared`: how many."""
+        if (self.changed and (self.one_topic or self._of_roles)) or self._names_the_old:
+            return True
+        new, most = len(self.new), max(len(self.new), len(self.old))
+        of_quantity = SHARED_WITH_CHANGE * (shared + new) if self.changed else SHARED * (shared + most)
+        return shared >= min(of_quantity, SHARED * (shared + most - MOST_VALUE_WORDS))
 
     def _keeps_the_topic(self, differences: Sequence[Difference]) -> bool:
         """Returns True if all words of what the earlier statement is about are in the later one, or both are of roles,

@@ -7,7 +7,7 @@ from itertools import takewhile
 from .parts import statements_in
 from .statement import INFORMATIVE, SentenceFrame, Statement
 from .tokens import BREAK, CHANGE, JOIN, Token, token_of, words_in
-from .wording import DENIALS, Kind, Phrase, Role, Wording, phrases_from
+from .wording import DENIALS, BegunPhrases, Kind, Phrase, Role, Wording, phrases_from
 from .words import BREAKS, HIRAGANA, raw_words
 
 MOST_WORDS = 60  # of a sentence
@@ -59,14 +59,17 @@ class Parse:
         """Reads the words of a language with spaces."""
         lower = [word.casefold().replace("’", "'") for word in raw]
         code, clauses = self.words.code, self.words.clauses
+        tokens = [token_of(word, code) for word in raw]
+        beginnings = [phrases_from(word, code) for word in lower]
         place = 0
         while place < len(raw):
-            phrases = self._phrases(lower, place)
+            begun = beginnings[place]
+            phrases = () if begun is None else _present(begun, lower, place)
             stop = self._apply_one_of(phrases, raw, lower, place) if phrases else None
             if not phrases and lower[place] in clauses:
                 self.tokens += self._break(lower[place])
             elif stop is None:
-                self.tokens.append(token_of(raw[place], code))
+                self.tokens.append(tokens[place])
             place = place + 1 if stop is None else stop
             if code == "ko" and _KOREAN_CLAUSE.search(lower[place - 1]):
                 self.tokens.append(BREAK)
@@ -84,15 +87,6 @@ class Parse:
             return (JOIN,)
         token = token_of(word, self.words.code)
         return (BREAK, token) if token.kind & Kind.SETTING else (BREAK,)
-
-    def _phrases(self, lower: Sequence[str], place: int) -> Sequence[Phrase]:
-        """Returns the phrases that begin with a word, longest first."""
-        by_second, beginning = phrases_from(lower[place], self.words.code)
-        candidates = by_second.get(lower[place + 1] if place + 1 < len(lower) else "", by_second[""])
-        if not candidates:
-            return beginning
-        present = [phrase for phrase in candidates if tuple(lower[place : place + len(phrase.words)]) == phrase.words]
-        return present or beginning
 
     def _apply(self, phrase: Phrase, raw: Sequence[str], lower: Sequence[str], place: int) -> int | None:
         """Applies a phrase, and returns the place after the words that it has read; None if they are still to be
@@ -203,6 +197,14 @@ class Parse:
                     self._deny(raw_words(denied, self.words.code))
                     return before + stop.lstrip("，") + rest
         return text
+
+
+def _present(begun: BegunPhrases, lower: Sequence[str], place: int) -> Sequence[Phrase]:
+    """Returns the phrases that begin with a word, longest first."""
+    second = lower[place + 1] if place + 1 < len(lower) else ""
+    candidates = begun.by_second.get(second, begun.by_second[""])
+    present = [phrase for phrase in candidates if tuple(lower[place : place + len(phrase.words)]) == phrase.words]
+    return present or begun.beginning
 
 
 def _unspaced(raw: Sequence[str], code: str) -> Iterator[Token]:

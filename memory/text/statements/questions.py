@@ -26,6 +26,7 @@ MOST_SHARED_BY_OTHER_WORDS = 0.5
 MOST_SENTENCES_OF_ANSWER = 2  # “Change of plans! We meet at the Bell.”
 
 _WORD = re.compile(r"\w+")
+_ASCII = frozenset(map(chr, range(128)))
 
 
 class ShortAnswer(NamedTuple):
@@ -100,6 +101,8 @@ class Asked:
         self.question, code = question, language_of(question)
         self._lower = question.casefold()
         self._split = frozenset(_WORD.findall(self._lower))
+        self._long_words = tuple(word for word in self._split if len(word) >= SHORTEST_WORD)
+        self._named = cache(self._is_named)
         self._of = cache(lambda of: frozenset(form for token in tokens_in(question, of) for form in _forms(token)))
         self.stems = _stems(frozenset(token.form for token in tokens_in(question, code) if token.kind & INFORMATIVE))
 
@@ -120,14 +123,12 @@ class Asked:
         if len(one.sentences) != 1 or len(other.sentences) != 1:
             return False
         ours, theirs = one.sentences[0], other.sentences[0]
-        if ours.code != theirs.code or not (_have_one_form(ours, theirs) or ours.words & theirs.words):
+        if ours.code != theirs.code or not (ours.words & theirs.words or _have_one_form(ours, theirs)):
             return False
-        topics = [
-            statement.topic_forms
-            for sentence in (ours, theirs)
-            for statement in sentence.statements[:1]
-            if statement.topic
-        ]
+        # reading what statements are about is dear, and most do not differ in what the question names
+        if not self._names_one(ours.words, theirs.words) and not self._names(_topic(ours), frozenset()):
+            return False
+        topics = [topic for topic in (_topic(ours), _topic(theirs)) if topic]
         topics = topics if len(topics) == 2 and topics[0] != topics[1] else []
         about_one_topic = _share_of_words(*topics) >= SHARED_BY_TOPICS if topics else False
         if not about_one_topic and not _say_the_same(ours, theirs):
@@ -138,26 +139,39 @@ class Asked:
                 return names_mine and not names_others and other.named & others <= one.asked
         return False
 
+    def _names_one(self, mine: frozenset[str], others: frozenset[str]) -> bool:
+        """Returns True if the question has a word that one of two texts alone has, and none of the other alone."""
+        return self._names(mine - others, others) and not self._names(others - mine, mine)
+
     def may_name(self, sentences: Sequence[Sentence]) -> bool:
         """Returns True if the question has a word of sentences, be it within another word."""
         return any(self._names(sentence.words, frozenset()) for sentence in sentences)
 
     def _names(self, forms: frozenset[str], others: frozenset[str]) -> bool:
         """Returns True if the question has one of these words, a part of it, or an ideograph that others lack."""
-        ideographs = frozenset("".join(forms)) - frozenset("".join(others))
-        if any(character in self._lower and is_unspaced(character) for character in ideographs):
+        if any(map(self._named, forms)):
             return True
-        parts = (part for form in forms for part in (form, *parts_of_code(form)))
+        ideographs = frozenset("".join(forms)) - frozenset("".join(others))
+        return any(character in self._lower and is_unspaced(character) for character in ideographs - _ASCII)
+
+    def _is_named(self, form: str) -> bool:
+        """Returns True if the question has a word or a part of it, be it within another word."""
         return any(
             part in self._split
             or (len(part) >= SHORTEST_WORD and part in self._lower)
-            or any(part.startswith(word) for word in self._split if len(word) >= SHORTEST_WORD)
-            for part in parts
+            or part.startswith(self._long_words)
+            for part in (form, *parts_of_code(form))
         )
 
     def stems_in(self, sentences: Sequence[Sentence]) -> Sequence[frozenset[str]]:
         """Returns the stems of the question in each sentence."""
         return [self.stems & _stems(sentence.words) for sentence in sentences]
+
+
+def _topic(sentence: Sentence) -> frozenset[str]:
+    """Returns the words of what a sentence is about."""
+    first = sentence.statements[:1]
+    return first[0].topic_forms if first and first[0].topic else frozenset()
 
 
 def _stems(words: frozenset[str]) -> frozenset[str]:
@@ -182,7 +196,11 @@ def _say_the_same(one: Sentence, other: Sentence) -> bool:
 
 
 def _have_one_form(one: Sentence, other: Sentence) -> bool:
-    return [token.kind for token in one.tokens] == [token.kind for token in other.tokens]
+    return len(one.tokens) == len(other.tokens) and all(map(_are_of_one_kind, one.tokens, other.tokens))
+
+
+def _are_of_one_kind(one: Token, other: Token) -> bool:
+    return one.kind == other.kind
 
 
 def _is_code(form: str) -> bool:

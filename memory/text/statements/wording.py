@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache, lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -270,19 +269,29 @@ def wording(code: str) -> Wording:
     return Wording.parse(code, tomllib.loads(text.replace("ß", "ss")))  # as texts are compared
 
 
+class BegunPhrases(NamedTuple):
+    """Phrases that begin with a word."""
+
+    #: Second word → phrases that may go on with it, longest first; "" for any other second word.
+    by_second: Mapping[str, Sequence[Phrase]]
+    #: The first phrase that is a beginning of the word, if any.
+    beginning: Sequence[Phrase]
+
+
 @lru_cache(maxsize=_CACHED_WORDS)
-def phrases_from(word: str, code: str) -> tuple[Mapping[str, Sequence[Phrase]], Sequence[Phrase]]:
-    """Returns second word → phrases that begin with `word` and may go on with it, longest first, "" for any other
-    second word; and the first phrase that is a beginning of `word`."""
+def phrases_from(word: str, code: str) -> BegunPhrases | None:
+    """Returns the phrases that begin with a word; None if there are none."""
     words = wording(code)
     candidates = words.phrases.get(word, ())
+    beginnings = [phrase for start, phrase in words.beginnings.items() if word.startswith(start)]
+    if not candidates and not beginnings:
+        return None
     seconds = {"", *(phrase.words[1] for phrase in candidates if len(phrase.words) > 1)}
     by_second = {
         second: [phrase for phrase in candidates if len(phrase.words) == 1 or phrase.words[1] == second]
         for second in seconds
     }
-    beginnings = (phrase for start, phrase in words.beginnings.items() if word.startswith(start))
-    return by_second, list(islice(beginnings, 1))
+    return BegunPhrases(by_second, beginnings[:1])
 
 
 def asks_for_the_past(question: str, answer: str = "") -> bool:
