@@ -56,6 +56,15 @@ class FairSemaphore:
         finally:
             self.release(caller)
 
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Releases the semaphore, which the caller holds, for the block."""
+        self.release()
+        try:
+            yield
+        finally:
+            self.acquire()
+
     def acquire(self, timeout_s: float = NO_TIMEOUT, caller: str = "") -> bool:
         """Acquires the semaphore. Returns False if that takes longer than `timeout_s` seconds."""
         if os.getpid() != self._process:  # in a forked process, a thread that does not exist there may hold it

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Connection
 
 from foxing.memory.ascending import distinct, is_in
@@ -27,11 +28,10 @@ from .identifiers import IdentifierPreference
 from .query import Question, ResolvedQuery, narrowed, resolve
 from .ranking import REACH, lend, lenders, ranked, with_holders
 from .relevance import Signals, Values, relevance_of, signals_of, values_of
-from .replacements import LEAST_COSINE, Near
+from .replacements import LEAST_COSINE
 from .speakers import SpeakerPreference
 
 FIRST = 64  # matches whose relevance is computed at a time; the most relevant one is among the first
-MOST_COMPARED = 64  # matches whose nearness in meaning is computed; a reranker chooses among those
 EXAMINED = 100  # best hits whose time and speaker decide which of them the second look begins with
 FEW = 48  # messages that are read in one batch whatever their length
 
@@ -159,13 +159,13 @@ class RankedCandidates:
         """Ids of the messages that have passages among those ranked together."""
         return frozenset(message_of(self._found[1].documents).tolist())
 
-    def near(self, matches: Sequence[Candidate]) -> Near | None:
-        """Returns which of the first matches are near in meaning; None if there are no embeddings."""
+    def near(self, matches: Sequence[Candidate]) -> npt.NDArray[np.bool_] | None:
+        """Returns bool[n, n], which matches are near in meaning; None if there are no embeddings."""
         codes = self._found[0].codes
         if codes is None or not matches:
             return None
-        documents = np.array([match.document for match in matches[:MOST_COMPARED]], dtype=np.int64)
-        return Near(documents, ~(codes.cosines(documents) < LEAST_COSINE))  # what is not embedded yet is compared
+        documents = np.array([match.document for match in matches], dtype=np.int64)
+        return np.asarray(~(codes.cosines(documents) < LEAST_COSINE))  # what is not embedded yet is compared
 
     def parts(self, matches: Sequence[Candidate]) -> list[MatchScore]:
         """Returns the parts of the score of each match."""
@@ -321,7 +321,7 @@ class CandidatesByTime:
         """Number of passages that are ranked together: none."""
         return 0
 
-    def near(self, matches: Sequence[Candidate]) -> Near | None:
+    def near(self, matches: Sequence[Candidate]) -> npt.NDArray[np.bool_] | None:
         """See `RankedCandidates.near`; matches in time order are not compared."""
         return None
 

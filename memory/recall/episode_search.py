@@ -13,7 +13,7 @@ from foxing.memory.values.recall import RecallQuery
 
 from .candidates import Candidate, Candidates, RankedCandidates
 from .episodes import Episode, choose_episodes
-from .replacements import COMPARED, Near
+from .replacements import COMPARED
 from .spans import Shown
 from .verbatim import exact_ids
 
@@ -37,8 +37,6 @@ class FoundEpisodes:
     shown: Sequence[Shown]
     #: what people said in them last, and the best matches beside them: they may replace each other
     compared: Sequence[Candidate]
-    #: which of these are near in meaning; None if it is not known
-    near: Near | None
     #: stored data of all of these
     stored: StoredMessages
 
@@ -81,10 +79,9 @@ def find_episodes(
     given = {item.match.message.id for item in shown}
     said = [item.match for item in shown if item.match.message.role != "tool"]
     compared = [*said[-SAID:], *[match for match in best.values() if match.message.id not in given][: COMPARED - SAID]]
-    near = None if query.verbatim else candidates.near(compared)
     wanted = {match.message.id: match.message for match in (*(item.match for item in shown), *compared)}
     stored = StoredMessages.fetch(connection, candidates.bank_id, list(wanted.values()))
-    return FoundEpisodes(found, shown, compared, near, stored)
+    return FoundEpisodes(found, shown, compared, stored)
 
 
 def _held(connection: Connection, candidates: RankedCandidates) -> Mapping[int, Collection[str]]:

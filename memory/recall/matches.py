@@ -13,7 +13,6 @@ from foxing.memory.values.base import MAX_LIMIT
 from foxing.memory.values.recall import RecallQuery
 
 from .candidates import Candidate, Candidates
-from .replacements import Near
 from .spans import Shown
 from .verbatim import exact_ids
 
@@ -35,8 +34,6 @@ class AnswerMatches:
     more: bool
     #: why the answer is degraded, such as an embedder that is down
     notes: Sequence[str]
-    #: which matches are near in meaning; None if it is not known
-    near: Near | None = None
 
     def first(self, limit: int) -> "AnswerMatches":
         """Returns it with the first `limit` matches."""
@@ -74,10 +71,9 @@ def find_matches(
         if more:
             break
     shown = shown_of(connection, candidates, matches, query) if beside else list(map(Shown, matches))
-    near = None if query.verbatim else candidates.near(matches)
     stored = stored_of(connection, candidates.bank_id, shown)
     notes = [] if candidates.note is None else [candidates.note]
-    return AnswerMatches(candidates, stored, shown, inexact, more, notes, near)
+    return AnswerMatches(candidates, stored, shown, inexact, more, notes)
 
 
 def stored_of(connection: Connection, bank_id: int, shown: Sequence[Shown]) -> StoredMessages:

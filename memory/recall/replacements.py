@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from foxing.memory.index.scores import Keys
 from foxing.memory.text.identifiers import identifiers_in
 from foxing.memory.text.statements import (
     Asked,
@@ -49,23 +48,6 @@ MANY = 4
 MOST_FOCUSED = 4
 #: Share that is left of the score of a match without a value of the kind that is asked for.
 WITHOUT_VALUE = 0.5
-
-
-class Near(NamedTuple):
-    """Which passages are near in meaning."""
-
-    #: int64[n], document keys
-    documents: Keys
-    #: bool[n, n]
-    near: npt.NDArray[np.bool_]
-
-    def among(self, documents: Sequence[int]) -> npt.NDArray[np.bool_]:
-        """Returns bool[m, m] for some of the passages; others are near none."""
-        known = {document: place for place, document in enumerate(self.documents.tolist())}
-        places = np.array([known.get(document, -1) for document in documents])
-        found = self.near[np.ix_(places, places)]
-        known_both = (places >= 0)[:, None] & (places >= 0)
-        return np.asarray(found & known_both, dtype=np.bool_)
 
 
 class LinkedOrder(NamedTuple):

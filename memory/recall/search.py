@@ -38,8 +38,8 @@ from .spans import Shown, SpanReader
 from .transcript import Style, transcript
 
 READ_AHEAD = 16  # messages decoded per batch where the answer may be full before the rest
-#: Maximum number of queries that search or assemble spans at the same time. Both are CPU-bound: a higher limit is no
-#: faster, and makes stores wait longer for the GIL. Decoding does not count.
+#: Maximum number of queries that are answered at the same time. That is CPU-bound: a higher limit is no faster, and
+#: makes stores wait longer for the GIL. Embedding, decoding and reranking do not count.
 SEARCHES = 2
 #: Matches of a question among which a word of one message identifies it.
 ENOUGH_TO_BE_RARE = 10
@@ -74,15 +74,20 @@ class Recaller:
     def recall(self, bank_name: str, query: RecallQuery, now: datetime, enough: Enough | None = None) -> RecallResult:
         """See `Memory.recall`. `now`: the time that relative expressions refer to; `enough`: no more matches are read
         once there is as much, by default as many as the query asks for."""
+        style = Style(query.gap_mark or self.gap_mark, zone_of(query.timezone), query.ids, query.refs)
         if query.banks is not None:
-            style = Style(query.gap_mark or self.gap_mark, zone_of(query.timezone), query.ids, query.refs)
             return recall_banks(lambda name, alone: self.recall(name, alone, now, enough), bank_name, query, style)
         with operation("embed", messages=0):
             question = ask(self.search.vectors, query, now)
+        with self._semaphore:
+            return self._answer(bank_name, question, style, enough)
+
+    def _answer(self, bank_name: str, question: Question, style: Style, enough: Enough | None) -> RecallResult:
+        query = question.query
         most = max(query.limit, LEAST_COMPARED if query.shape == "messages" else CONSIDERED)
         if self.reranker.enabled:
             most = max(query.limit, CANDIDATES)
-        with operation("search"), self._semaphore, self.database.read() as connection:
+        with operation("search"), self.database.read() as connection:
             try:
                 candidates = find_candidates(connection, self.search, bank_name, question)
             except NotFound as missing:  # a bank comes into being with its first message
@@ -93,22 +98,15 @@ class Recaller:
             best = [item.match for item in found.shown]
             episodes = find_episodes(connection, candidates, query, best, _room(query, enough))
         if episodes is not None:
-            result = self._by_episodes(found, episodes, question, _room(query, enough))
+            result = self._by_episodes(found, episodes, question, style, _room(query, enough))
             if result.spans:
                 return result
         if self.reranker.enabled:
             found = self._reranked(found, query)
-        style = Style(query.gap_mark or self.gap_mark, zone_of(query.timezone), query.ids, query.refs)
         answer = Answer(query.max_tokens, style, enough)
         longest = _longest(query)
-        reader = SpanReader(
-            self.assembler,
-            found.stored,
-            found.shown,
-            self._semaphore,
-            style.gap_mark,
-            partial(self._terms_found, found),
-        )
+        asked = found.candidates.query.terms if longest else ()
+        reader = self._reader(found, found.stored, found.shown, style)
         found, replaced = self._newest_first(found, reader, question)
         found = found.first(query.limit)
         for part in reader.parts(READ_AHEAD if answer.bounded else MAX_LIMIT, found.shown):
@@ -118,7 +116,6 @@ class Recaller:
             reader.read(part)
             pictured = self._pictured(found.candidates.bank_id, part, reader)
             for item in part:
-                asked = found.candidates.query.terms if longest else ()
                 _add(answer, item, reader, replaced, pictured, asked, longest, verbatim=query.verbatim)
         answer.finish()
         if not (answer.spans or found.shown or found.inexact or query.cursor):
@@ -134,16 +131,16 @@ class Recaller:
         ]
         return _result(answer, left_out, query, found.notes, next_cursor)
 
+    def _reader(self, found: AnswerMatches, stored: StoredMessages, shown: Sequence[Shown], style: Style) -> SpanReader:
+        terms_found = partial(self._terms_found, replace(found, shown=shown))
+        return SpanReader(self.assembler, stored, shown, self._semaphore, style.gap_mark, terms_found)
+
     def _by_episodes(
-        self, found: AnswerMatches, episodes: FoundEpisodes, question: Question, room: int | None
+        self, found: AnswerMatches, episodes: FoundEpisodes, question: Question, style: Style, room: int | None
     ) -> RecallResult:
         """Returns the answer by episodes, without spans if not one fits."""
         query = question.query
-        style = Style(query.gap_mark or self.gap_mark, zone_of(query.timezone), query.ids, query.refs)
-        terms_found = partial(self._terms_found, replace(found, shown=episodes.shown))
-        reader = SpanReader(
-            self.assembler, episodes.stored, episodes.shown, self._semaphore, style.gap_mark, terms_found
-        )
+        reader = self._reader(found, episodes.stored, episodes.shown, style)
         for part in (*reader.parts(MAX_LIMIT), *reader.parts(MAX_LIMIT, list(map(Shown, episodes.compared)))):
             reader.read(part)
         marks = self._marks(found, episodes, reader, question)
@@ -156,8 +153,7 @@ class Recaller:
             for each in episodes.episodes
         ]
         asked = found.candidates.query.terms
-        with self._semaphore:
-            answer = answer_by_episodes([each for each in given if each.spans], asked, room, query.limit, style)
+        answer = answer_by_episodes([each for each in given if each.spans], asked, room, query.limit, style)
         shown = {span.message_id for span in answer.spans}
         waiting = {
             each.first.id: [m.id for m in each.messages if m.key not in shown and spans[m.id].text]
@@ -179,8 +175,9 @@ class Recaller:
         spans = [reader.peek(match) for match in episodes.compared]
         with operation("compare", matches=len(spans)):
             statements = Statements(spans, list(map(_said_at, episodes.compared)), question.query.query or "")
+            near = None if question.query.verbatim else found.candidates.near(episodes.compared)
             documents = [match.document for match in episodes.compared]
-            replaced = statements.replaced(None if episodes.near is None else episodes.near.among(documents))
+            replaced = statements.replaced(near)
         replaced = self._without_those_asked_for(found, replaced, spans)
         return {documents[older]: _mark(spans[newest]) for older, newest in replaced.items()}
 
@@ -261,7 +258,7 @@ class Recaller:
                 whole=not self.reranker.enabled,
                 has_value=has_value,
             )
-            near = None if found.near is None else found.near.among([item.match.document for item in compared])
+            near = None if question.query.verbatim else found.candidates.near([item.match for item in compared])
             replaced = statements.replaced(near)
         replaced = self._without_those_asked_for(found, replaced, spans)
         shown = [*_moved(compared, best), *found.shown[COMPARED:]]
@@ -302,7 +299,8 @@ class Recaller:
                 reader.read(part)
                 spans = [reader.take(item.match) for item in part]
                 texts += [transcript([span], gap_mark=self.gap_mark) for span in spans]
-            order = self.reranker.order(query.query or "", texts)
+            with self._semaphore.pause():
+                order = self.reranker.order(query.query or "", texts)
             shown = [*(best[number] for number in order.numbers), *shown[CANDIDATES:]]
             notes = [*notes, *filter(None, [order.note])]
         found = replace(found, shown=shown, notes=notes).first(max(query.limit, LEAST_COMPARED))

@@ -7,8 +7,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from foxing.memory.errors import Unreadable
 from foxing.memory.fair_semaphore import FairSemaphore
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
+from foxing.memory.pages.content import PageState
 from foxing.memory.pages.indexing import is_as_said
 from foxing.memory.pages.message_parts import RememberedMessage, recalled_message, recalled_passage
 from foxing.memory.storage.repositories.messages import Message
@@ -40,7 +42,8 @@ class Shown(NamedTuple):
 
 
 class SpanReader:
-    """Reads the spans of matches and their neighbours. Assembly, which is CPU-bound, holds `semaphore`."""
+    """Reads the spans of matches and their neighbours. `semaphore`, which the caller holds, is released while pages are
+    decoded."""
 
     def __init__(
         self,
@@ -92,19 +95,21 @@ class SpanReader:
         if not new:  # those that are compared have been read
             return
         wanted = [one.message for one in new.values()]
-        states = self._assembler.read_pages(self._stored, messages=wanted)
-        with self._semaphore:
-            remembered = self._assembler.assemble(self._stored, states, wanted)
-            for message_id, one in new.items():
-                found = remembered[message_id]
-                matches = self._matches.get(message_id)
-                faded = matches is not None and not is_as_said(found) and self._matched_faded(one.message, found)
-                spans = _spans_of(matches or [one], found, matched_faded=faded)
-                self._spans |= {document: span.with_gap_mark(self._gap_mark) for document, span in spans.items()}
-                several = 1 < one.message.passages <= MOST_PASSAGES
-                if several and message_id not in self._whole and is_structured(found.text):
-                    whole = recalled_message(one.message, found, matched_faded=faded)
-                    self._whole[message_id] = whole.with_gap_mark(self._gap_mark)
+        states: Mapping[int, PageState | Unreadable] = {}
+        if self._stored.spans:
+            with self._semaphore.pause():
+                states = self._assembler.read_pages(self._stored, messages=wanted)
+        remembered = self._assembler.assemble(self._stored, states, wanted)
+        for message_id, one in new.items():
+            found = remembered[message_id]
+            matches = self._matches.get(message_id)
+            faded = matches is not None and not is_as_said(found) and self._matched_faded(one.message, found)
+            spans = _spans_of(matches or [one], found, matched_faded=faded)
+            self._spans |= {document: span.with_gap_mark(self._gap_mark) for document, span in spans.items()}
+            several = 1 < one.message.passages <= MOST_PASSAGES
+            if several and message_id not in self._whole and is_structured(found.text):
+                whole = recalled_message(one.message, found, matched_faded=faded)
+                self._whole[message_id] = whole.with_gap_mark(self._gap_mark)
 
     def _matched_faded(self, message: Message, remembered: RememberedMessage) -> bool:
         """True if a term of the query found `message` that is no longer in its text."""
