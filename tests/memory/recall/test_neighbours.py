@@ -77,6 +77,15 @@ def test_neighbours_can_be_named_without_their_text(memory: Memory, sealed: bool
     assert [memory.message("ana", key).text for key in named.spans[0].neighbour_ids] == [TALK[0], TALK[1], TALK[4]]
 
 
+def test_neighbours_follow_open_messages_that_come_and_go(memory: Memory) -> None:
+    memory.recall("ana", "Lisbon", neighbours=2)
+    memory.erase_message("ana", "t1")
+    memory.store("ana", [{"role": "user", "id": "t8", "thread": "talk", "content": "Lisbon again", "created_at": NOW}])
+    answer = memory.recall("ana", "Lisbon", limit=2, neighbours=1)
+    beside = {span.message_id: span.neighbour_of for span in answer.spans}
+    assert beside == {"t2": None, "t0": "t2", "t3": "t2", "t8": None, "t7": "t8"}
+
+
 def test_a_message_comes_once_beside_its_first_match(memory: Memory) -> None:
     answer = memory.recall("ana", "Lisbon aunt", limit=2, neighbours=1)
     assert [(span.message_id, span.neighbour_of) for span in answer.spans] == [
