@@ -29,6 +29,8 @@ class ScriptedCall:
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    #: Id of the call; None for one that the upstream makes.
+    id: str | None = None
 
 
 Part: TypeAlias = "Text | Thinking | ScriptedCall | str"

@@ -144,7 +144,7 @@ class _AcceptedChat:
 
     def _call(self, call: ScriptedCall) -> Json:
         return {
-            "id": self._state.new_id("call_", call.name),
+            "id": call.id or self._state.new_id("call_", call.name),
             "type": "function",
             "function": {"name": call.name, "arguments": compact(dict(call.arguments))},
         }

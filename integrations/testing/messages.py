@@ -614,7 +614,7 @@ class _AcceptedMessages:
                     signature = sign("thinking", text, digest)
                     block = {"type": "thinking", "thinking": text, "signature": signature}
             else:
-                name = self._state.new_id("toolu_01", digest)
+                name = part.id or self._state.new_id("toolu_01", digest)
                 block = {"type": "tool_use", "id": name, "name": part.name, "input": dict(part.arguments)}
             content.append(block)
             digest = chain(digest, "assistant", block)

@@ -252,7 +252,7 @@ class _AcceptedResponse:
                 item = {
                     "id": state.new_id("fc_", name),
                     "type": "function_call",
-                    "call_id": state.new_id("call_", name),
+                    "call_id": part.id or state.new_id("call_", name),
                     "name": part.name,
                     "arguments": compact(dict(part.arguments)),
                     "status": "completed",
