@@ -21,6 +21,7 @@ from foxing.renderer import Readers
 from foxing.renderer.readers import ReaderProfileError
 
 from .codecs import CodecSettings, checked_codecs, with_plain_names
+from .measured_readers import measured_readers
 from .names import (
     ENV_DELIMITER,
     ENV_PREFIX,
@@ -267,8 +268,13 @@ class Settings(BaseSettings):
     readers: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description="Additional readers of page images, by name, each a table as in `renderer/readers/profiles.toml`. "
-        "`foxing calibrate` writes such a table.",
+        "`foxing calibrate` writes such a table, or keeps the profile of a model where all commands find it.",
     )
+
+    @field_validator("readers", mode="before")
+    @classmethod
+    def _with_measured_readers(cls, value: object) -> object:
+        return {**measured_readers(), **value} if isinstance(value, dict) else value
 
     @field_validator("readers")
     @classmethod

@@ -140,7 +140,11 @@ class ReaderCurve:
                 f"the model read none of {len(self.pages)} pages: it refused {refused} and returned no text for the "
                 "others; check that it accepts images, and remove the journal before you try again"
             )
-        rows = [self._row(cell, list(pages)) for cell, pages in groupby(self.pages, lambda page: page.cell)]
+        rows = [
+            cell_result(pages, [answers[page.key] for page in pages])
+            for _, group in groupby(self.pages, lambda page: page.cell)
+            for pages in [list(group)]
+        ]
         if not any(row.score.exact_sentences for row in rows):
             answer = max((answers[page.key].text for page in self.pages[-1:]), key=len)
             raise CodecError(
@@ -150,18 +154,20 @@ class ReaderCurve:
             )
         return rows
 
-    def _row(self, cell: TypeSize, pages: Sequence[SamplePage]) -> CellResult:
-        answers = [self.journal.answers[page.key] for page in pages]
-        scores = [score(page, answer.text) for page, answer in zip(pages, answers, strict=True)]
-        reported = [answer.prompt_tokens - self._prompt_tokens for answer in answers if answer.prompt_tokens]
-        return CellResult(
-            cell,
-            len(pages),
-            sum(scores, Score()),
-            fmean(page.image.tokens for page in pages),
-            fmean(reported) if reported else None,
-            fmean(page.text_tokens for page in pages),
-        )
+
+def cell_result(pages: Sequence[SamplePage], answers: Sequence[ChatAnswer]) -> CellResult:
+    """Returns what a reader made of pages of one cell size."""
+    scores = [score(page, answer.text) for page, answer in zip(pages, answers, strict=True)]
+    prompt_tokens = count_text_tokens(PROMPT)
+    reported = [answer.prompt_tokens - prompt_tokens for answer in answers if answer.prompt_tokens]
+    return CellResult(
+        pages[0].cell,
+        len(pages),
+        sum(scores, Score()),
+        fmean(page.image.tokens for page in pages),
+        fmean(reported) if reported else None,
+        fmean(page.text_tokens for page in pages),
+    )
 
 
 def asking(endpoint: Endpoint, api: Api, extra: dict[str, Any]) -> Callable[[SamplePage], ChatAnswer]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
+from math import ceil
 
 from foxing.encoder.bench.word_lists import english_words
 from foxing.encoder.text_tokens import count_text_tokens
@@ -49,23 +50,35 @@ class SamplePage:
 
 
 def sample_pages(
-    reader: Reader, cells: Sequence[tuple[int, int]], count: int, rows: int | None = None
+    reader: Reader,
+    cells: Sequence[tuple[int, int]],
+    count: int,
+    rows: int | None = None,
+    *,
+    first: int = 0,
+    characters: int | None = None,
 ) -> list[SamplePage]:
-    """Returns `count` pages for each of `cells`, (width, height) in px, in the page shape for the reader. `rows`:
-    maximum rows of a page. Raises `ReaderProfileError` for a cell size at which the provider would scale down every
+    """Returns `count` pages for each of `cells`, (width, height) in px, in the page shape for the reader. `rows`,
+    `characters`: maximum rows of a page, and characters in these; `first`: number of the first page of a cell size.
+    Raises `ReaderProfileError` for a cell size at which the provider would scale down every
     image, and for a reader that accepts no images."""
     return [
         page
         for width, height in cells
-        for page in _pages(reader, TypeSize(width_px=width, height_px=height), count, rows)
+        for page in _pages(
+            reader, TypeSize(width_px=width, height_px=height), range(first, first + count), rows, characters
+        )
     ]
 
 
-def _pages(reader: Reader, cell: TypeSize, count: int, rows: int | None) -> Iterator[SamplePage]:
+def _pages(
+    reader: Reader, cell: TypeSize, numbers: range, rows: int | None, characters: int | None
+) -> Iterator[SamplePage]:
     tried = Reader.model_validate({**reader.model_dump(), "type": (cell.model_dump(),)})
     layout = reader_layout(tried)
-    layout = replace(layout, rows=min(layout.rows, rows or layout.rows))
-    for number in range(count):
+    most = ceil(characters / layout.columns) if characters is not None else layout.rows
+    layout = replace(layout, rows=min(layout.rows, rows or layout.rows, most))
+    for number in numbers:
         texts = list(_sentences(f"{cell.width_px}x{cell.height_px}:{number}", layout.cells))
         text = " ".join(texts)
         page = Typesetter(layout).page([Entry("", "", text, _NO_TIME, header=False)])

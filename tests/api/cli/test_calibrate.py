@@ -20,8 +20,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.command_line import Foxing, start
+from support.glyph_reader import GlyphReader
 from support.tesseract import Tesseract
 
+from foxing.api.settings import load_settings
+from foxing.encoder.reader_curve.sample_pages import CELLS as DEFAULT_CELLS
 from foxing.encoder.reader_curve.sample_pages import SamplePage, sample_pages
 from foxing.encoder.reader_curve.scores import Score, score
 from foxing.encoder.text_tokens import count_text_tokens
@@ -484,3 +487,71 @@ def test_a_real_engine_behind_the_command(foxing: Foxing, engine: Path, tesserac
     sizes = ("--cell", "20x40", "--rows", "12")
     found = foxing.json("calibrate", "-r", "small", "--engine", "tesseract", "--pages", "1", *sizes)
     assert found["curve"][0]["exact"] > 0.5
+
+
+SEARCHED = ["calibrate", "--model", "claude-made-7", "--base", "claude", "--api", "anthropic"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-secret")
+    return tmp_path / "data/foxing/readers"
+
+
+def test_the_smallest_type_is_found_and_kept(
+    foxing: Foxing, serve: Serve, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = Readers()["claude"]
+    endpoint = serve(GlyphReader(base, DEFAULT_CELLS, blur_px=1.5, noise=6.0).read)
+    endpoint.key = "sk-ant-secret"
+    found = foxing.json(*SEARCHED, "--upstream", endpoint.url.removesuffix("/v1"))
+    assert found["legible"] is not None
+    assert found["tokens"] == sum(map(sum, endpoint.billed)) <= 60_000
+    place = DEFAULT_CELLS.index(tuple(found["legible"]))
+
+    def errors(cell: tuple[int, int]) -> int:
+        """Silent errors on other pages than those asked for."""
+        pages = sample_pages(base, [cell], 2, first=50, characters=1_600)
+        images = (Image.open(BytesIO(page.image.png)).convert("L") for page in pages)
+        return sum(score(page, endpoint.read(image)).silent_errors for page, image in zip(pages, images, strict=True))
+
+    assert errors(DEFAULT_CELLS[place]) == 0
+    assert place > 1  # a size between may have had its only error on a page that was asked for
+    assert errors(DEFAULT_CELLS[place - 2]) > 0
+    monkeypatch.chdir(tmp_path)
+    profile = Readers(load_settings().readers)["claude-made-7-20261201"]
+    assert profile.legible is not None
+    assert [profile.legible.width_px, profile.legible.height_px] == found["legible"]
+    assert profile.type_date is not None
+    assert profile.accepts_images
+
+
+@pytest.mark.slow
+def test_a_model_that_misreads_every_type_gets_text(
+    foxing: Foxing, serve: Serve, home: Path, tesseract: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = foxing.json(*SEARCHED, "--url", serve(tesseract).url)
+    assert found["legible"] is None
+    assert found["tokens"] <= 60_000
+    assert not Readers(load_settings().readers)["claude-made-7"].accepts_images
+
+
+def test_a_model_without_eyes_is_not_kept(foxing: Foxing, serve: Serve, home: Path) -> None:
+    failed = foxing.run(*SEARCHED, "--url", serve(lambda image: "I cannot see images.").url)
+    assert failed.exit_code == 1
+    assert "accepts images" in failed.stderr
+    assert not home.exists()
+
+
+def test_a_broken_profile_is_left_out(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    home.mkdir(parents=True)
+    (home / "broken.toml").write_text("[readers.x]\ntitle = 3\n", encoding="utf-8")
+    assert load_settings().readers == {}
+    assert "run foxing calibrate again, or remove it" in caplog.text
+
+
+def test_options_of_a_whole_curve_need_a_name(foxing: Foxing) -> None:
+    refused = foxing.run(*SEARCHED, "--url", "http://127.0.0.1:9/v1", "--cell", "8x16")
+    assert refused.exit_code == 2
+    assert "--reader" in refused.output

@@ -1,0 +1,31 @@
+"""Reader profiles that `foxing calibrate` has measured and kept: one file for each in the user's data folder."""
+
+import logging
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+
+from foxing.renderer.readers import ReaderProfileError, Readers
+
+log = logging.getLogger(__name__)
+
+
+def measured_folder() -> Path:
+    """Returns the folder of the profiles, which need not exist."""
+    return user_data_path("foxing") / "readers"
+
+
+def measured_readers() -> dict[str, dict[str, Any]]:
+    """Returns name → profile. A file that is not a profile is left out, with a warning."""
+    profiles: dict[str, dict[str, Any]] = {}
+    for path in sorted(measured_folder().glob("*.toml")):
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))["readers"]
+            Readers(table)
+        except (OSError, ValueError, KeyError, TypeError, ReaderProfileError) as error:
+            log.warning("the reader profile %s is left out (%s); run foxing calibrate again, or remove it", path, error)
+        else:
+            profiles |= table
+    return profiles
