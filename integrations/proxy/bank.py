@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,6 +26,8 @@ _THREADS = 8
 #: Seconds that a service may take to answer when the proxy starts.
 _GREETING_S = 2.0
 _TEXT = "text"
+#: What the note of a model says that nobody has measured.
+_MEASURES = "run foxing calibrate"
 _LEAST_PORT = {"http": 80, "https": 443}
 
 
@@ -76,6 +78,11 @@ class BankLink:
     def rests(self) -> bool:
         """True for a moment after the bank has failed."""
         return time.monotonic() < self._rests_until
+
+    def lacks_profile(self, model: str, notes: Sequence[str]) -> bool:
+        """Returns True if a model has been folded for as text because nobody has measured it. `notes`: those of the
+        fold."""
+        return model in self._unknown or any(_MEASURES in note for note in notes)
 
     async def open(self) -> None:
         """Opens the connection, and loads what the first fold needs. Raises the errors of an unusable memory."""

@@ -41,6 +41,7 @@ from foxing.memory.values.context import MAX_BUDGET
 
 from .bank import BankFailed, BankLink, FoldRefused
 from .body import CHARS_A_TOKEN, RequestBody, json_text
+from .calibration import offer_calibration
 from .options import ProxyOptions
 from .scale import TokenScale
 
@@ -261,6 +262,8 @@ class Folding:
                 "%s is folded from here on: about %s of %s tokens are sent; %s shows the state of all",
                 *(name, f"{call.sent_tokens:,.0f}", f"{call.original_tokens:,.0f}", "/foxing/status"),
             )
+            if self._options.reader is None and self._bank.lacks_profile(call.body.model, known.notes):
+                offer_calibration(call.body.model, self._options)
         if call.failure is not None or call.folded:
             known.reason = call.failure
         scale = self._estimates.of(call.body.model)

@@ -384,3 +384,17 @@ def test_the_budget_follows_from_the_model_and_the_scale_from_its_bills(start: S
     billed = upstream.calls[-1].bill
     assert billed is not None
     assert status["conversations"][0]["sent_tokens"] == pytest.approx(billed.input, rel=0.1)
+
+
+def test_calibration_is_offered_once(
+    start: StartProxy, upstream: Upstream, memory: Memory, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("first", "second"):  # the second proxy of a user
+        session = PlayedSession("openai", upstream)
+        with httpx.Client(timeout=60) as http:
+            session.play(http, start(reader=None).url, 26, **{"x-foxing-session": name})
+        assert session.folds[-1]
+    offers = [record.getMessage() for record in caplog.records if "foxing calibrate" in record.getMessage()]
+    assert len(offers) == 1
+    assert f"foxing calibrate --upstream {upstream.url} --model gpt-5.6" in offers[0]
+    assert (tmp_path / "calibration-offers.txt").read_text() == "gpt-5.6\n"
