@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="part of the name of a recording")
     parser.add_argument("--model", help="model of all requests, such as one that reads page images")
     parser.add_argument("--budget", type=int, help=f"of the proxy; {BUDGET:,} for mixed sessions, else its own")
+    parser.add_argument("--reader", help="reader to fold for, such as text; default: that of the model")
     options = parser.parse_args()
     for path in sorted(options.folder.glob(f"*{options.only}*{SUFFIX}")):
         session, _ = read_session(path)
@@ -40,6 +41,7 @@ def main() -> None:
                 path,
                 calls=calls if session.kind == "long" else None,
                 model=options.model,
+                reader=options.reader,
                 budget=options.budget or (BUDGET if session.kind == "mixed" else None),
                 beside=calls < COMPACTING_FROM,
                 compacted_price=price_of(compacted, calls, options.model) if compacted.exists() else None,

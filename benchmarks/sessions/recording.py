@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from io import TextIOWrapper
 from pathlib import Path
@@ -54,8 +55,10 @@ class SessionWriter:
 
     def __init__(self, path: Path, session: Session) -> None:
         parameters = zstandard.ZstdCompressionParameters.from_level(9, window_log=_WINDOW_LOG, enable_ldm=True)
-        self._file = path.open("wb")
-        self._lines = zstandard.ZstdCompressor(compression_params=parameters).stream_writer(self._file)
+        self._stack = ExitStack()
+        file = self._stack.enter_context(path.open("wb"))
+        compressor = zstandard.ZstdCompressor(compression_params=parameters)
+        self._lines = self._stack.enter_context(compressor.stream_writer(file))
         self._write(asdict(session))
 
     def add(self, path: str, headers: Mapping[str, str], body: str, answer: ModelAnswer) -> None:
@@ -74,7 +77,7 @@ class SessionWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._lines.__exit__(kind, error, traceback)
+        self._stack.close()
 
 
 def read_session(path: Path) -> tuple[Session, Iterator[Exchange]]:

@@ -75,13 +75,14 @@ def replay(
     *,
     calls: int | None = None,
     model: str | None = None,
+    reader: str | None = None,
     budget: int | None = None,
     beside: bool = True,
     compacted_price: float | None = None,
 ) -> SessionReport:
     """Returns the report of a recorded session. `calls`: tool calls after which it ends; `model`: model of all
-    requests; `budget`: of the proxy; `beside`: whether the session is sent directly as well; `compacted_price`: price
-    of the session of a client that compacts."""
+    requests; `reader`, `budget`: of the proxy; `beside`: whether the session is sent directly as well;
+    `compacted_price`: price of the session of a client that compacts."""
     session, exchanges = read_session(path)
     report = SessionReport(session.client, session.kind, model)
     values: list[tuple[bool, bool]] = []
@@ -93,7 +94,13 @@ def replay(
         upstream, whole = (stack.enter_context(Upstream()) for _ in range(2))
         http = stack.enter_context(httpx.Client(timeout=600))
         options = ProxyOptions(
-            upstream=upstream.url, bank=BANK, budget=budget, journal=folder / "proxy.db", fold_s=120, probe_s=60
+            upstream=upstream.url,
+            bank=BANK,
+            budget=budget,
+            reader=reader,
+            journal=folder / "proxy.db",
+            fold_s=120,
+            probe_s=60,
         )
         proxy = stack.enter_context(BackgroundProxy(options, lambda: memory))
         for exchange in _until(exchanges, calls):

@@ -1,21 +1,31 @@
-"""The benchmark of long sessions: none is refused, and what the user typed is in the last request."""
+"""The benchmark of long sessions, on recordings of the real clients whose own texts are made."""
+
+from pathlib import Path
 
 import pytest
-from support.conversations import LOREM
 
-from benchmarks.sessions import DECISIONS, SessionReport, make_calls, run
+from benchmarks.sessions.recording import read_session
+from benchmarks.sessions.replay import price_of, replay
 
-TEXTS = [f"{n}: src/part_{n}/module_{n * 7}.py: {LOREM}" for n in range(80)]
+RECORDINGS = sorted((Path(__file__).parent / "sessions").iterdir())
 
 
-@pytest.mark.parametrize("client", ["claude-code", "loop"])
-def test_decisions_are_sent_and_no_request_is_refused(client: str) -> None:
-    calls = list(make_calls(TEXTS, 56, turns=client != "loop"))
-    report = run(calls, SessionReport(client, 56))
-    assert report.refused == 0
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.name.partition("-long")[0])
+def test_a_recorded_session_is_folded_and_none_of_its_requests_is_refused(path: Path) -> None:
+    session, _ = read_session(path)
+    report = replay(path, reader="text", budget=8_000)
+    assert report.refused == report.refused_beside == 0
     assert report.folds >= 1
-    assert report.reachable_decisions == DECISIONS
-    assert report.decisions == DECISIONS or client == "loop"  # one message of all decisions counts as pasted
+    assert report.most_sent < report.most_unfolded
+    assert report.typed == report.decisions == len(session.decisions) > 5
     assert report.reachable_values >= 0.98
-    assert report.billed <= 1.02
-    assert report.counted_bytes < 0.2
+    assert report.billed is not None
+
+
+def test_a_session_ends_after_so_many_calls() -> None:
+    path = RECORDINGS[0]
+    report = replay(path, calls=5, beside=False, compacted_price=price_of(path, 5))
+    assert report.calls in (5, 6)  # the last answer may call two tools
+    assert report.folds == 0
+    assert report.billed is None
+    assert report.billed_beside_compaction == 1.0
