@@ -69,7 +69,6 @@ class RunningService:
 
     def version(self) -> str:
         """Returns the version that the service states, for people."""
-        from foxing.memory.problems import VERSION_HEADER
 
         answered = self._response("GET", "/healthz", None, {}, ANSWER_S)
         stated = None if answered is None else answered[0].headers[VERSION_HEADER]

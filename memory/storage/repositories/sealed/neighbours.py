@@ -82,19 +82,20 @@ class _Search:
         message_ids, places = message_ids[places >= 0], places[places >= 0]
         used = distinct(places)
         self._read(used)
-        found = [used, self.ranges.adjacent(distinct(places[self._at_edge(message_ids, places)]), self.reach)]
+        parts = [used, self.ranges.adjacent(distinct(places[self._at_edge(message_ids, places)]), self.reach)]
         behind = rows[:, self.reach] < self.ranges.last_messages(threads)
         pairs = zip(threads[behind].tolist(), rows[behind, 0].tolist(), strict=True)
-        found += [self.ranges.around(thread, message_id, self.reach) for thread, message_id in pairs]
-        every = distinct(np.concatenate(found))
-        self._read(every)
-        return every
+        parts += [self.ranges.around(thread, message_id, self.reach) for thread, message_id in pairs]
+        indices = distinct(np.concatenate(parts))
+        self._read(indices)
+        return indices
 
     def _at_edge(self, message_ids: Numbers, places: Numbers) -> npt.NDArray[np.bool_]:
         """Returns bool[n]: True for messages so close to an end of their range that they have neighbours in other
         ranges."""
         at, first, last = (
-            self.ids.searchsorted(values) for values in (message_ids, self.ranges.first[places], self.ranges.last[places])
+            self.ids.searchsorted(values)
+            for values in (message_ids, self.ranges.first[places], self.ranges.last[places])
         )
         return (at - first < self.reach) | (last - at < self.reach)
 
@@ -114,12 +115,12 @@ class _Search:
             several |= page.several_passages
         of_open = self.open.passages > 1
         several |= zip(self.open.ids[of_open].tolist(), self.open.passages[of_open].tolist(), strict=True)
-        shown = set(rows.ravel().tolist()) if several else set()
-        return {i: passages for i, passages in several.items() if i in shown}
+        ids_in_rows = set(rows.ravel().tolist()) if several else set()
+        return {i: passages for i, passages in several.items() if i in ids_in_rows}
 
 
 def _windows(ids: Numbers, threads: Numbers, message_ids: Numbers, reach: int) -> tuple[Numbers, Numbers]:
-    """Returns rows of `Neighbourhood` for the messages `message_ids` that are among `ids`, and the thread of each. `ids`:
+    """Returns rows of `Neighbourhood` for those of `message_ids` that are among `ids`, and the thread of each. `ids`:
     sorted by thread and id."""
     if not len(ids):
         return np.zeros((0, 1 + 2 * reach), dtype=np.int64), ids
