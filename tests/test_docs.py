@@ -2,12 +2,14 @@
 
 import ast
 import importlib
+import inspect
 import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+import tokenize
 import unicodedata
 from collections.abc import Iterator
 from itertools import takewhile
@@ -259,11 +261,11 @@ def test_what_the_map_names_is_where_it_says(name: str) -> None:
 
 
 def test_the_table_of_tiers_is_that_of_the_code() -> None:
-    concepts = (EXPLANATION / "concepts.md").read_text(encoding="utf-8")
+    fading = (EXPLANATION / "fading.md").read_text(encoding="utf-8")
     for tier in OWN_TIERS:
         columns, rows = DENSE_PAGE.columns_per_token(tier.name), DENSE_PAGE.rows_per_token(tier.name)
         cells = f"{columns} × {rows} = {columns * rows}"
-        assert f"| `{tier.name}` | {tier.side_px} px | {tier.tokens} | {cells} |" in concepts
+        assert f"| `{tier.name}` | {tier.side_px} px | {tier.tokens} | {cells} |" in fading
 
 
 @pytest.mark.parametrize("way", ["Store", "Seal", "Age", "Recall"])
@@ -280,3 +282,71 @@ def test_every_step_that_the_architecture_tells_was_traced(way: str) -> None:
     assert len(told) > 5
     missing = [names for names in told if names and traced.isdisjoint(names)]
     assert missing == []
+
+
+#: Names in backticks that are those of other programs and packages, or of examples.
+OTHER_NAMES = frozenset(
+    {
+        *("ProcessHistory", "RunnableWithMessageHistory", "SqliteSaver", "bcm90245nmd", "claude_desktop_config.json"),
+        *(
+            "aa522ed016a5",
+            "fail_open",
+            "faketime",
+            "fe9def641054",
+            "op.batch_alter_table",
+            "pg_amcheck",
+            "pg_basebackup",
+            "pg_wal",
+            "structuredContent",
+        ),
+        "update_plan",
+    }
+)
+
+
+def test_the_index_of_plug_ins_has_their_signatures() -> None:
+    page = (DOCS / "guides" / "plugins.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(foxing\.[\w.]+)` \| (`\w+\(.*?) \| (.*) \|$", page, re.MULTILINE)
+    assert len(rows) >= 5
+    for place, methods, attributes in rows:
+        module, _, name = place.rpartition(".")
+        members = vars(getattr(importlib.import_module(module), name))
+        functions = {key: value for key, value in members.items() if inspect.isfunction(value) and key[0] != "_"}
+        signatures = {name: list(inspect.signature(function).parameters)[1:] for name, function in functions.items()}
+        shown = [f"{name}({', '.join(parameters)})" for name, parameters in signatures.items()]
+        assert methods.strip("`").split("` `") == shown
+        properties = [key for key, value in members.items() if isinstance(value, property)]
+        assert attributes.strip("`").split("` `") == [*members["__annotations__"], *properties]
+
+
+@pytest.fixture(scope="module")
+def names_of_code() -> frozenset[str]:
+    """The names of files and folders, and those in the code: of Python without comments and docstrings."""
+    names = set[str]()
+    for path in REPOSITORY.rglob("*"):
+        parts = path.relative_to(REPOSITORY).parts
+        if parts[0].startswith(".v") or parts[0] in {".git", "build"} or "node_modules" in parts:
+            continue
+        names |= {path.stem, *parts}
+        if path.suffix == ".py":
+            with path.open("rb") as file:
+                for token in tokenize.tokenize(file.readline):
+                    if token.type == tokenize.NAME:
+                        names.add(token.string)
+                    elif token.type == tokenize.STRING and "\n" not in token.string:
+                        names |= set(re.findall(r"\w+", token.string))
+        elif path.suffix in {".toml", ".html", ".c", ".ts"} or path.name == "Makefile":
+            names |= set(re.findall(r"\w+", path.read_text(encoding="utf-8")))
+    return frozenset(names)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in WRITTEN if page.name != "traces.md"],  # generated
+    ids=lambda page: page.relative_to(REPOSITORY).as_posix(),
+)
+def test_names_in_backticks_are_those_of_the_code(page: Path, names_of_code: frozenset[str]) -> None:
+    text = re.sub(r"^ *```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    named = set(re.findall(r"`(_?[A-Za-z][\w.]*)`", text)) - OTHER_NAMES
+    named = {name for name in named if not name.startswith(ENV_PREFIX)}  # checked above
+    assert {name for name in named if not names_of_code.issuperset(filter(None, name.split(".")))} == set()

@@ -43,7 +43,7 @@ SIMILAR_HEAD = f"""\
 
 Pairs of ASCII characters, the blank among them, whose pictures differ by at most {SIMILAR_PX} px of ink in a type that
 is used. Identifiers and numbers that hold one stand beside the image as text
-([proof-reading](../explanation/concepts.md#proof-reading)).
+([proof-reading](../explanation/context.md#proof-reading)).
 """
 SOURCES_HEAD = """\
 ## Sources
