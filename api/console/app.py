@@ -37,6 +37,18 @@ REFUSAL_S = 0.5
 View: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response | ConsolePage]]
 
 
+#: Pages of a bank, in the order in which they are offered.
+BANK_PAGES: "dict[str, Callable[[Console], View]]" = {
+    "overview": lambda console: console.views.overview,
+    "timeline": lambda console: console.views.timeline,
+    "recall": lambda console: console.views.recall,
+    "context": lambda console: console.views.context,
+    "policy": lambda console: console.views.policy,
+    "import": lambda console: console.actions.import_page,
+    "savings": lambda console: console.views.savings,
+}
+
+
 class Console:
     """The pages over a service, which exists once the application has started."""
 
@@ -69,14 +81,8 @@ class Console:
             ("/banks", lambda: self.views.banks),
             ("/health", lambda: self.views.health),
             ("/jobs/{job}", lambda: self.actions.job),
-            ("/banks/{bank}/overview", lambda: self.views.overview),
-            ("/banks/{bank}/timeline", lambda: self.views.timeline),
             ("/banks/{bank}/message", lambda: self.views.message),
-            ("/banks/{bank}/recall", lambda: self.views.recall),
-            ("/banks/{bank}/context", lambda: self.views.context),
-            ("/banks/{bank}/policy", lambda: self.views.policy),
-            ("/banks/{bank}/savings", lambda: self.views.savings),
-            ("/banks/{bank}/import", lambda: self.actions.import_page),
+            *((f"/banks/{{bank}}/{name}", partial(page, self)) for name, page in BANK_PAGES.items()),
         ]
         raw: list[tuple[str, Callable[[], View]]] = [
             ("/banks/{bank}/pages/{page}/image", lambda: self.views.page_image),
@@ -127,7 +133,12 @@ class Console:
 
     def _html(self, page: ConsolePage, request: Request) -> Response:
         bank = request.path_params.get("bank")
-        shared = {"session": self._sessions.needed, "path": request.url.path, "current_bank": bank}
+        shared = {
+            "bank_pages": BANK_PAGES,
+            "session": self._sessions.needed,
+            "path": request.url.path,
+            "current_bank": bank,
+        }
         return page.html(**shared)
 
     async def _home(self, request: Request) -> Response:

@@ -92,7 +92,7 @@ class Settings(BaseSettings):
         description="Index for search by words: 'packed' is stored in the database; packages can add others.",
     )
     embedder: str = Field(
-        default="use",
+        default=str(MemoryOptions().embedder),
         description="Embedder for semantic search: 'use' is the bundled Universal Sentence Encoder, 'openai' an "
         "OpenAI-compatible endpoint, 'multimodal' an endpoint that embeds images as well, with the inputs of Jina AI, "
         "'none' disables semantic search. Packages can add others. Run `foxing reindex` after a change.",
