@@ -16,7 +16,7 @@ from .codec_source import CodecSource
 from .conversation import Provider
 from .errors import EmbedderError, InvalidInput, NotFound
 from .index.embedder import DEFAULT_EMBEDDER
-from .index.embedders import open_embedder
+from .index.embedders import import_default, open_embedder
 from .ingest.calls import StoreCall
 from .ingest.late_embedding import LateEmbedding
 from .ingest.validate import check_bank_name
@@ -655,6 +655,14 @@ class Operations:
         from .ingest.importers.jobs import ImportJobs
 
         return ImportJobs(self._memory._store, self._memory.now)
+
+    @staticmethod
+    def import_parts() -> None:
+        """Imports what the first store and the first recall of a process need, and opens nothing: for callers whose
+        requests have a deadline."""
+        from .ingest import store  # noqa: F401
+
+        import_default()
 
     def load(self) -> None:
         """Loads the vocabulary and the bundled embedder, which the first call that needs them loads otherwise. An

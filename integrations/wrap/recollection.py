@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Collection
 from concurrent import futures
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from foxing.integrations.client import Connection, ServiceOptions, Target, connect
@@ -56,18 +55,14 @@ class Recollection:
     def load(self) -> None:
         """Imports what the first call needs. An import in another thread may hold the interpreter for a second, so that
         a request could not keep its deadline."""
-        import foxing.memory.recall.transcript
 
         if isinstance(self._target, ServiceOptions):
             import httpx  # noqa: F401
             import stamina  # noqa: F401
         else:
-            import foxing.memory.index.universal_sentence_encoder
-            import foxing.memory.ingest.store
-            import foxing.memory.memory
+            from foxing.memory import Operations
 
-            with suppress(ImportError):  # it may not be installed
-                import foxing.memory.index.use_model  # noqa: F401
+            Operations.import_parts()
 
     def warm(self, timeout_s: float) -> None:
         """Opens the memory and recalls once, since the first recall of a process takes seconds. Waits for it, but no

@@ -4,6 +4,7 @@ Another package adds an embedder in the entry point group `foxing.embedders`; th
 arguments that returns an `Embedder`.
 """
 
+from contextlib import suppress
 from threading import Lock
 
 from foxing.memory.errors import EmbedderError
@@ -18,6 +19,14 @@ EMBEDDERS: Factories[Embedder] = Factories(
 )
 
 _loading = Lock()  # `functools.cache` does not prevent concurrent calls of `load`
+
+
+def import_default() -> None:
+    """Imports the modules of the default embedder, and opens nothing."""
+    from . import universal_sentence_encoder  # noqa: F401
+
+    with suppress(ImportError):  # its package may not be installed
+        from . import use_model  # noqa: F401
 
 
 def open_embedder(name: str, endpoint: EndpointOptions | None = None) -> Embedder:
