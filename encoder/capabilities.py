@@ -7,7 +7,6 @@
 | `blankable` | `BlankableCodec` | removes cells from stored tokens, without decoding |
 | `costable` | `CostableCodec` | estimates the cost of each cell in bits |
 | `verifiable` | `VerifiableCodec` | drops confidences from the tokens of pages that were compared with what was drawn |
-| `promptable` | `PromptableCodec` | answers prompts other than the transcription prompt |
 | `remote` | `RemoteCodec` | decodes on a server: pages fail individually, and usage is counted |
 
 A codec declares a capability by implementing the members of its protocol; `capabilities_of` is the only place that
@@ -87,21 +86,6 @@ class VerifiableCodec(Codec, Protocol):
         ...
 
 
-@runtime_checkable
-class PromptableCodec(Codec, Protocol):
-    """Codec whose model accepts prompts other than the transcription prompt."""
-
-    @property
-    def prompts(self) -> Mapping[str, str]:
-        """Prompts by name; `{}` stands for a subject."""
-        ...
-
-    def write(self, tokens: Sequence[VisionTokens], prompt: str, subject: str = "") -> list[str]:
-        """Returns the model's answer for each page to the prompt called `prompt`, with `subject` filled in. Raises
-        `CodecError`."""
-        ...
-
-
 @dataclass(frozen=True)
 class RemoteUsage:
     """Usage of the server since the codec was loaded."""
@@ -155,7 +139,6 @@ class Capabilities:
     blankable: BlankableCodec | None = None
     costable: CostableCodec | None = None
     verifiable: VerifiableCodec | None = None
-    promptable: PromptableCodec | None = None
     remote: RemoteCodec | None = None
 
 
@@ -167,7 +150,6 @@ def capabilities_of(codec: Codec) -> Capabilities:
         blankable=_with_members_of(BlankableCodec, codec),
         costable=_with_members_of(CostableCodec, codec),
         verifiable=_with_members_of(VerifiableCodec, codec),
-        promptable=_with_members_of(PromptableCodec, codec),
         remote=_with_members_of(RemoteCodec, codec),
     )
 

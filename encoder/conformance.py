@@ -237,10 +237,6 @@ def capabilities_do_what_they_say(codec: Codec) -> None:
         _costs_add_up(capabilities.costable)
     if capabilities.verifiable is not None:
         _drops_confidences(capabilities.verifiable, page, tier)
-    if capabilities.promptable is not None:
-        (name, *_) = capabilities.promptable.prompts
-        answers = capabilities.promptable.write(codec.encode([image], tier), name)
-        _expect([type(answer) for answer in answers] == [str], "a prompt does not return one text per page")
     if capabilities.remote is not None:
         pages_before = capabilities.remote.usage.pages
         (reading,) = capabilities.remote.decode_each(codec.encode([image], tier))

@@ -28,7 +28,7 @@ from foxing.renderer import PRINTED_PAGE, PageLayout, Repertoire
 from .batching import batches, split_on_oom
 from .free_memory import EncoderMemory, batch_tokens
 from .generation import Budget, Generation, generate
-from .models.model import FREE_OCR, PageFeatures, VisionModel
+from .models.model import PageFeatures, VisionModel
 from .quantization import STORAGE_DTYPES, from_tokens, to_bytes
 
 #: Default flag threshold without a calibration; the best value depends on the weights.
@@ -136,32 +136,21 @@ class VisionCodec:
         """See `foxing.encoder.Codec`. Raises `ReadFailed` if memory does not suffice for a single page."""
         return [self._reading(item, text) for item, text in zip(tokens, self.generate(tokens), strict=True)]
 
-    def generate(self, tokens: Sequence[VisionTokens], prompt: str = FREE_OCR, subject: str = "") -> list[Generation]:
-        """Returns the model's raw answer for each page to the prompt called `prompt`. Raises `TokensError` as `decode`
-        does, `CodecError` for a prompt that the model lacks, `ReadFailed` if a single page does not fit into memory or
-        a batch takes longer than `timeout_s`."""
+    def generate(self, tokens: Sequence[VisionTokens]) -> list[Generation]:
+        """Returns the model's raw answer for each page. Raises `TokensError` as `decode` does, `ReadFailed` if a single
+        page does not fit into memory or a batch takes longer than `timeout_s`."""
         for item in tokens:
             self._check(item)
-        text = self.model.prompt(prompt, subject)
         costs = [self.model.positions(item.tier) + self.max_new_tokens for item in tokens]
         answers: dict[int, Generation] = {}
         for batch in batches(costs, self.batch_tokens or batch_tokens(self.model)):
             pages = [PageFeatures(tokens[i].tier, from_tokens(tokens[i])) for i in batch]
             with self._decoding:
                 budget = Budget(self.max_new_tokens, monotonic() + self.timeout_s)
-                run = partial(generate, self.model, prompt=text, budget=budget)
+                run = partial(generate, self.model, budget=budget)
                 generations = split_on_oom(run, pages, ReadFailed)
             answers.update(zip(batch, generations, strict=True))
         return [answers[i] for i in range(len(tokens))]
-
-    @property
-    def prompts(self) -> Mapping[str, str]:
-        """See `foxing.encoder.PromptableCodec`."""
-        return self.model.prompts
-
-    def write(self, tokens: Sequence[VisionTokens], prompt: str, subject: str = "") -> list[str]:
-        """See `foxing.encoder.PromptableCodec`."""
-        return [generation.text for generation in self.generate(tokens, prompt, subject)]
 
     @torch.inference_mode()
     def _image_features(self, images: Sequence[Image.Image], tier: str) -> list[Tensor]:

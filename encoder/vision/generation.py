@@ -141,10 +141,10 @@ class NoRepeatNgramProcessor:
 
 
 @torch.inference_mode()
-def generate(model: VisionModel, pages: Sequence[PageFeatures], prompt: str, budget: Budget) -> list[Generation]:
+def generate(model: VisionModel, pages: Sequence[PageFeatures], budget: Budget) -> list[Generation]:
     """Decodes one batch greedily; returns one `Generation` per page. Tiers may be mixed; shorter prompts are padded on
     the left. Raises `ReadFailed` after the deadline."""
-    before, after = model.prompt_ids(prompt)
+    before, after = model.prompt_ids()
     eos_ids = model.eos_token_ids
     pad = min(eos_ids)
     rows = [before + [model.image_token_id] * model.positions(page.tier) + after for page in pages]

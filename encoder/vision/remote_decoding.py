@@ -22,7 +22,7 @@ from foxing.encoder.tokens import VisionTokens
 from .batching import split_on_oom
 from .codec import VisionCodec
 from .generation import Generation, NgramHistory, detokenize, loops
-from .models.model import FREE_OCR, PageFeatures, VisionModel
+from .models.model import PageFeatures, VisionModel
 from .quantization import from_tokens
 
 
@@ -57,18 +57,17 @@ class RemoteVisionCodec(VisionCodec):
         """See `foxing.encoder.RemoteCodec`."""
         return self._dispatcher.each(tokens)
 
-    def generate(self, tokens: Sequence[VisionTokens], prompt: str = FREE_OCR, subject: str = "") -> list[Generation]:
+    def generate(self, tokens: Sequence[VisionTokens]) -> list[Generation]:
         """See `VisionCodec.generate`. Pages are requested one after another; a failed request raises `ReadFailed`."""
         for item in tokens:
             self._check(item)
-        request = self.model.prompt(prompt, subject)
-        return [self.endpoint.run(partial(self._request, item, request)) for item in tokens]
+        return [self.endpoint.run(partial(self._request, item)) for item in tokens]
 
     async def _read(self, tokens: VisionTokens) -> Reading:
         """Reads one page. Raises `ReadFailed`, also for an inked page that reads as empty, because accepting it would
         delete the exact text of the page. A page without a map of ink counts as inked, since every page begins with a
         message header."""
-        generation = await self._request(tokens, self.model.prompt(FREE_OCR))
+        generation = await self._request(tokens)
         inked = not tokens.ink or bool(unpack_ink(tokens.ink, self.layout).any())
         if inked and not without_markup(generation.text, generation.confidence)[0].strip():
             raise ReadFailed(
@@ -77,10 +76,10 @@ class RemoteVisionCodec(VisionCodec):
             )
         return await asyncio.to_thread(self._reading, tokens, generation)
 
-    async def _request(self, tokens: VisionTokens, prompt: str) -> Generation:
+    async def _request(self, tokens: VisionTokens) -> Generation:
         """Requests the server's answer for one page. Raises `ReadFailed`."""
         options = self.endpoint.options
-        embeddings = await asyncio.to_thread(self._embeddings, tokens, prompt)
+        embeddings = await asyncio.to_thread(self._embeddings, tokens)
         room = self.model.context_length - len(embeddings)
         max_tokens = min(self.max_new_tokens, options.max_tokens or self.max_new_tokens, room)
         rule = self.model.repeat_rule
@@ -94,9 +93,9 @@ class RemoteVisionCodec(VisionCodec):
             )
         return to_generation(self.model, completion, options.default_confidence, max_tokens)
 
-    def _embeddings(self, tokens: VisionTokens, prompt: str) -> Tensor:
+    def _embeddings(self, tokens: VisionTokens) -> Tensor:
         page = PageFeatures(tokens.tier, from_tokens(tokens))
-        (embeddings,) = split_on_oom(lambda part: [self.model.prompt_embeddings(part[0], prompt)], [page], ReadFailed)
+        (embeddings,) = split_on_oom(lambda part: [self.model.prompt_embeddings(part[0])], [page], ReadFailed)
         return embeddings
 
 

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from foxing.encoder.errors import CodecError
-from foxing.renderer import TOKEN_SIDE_PX
 
 from .checkpoint import (
     Checkpoint,
@@ -60,16 +59,7 @@ class DeepSeekOcr(VisionModel):
     repeats = RepeatRule(30, 90)
     repeated_tokens = ("<td>", "</td>")
     image_mean = image_std = (0.5, 0.5, 0.5)
-    prompts = MappingProxyType(
-        {
-            "free-ocr": "\nFree OCR.",
-            "markdown": "\n<|grounding|>Convert the document to markdown.",
-            "grounding": "\n<|grounding|>OCR this image.",
-            "locate": "\nLocate <|ref|>{}<|/ref|> in the image.",
-            "figure": "\nParse the figure.",
-            "describe": "\nDescribe this image in detail.",
-        }
-    )
+    prompt = "\nFree OCR."
     tiers = MappingProxyType({"large": 1280, "base": 1024, "small": 640, "tiny": 512})
 
     @classmethod
@@ -113,11 +103,6 @@ class DeepSeekOcr(VisionModel):
         except (KeyError, TypeError, IndexError) as error:
             raise CodecError(f"the config.json of {checkpoint.name} is not that of DeepSeek-OCR ({error!r})") from error
 
-    def shape(self, tier: str) -> tuple[int, int, int]:
-        """See `VisionModel`."""
-        side = self.tiers[tier] // TOKEN_SIDE_PX
-        return side, side, int(self.network.config.text_config.hidden_size)
-
     def positions(self, tier: str) -> int:
         """See `VisionModel`: the tokens, a newline per row, and the separator."""
         rows, columns, _ = self.shape(tier)
@@ -137,9 +122,9 @@ class DeepSeekOcr(VisionModel):
         newlines = network.image_newline.expand(tokens.shape[0], 1, -1)
         return torch.cat([torch.cat([tokens, newlines], dim=1).flatten(0, 1), network.view_separator[None]])
 
-    def prompt_ids(self, prompt: str) -> tuple[list[int], list[int]]:
+    def prompt_ids(self) -> tuple[list[int], list[int]]:
         """See `VisionModel`."""
-        return [int(self.network.config.text_config.bos_token_id)], self.tokenize(prompt)
+        return [int(self.network.config.text_config.bos_token_id)], self.tokenize(self.prompt)
 
     def inputs(self, pages: Sequence[PageFeatures], ids: Tensor) -> dict[str, Any]:
         """See `VisionModel`."""
@@ -148,10 +133,10 @@ class DeepSeekOcr(VisionModel):
         return {"mm_encoder_outputs": {"image": output_class(pooler_output=embeddings)}}
 
     @torch.inference_mode()
-    def prompt_embeddings(self, page: PageFeatures, prompt: str) -> Tensor:
+    def prompt_embeddings(self, page: PageFeatures) -> Tensor:
         """See `VisionModel`."""
         table = self.network.get_input_embeddings()
-        before, after = (table(torch.tensor(ids, device=self.device)) for ids in self.prompt_ids(prompt))
+        before, after = (table(torch.tensor(ids, device=self.device)) for ids in self.prompt_ids())
         return torch.cat([before, self.image_embeddings(page.features), after])
 
     @property

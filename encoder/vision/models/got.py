@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from foxing.encoder.errors import CodecError
-from foxing.renderer import TOKEN_SIDE_PX
 
 from .chat_template import END_OF_TURN, ImageMarks, turn_template
 from .checkpoint import Checkpoint, load_network, load_tokenizer, parse_config, read_config, transformers
@@ -34,7 +33,7 @@ class GotOcr2(VisionModel):
     hub_id = "stepfun-ai/GOT-OCR-2.0-hf"
     repeats = RepeatRule(20, 60)
     image_mean, image_std = CLIP_MEAN, CLIP_STD
-    prompts = MappingProxyType({"free-ocr": " OCR: ", "markdown": " OCR with format: "})
+    prompt = " OCR: "
     tiers = MappingProxyType({"base": SIDE_PX})
 
     def __init__(self, network: Any, tokenizer: Any, eos_token_ids: frozenset[int]) -> None:
@@ -61,24 +60,14 @@ class GotOcr2(VisionModel):
         network = load_network(network_class, checkpoint, config, device, dtype, attention=ATTENTION)
         return cls(network, tokenizer, eos_token_ids)
 
-    def shape(self, tier: str) -> tuple[int, int, int]:
-        """See `VisionModel`."""
-        side = self.tiers[tier] // TOKEN_SIDE_PX
-        return side, side, int(self.network.config.text_config.hidden_size)
-
-    def positions(self, tier: str) -> int:
-        """See `VisionModel`."""
-        rows, columns, _ = self.shape(tier)
-        return rows * columns
-
     def image_features(self, pixels: Tensor, tier: str) -> Tensor:
         """See `VisionModel`."""
         flat: Tensor = self.network.get_image_features(pixel_values=pixels).pooler_output
         return flat.view(len(pixels), *self.shape(tier))
 
-    def prompt_ids(self, prompt: str) -> tuple[list[int], list[int]]:
+    def prompt_ids(self) -> tuple[list[int], list[int]]:
         """See `VisionModel`."""
-        before, after = CHAT_TEMPLATE.render(prompt)
+        before, after = CHAT_TEMPLATE.render(self.prompt)
         return self.tokenize(before), self.tokenize(after)
 
     def inputs(self, pages: Sequence[PageFeatures], ids: Tensor) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class GridVariant:
     config_class: str
     chat_template: ChatTemplate
     #: See `VisionModel`.
-    prompts: Mapping[str, str]
+    prompt: str
     #: Published preprocessing; the file in the checkpoint overrides it.
     preprocessing: Preprocessing
     #: See `VisionModel`. The default is the published value for MinerU2.5, plus a window: without one, repetitive pages
@@ -59,7 +59,7 @@ class GridModel(VisionModel):
     ) -> None:
         super().__init__(network, tokenizer)
         self.variant = variant
-        self.prompts, self.repeats = variant.prompts, variant.repeats
+        self.prompt, self.repeats = variant.prompt, variant.repeats
         self.image_mean, self.image_std = images.mean, images.std
         vision = network.config.vision_config
         self.patch_px, self.merge_size = int(vision.patch_size), int(vision.spatial_merge_size)
@@ -107,11 +107,6 @@ class GridModel(VisionModel):
         side = self.tiers[tier] // (self.patch_px * self.merge_size)
         return side, side, int(self.network.config.text_config.hidden_size) * self.vectors_per_token
 
-    def positions(self, tier: str) -> int:
-        """See `VisionModel`."""
-        rows, columns, _ = self.shape(tier)
-        return rows * columns
-
     def image_features(self, pixels: Tensor, tier: str) -> Tensor:
         """See `VisionModel`."""
         output = self.network.get_image_features(
@@ -121,9 +116,9 @@ class GridModel(VisionModel):
         flat = torch.cat([torch.stack(list(part)) for part in parts], dim=-1)
         return flat.view(len(pixels), *self.shape(tier))
 
-    def prompt_ids(self, prompt: str) -> tuple[list[int], list[int]]:
+    def prompt_ids(self) -> tuple[list[int], list[int]]:
         """See `VisionModel`."""
-        before, after = self.variant.chat_template.render(prompt)
+        before, after = self.variant.chat_template.render(self.prompt)
         return self.tokenize(before), self.tokenize(after)
 
     def inputs(self, pages: Sequence[PageFeatures], ids: Tensor) -> dict[str, Any]:

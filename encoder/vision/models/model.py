@@ -11,11 +11,9 @@ from PIL.Image import Image
 from torch import Tensor
 
 from foxing.encoder.errors import CodecError
+from foxing.renderer import TOKEN_SIDE_PX
 
 from .checkpoint import Checkpoint
-
-#: Name of the prompt that transcribes a page.
-FREE_OCR = "free-ocr"
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,8 @@ class VisionModel(ABC):
     name: ClassVar[str]
     #: Default model on the hub.
     hub_id: ClassVar[str]
-    #: Prompts by name; `{}` stands for a subject.
-    prompts: Mapping[str, str]
+    #: Prompt that transcribes a page.
+    prompt: str
     repeats: RepeatRule
     #: Tokens that are exempt from the rule.
     repeated_tokens: tuple[str, ...] = ()
@@ -93,13 +91,15 @@ class VisionModel(ABC):
     def tiers(self) -> Mapping[str, int]:
         """Side of the image in px by tier, sharpest first."""
 
-    @abstractmethod
     def shape(self, tier: str) -> tuple[int, int, int]:
         """Returns the rows, columns and channels of a page's vision tokens at `tier`."""
+        side = self.tiers[tier] // TOKEN_SIDE_PX
+        return side, side, int(self.network.config.text_config.hidden_size)
 
-    @abstractmethod
     def positions(self, tier: str) -> int:
         """Returns the context positions of a page at `tier`."""
+        rows, columns, _ = self.shape(tier)
+        return rows * columns
 
     @abstractmethod
     def image_features(self, pixels: Tensor, tier: str) -> Tensor:
@@ -107,17 +107,17 @@ class VisionModel(ABC):
         side], normalised."""
 
     @abstractmethod
-    def prompt_ids(self, prompt: str) -> tuple[list[int], list[int]]:
-        """Returns the token ids before and after the image."""
+    def prompt_ids(self) -> tuple[list[int], list[int]]:
+        """Returns the token ids of the prompt before and after the image."""
 
     @abstractmethod
     def inputs(self, pages: Sequence[PageFeatures], ids: Tensor) -> dict[str, Any]:
         """Returns the arguments of `generate` other than the token ids. `ids`: int64 [B, length], one row per page,
         padded on the left, with `image_token_id` at each position of the page."""
 
-    def prompt_embeddings(self, page: PageFeatures, prompt: str) -> Tensor:
-        """Returns the decoder's input embeddings for a page and a prompt, special tokens included: [length, hidden], in
-        the model's dtype. Raises `CodecError` if `supports_prompt_embeddings` is false."""
+    def prompt_embeddings(self, page: PageFeatures) -> Tensor:
+        """Returns the embeddings of a page and the prompt, with special tokens: [length, hidden], in the
+        model's dtype. Raises `CodecError` if `supports_prompt_embeddings` is false."""
         raise CodecError(f"the decoder of {self.name} needs more than embeddings; remove the option 'remote'")
 
     @property
@@ -144,12 +144,6 @@ class VisionModel(ABC):
     def side_px(self, tier: str) -> int:
         """Returns the side of the network's input image at `tier` in px."""
         return self.tiers[tier]
-
-    def prompt(self, name: str, subject: str = "") -> str:
-        """Returns the prompt called `name`, with `subject` filled in. Raises `CodecError` if the model lacks it."""
-        if name not in self.prompts:
-            raise CodecError(f"the {self.name} codec has no prompt '{name}'; it has {', '.join(self.prompts)}")
-        return self.prompts[name].replace("{}", subject)
 
     def pixels(self, images: Sequence[Image]) -> Tensor:
         """Returns the network input for images of equal size: float [B, 3, H, W], normalised."""

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from .chat_template import ImageMarks, turn_template
 from .grid import GridModel, GridVariant
-from .model import FREE_OCR, RepeatRule
+from .model import RepeatRule
 from .preprocessing import HALF, Preprocessing
 
 SYSTEM_MESSAGE = "You are a helpful assistant."
@@ -23,7 +23,7 @@ VARIANTS: Mapping[str, GridVariant] = MappingProxyType(
             "Qwen2_5_VLForConditionalGeneration",
             "Qwen2_5_VLConfig",
             turn_template(SYSTEM_MESSAGE, _IMAGE),
-            MappingProxyType({FREE_OCR: _TRANSCRIBE, "html": "QwenVL HTML", "describe": "Describe this image."}),
+            _TRANSCRIBE,
             _QWEN2_IMAGES,
         ),
         "qwen3_vl": GridVariant(
@@ -31,14 +31,7 @@ VARIANTS: Mapping[str, GridVariant] = MappingProxyType(
             "Qwen3VLForConditionalGeneration",
             "Qwen3VLConfig",
             turn_template(None, _IMAGE),
-            MappingProxyType(
-                {
-                    FREE_OCR: _TRANSCRIBE,
-                    "markdown": "qwenvl markdown",
-                    "html": "qwenvl html",
-                    "describe": "Describe this image.",
-                }
-            ),
+            _TRANSCRIBE,
             Preprocessing(min_pixels=65_536, max_pixels=16_777_216, mean=HALF, std=HALF),
         ),
         "qwen2_vl": GridVariant(
@@ -46,15 +39,7 @@ VARIANTS: Mapping[str, GridVariant] = MappingProxyType(
             "Qwen2VLForConditionalGeneration",
             "Qwen2VLConfig",
             turn_template(SYSTEM_MESSAGE, _IMAGE),
-            MappingProxyType(
-                {
-                    FREE_OCR: "\nText Recognition:",
-                    "layout": "\nLayout Detection:",
-                    "table": "\nTable Recognition:",
-                    "formula": "\nFormula Recognition:",
-                    "figure": "\nImage Analysis:",
-                }
-            ),
+            "\nText Recognition:",
             Preprocessing(min_pixels=56 * 56, max_pixels=1_605_632),
             RepeatRule(100, 300, presence_penalty=1.0, frequency_penalty=0.05),
         ),

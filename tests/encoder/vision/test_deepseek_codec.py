@@ -24,7 +24,7 @@ from foxing.encoder.vision.digest import weights_digest
 from foxing.encoder.vision.generation import Budget, Generation, align_characters, generate
 from foxing.encoder.vision.models.checkpoint import locate
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr
-from foxing.encoder.vision.models.model import FREE_OCR, PageFeatures
+from foxing.encoder.vision.models.model import PageFeatures
 from foxing.encoder.vision.quantization import from_tokens
 from foxing.renderer import PRINTED_PAGE, PageLayout, grid_text, render
 
@@ -73,7 +73,7 @@ def test_the_check_reports_token_counts_and_fails_for_random_weights(codec: Visi
 class GoodReader(VisionCodec):
     """Reads the sample page without a mistake, as paragraphs: rows are joined and messages parted by a blank line."""
 
-    def generate(self, tokens: Sequence[VisionTokens], prompt: str = FREE_OCR, subject: str = "") -> list[Generation]:
+    def generate(self, tokens: Sequence[VisionTokens]) -> list[Generation]:
         rows = [grid_text(row) for row in sample_page(self).cells]
         text = "".join(f"\n\n{row}" if row[:1] in "▶◆" else row.ljust(80) for row in rows).strip()
         sure = np.full(len(text), 0.95, dtype=np.float32)
@@ -95,7 +95,7 @@ def test_stored_tokens_generate_the_same_text_as_pixels(
 ) -> None:
     codec = VisionCodec(local_codec.model, local_codec.weights, layout=small_page, token_dtype="float32")
     model, network = codec.model, codec.model.network
-    before, after = model.prompt_ids(model.prompt(FREE_OCR))
+    before, after = model.prompt_ids()
     ids = torch.tensor([before + [model.image_token_id] * model.positions(tier) + after])
     pixels = model.pixels([images[tier]])
     tokens = codec.encode([images[tier]], tier)[0]
@@ -104,11 +104,7 @@ def test_stored_tokens_generate_the_same_text_as_pixels(
     expected = network.generate(
         input_ids=ids, attention_mask=torch.ones_like(ids), pixel_values=pixels, max_new_tokens=30, pad_token_id=1
     )[0, ids.shape[1] :].tolist()
-    assert (
-        generate(model, [stored], model.prompt(FREE_OCR), Budget(30))[0].text
-        == align_characters(model.tokenizer, expected)[0]
-        != ""
-    )
+    assert generate(model, [stored], Budget(30))[0].text == align_characters(model.tokenizer, expected)[0] != ""
 
 
 def test_bfloat16_tokens_are_exact_for_bfloat16_weights(
@@ -134,7 +130,7 @@ def test_storage_dtypes_change_logits_little(
 ) -> None:
     """`share`: maximum change as a share of the logits' standard deviation; 0.0002, 0.002 and 0.02 were measured."""
     model = codec.model
-    before, after = model.prompt_ids(model.prompt(FREE_OCR))
+    before, after = model.prompt_ids()
     ids = torch.tensor([before + [model.image_token_id] * model.positions("tiny") + after])
 
     def logits(stored: str) -> torch.Tensor:
@@ -147,18 +143,6 @@ def test_storage_dtypes_change_logits_little(
 
 def test_the_default_layout_is_the_printed_page(codec: VisionCodec) -> None:
     assert VisionCodec(codec.model, codec.weights).layout == PRINTED_PAGE
-
-
-def test_prompts_by_name(codec: VisionCodec, images: dict[str, Image.Image]) -> None:
-    assert {"free-ocr", "markdown", "grounding", "locate", "figure"} <= set(codec.model.prompts)
-    assert codec.model.prompt("free-ocr") == "\nFree OCR."
-    assert codec.model.prompt("locate", "the date") == "\nLocate <|ref|>the date<|/ref|> in the image."
-    marks = [codec.model.tokenizer.token_to_id(mark) for mark in ("<|ref|>", "<|/ref|>")]
-    assert [token for token in codec.model.tokenize(codec.model.prompt("locate", "x")) if token in marks] == marks
-    tokens = codec.encode([images["tiny"]], "tiny")
-    assert codec.generate(tokens, "markdown")[0].text
-    with pytest.raises(CodecError, match="no prompt 'poem'; it has free-ocr, markdown"):
-        codec.generate(tokens, "poem")
 
 
 @pytest.mark.parametrize("name", ["model.embed_tokens.weight", "model.image_newline"])

@@ -18,7 +18,7 @@ from foxing.encoder.vision.generation import Generation
 from foxing.encoder.vision.models.checkpoint import locate
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 from foxing.encoder.vision.models.got import GotOcr2
-from foxing.encoder.vision.models.model import FREE_OCR, VisionModel
+from foxing.encoder.vision.models.model import VisionModel
 from foxing.encoder.vision.models.qwen import QwenVl
 from foxing.memory import Memory, MemoryOptions, Policy
 from foxing.renderer import PageLayout
@@ -52,7 +52,7 @@ class ScriptedCodec(VisionCodec):
     #: Of every character.
     confidence = 0.95
 
-    def generate(self, tokens: Sequence[VisionTokens], prompt: str = FREE_OCR, subject: str = "") -> list[Generation]:
+    def generate(self, tokens: Sequence[VisionTokens]) -> list[Generation]:
         for item in tokens:
             self._check(item)
         confidence = np.full(len(self.text), self.confidence, dtype=np.float32)

@@ -74,7 +74,6 @@ def test_a_server_generates_what_the_local_codec_does(
     usage = codec.usage
     assert (usage.requests, usage.failures, usage.pages) == (2 * len(tokens), 0, len(tokens))
     assert usage.prompt_tokens > 2 * sum(local_codec.model.positions(item.tier) for item in tokens)
-    assert codec.generate(tokens[:1], "markdown")[0].text == local_codec.generate(tokens[:1], "markdown")[0].text
 
 
 @pytest.mark.slow

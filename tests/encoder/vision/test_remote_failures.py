@@ -130,8 +130,6 @@ def test_an_empty_text_is_not_a_reading(
     assert isinstance(failed, ReadFailed)
     assert f"{server.url} returned no text" in str(failed)
     assert (codec.usage.pages, codec.usage.pages_failed) == (0, 1)
-    generation = codec.generate(tokens[4:5], "describe")[0]
-    assert (generation.text, generation.finish_reason) == ("", "end"), "other prompts may have an empty answer"
 
 
 def test_unexpected_errors_and_lack_of_memory_fail_one_page(
@@ -141,11 +139,11 @@ def test_unexpected_errors_and_lack_of_memory_fail_one_page(
     original = local_codec.model.prompt_embeddings
     faults: list[Exception | None] = [RuntimeError(f"odd {KEY}"), torch.OutOfMemoryError("no"), None]
 
-    def embeddings(page: PageFeatures, prompt: str) -> torch.Tensor:
+    def embeddings(page: PageFeatures) -> torch.Tensor:
         fault = faults[[item.tier for item in tokens[::2]].index(page.tier)]
         if fault is not None:
             raise fault
-        return original(page, prompt)
+        return original(page)
 
     monkeypatch.setattr(local_codec.model, "prompt_embeddings", embeddings)
     unexpected, out_of_memory, fine = codec.decode_each(tokens[::2])

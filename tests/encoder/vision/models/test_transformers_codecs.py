@@ -21,7 +21,7 @@ from foxing.encoder.vision.generation import Budget, align_characters, generate
 from foxing.encoder.vision.models.checkpoint import locate
 from foxing.encoder.vision.models.got import GotOcr2
 from foxing.encoder.vision.models.grid import GridModel
-from foxing.encoder.vision.models.model import FREE_OCR, PageFeatures, VisionModel
+from foxing.encoder.vision.models.model import PageFeatures, VisionModel
 from foxing.encoder.vision.models.qwen import QwenVl
 from foxing.encoder.vision.quantization import from_tokens
 from foxing.renderer import PageLayout, render
@@ -201,11 +201,9 @@ def test_stored_tokens_generate_the_same_text_as_the_published_pipeline(
     ends = [step for step, token in enumerate(expected) if token in model.eos_token_ids]
     text = align_characters(model.tokenizer, expected[: ends[0]] if ends else expected)[0]
     stored = PageFeatures(tier, from_tokens(codec.encode([page], tier)[0]))
-    assert generate(model, [stored], model.prompt(FREE_OCR), Budget(steps))[0].text == text != ""
+    assert generate(model, [stored], Budget(steps))[0].text == text != ""
     moved = PageFeatures(tier, from_tokens(codec.encode([ImageChops.offset(page, 37, 91)], tier)[0]))
-    assert generate(model, [moved], model.prompt(FREE_OCR), Budget(steps))[0].text != text, (
-        "the text depends on the image"
-    )
+    assert generate(model, [moved], Budget(steps))[0].text != text, "the text depends on the image"
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of the processor of GLM
@@ -217,15 +215,11 @@ def test_prompts_equal_the_published_ones(
     model = codec.model
     tier = list(codec.tiers)[-1]
     before, after = PROMPTS[kind]
-    assert model.prompt_ids(model.prompt(FREE_OCR)) == (model.tokenize(before), model.tokenize(after))
+    assert model.prompt_ids() == (model.tokenize(before), model.tokenize(after))
     prompt = {} if kind == "got_ocr2" else {"text": [before + MARKS[kind] + after]}
     inputs = processor(kind, model_folder(kind))(images=[image(codec, tier)], return_tensors="pt", **prompt)
     ids = model.tokenize(before) + [model.image_token_id] * model.positions(tier) + model.tokenize(after)
     assert inputs["input_ids"][0].tolist() == ids
-    if kind == "got_ocr2":
-        with_format = processor(kind, model_folder(kind))(images=[image(codec, tier)], return_tensors="pt", format=True)
-        before_image, after_image = model.prompt_ids(model.prompt("markdown"))
-        assert with_format["input_ids"][0].tolist() == before_image + [model.image_token_id] * 256 + after_image
 
 
 @pytest.mark.parametrize("kind", EVERY)
@@ -234,7 +228,7 @@ def test_stored_tokens_give_bitwise_the_same_logits_as_pixels(open_codec: OpenCo
     codec = open_codec(kind)
     model, tier = codec.model, list(codec.tiers)[-1]
     page = image(codec, tier)
-    before, after = model.prompt_ids(model.prompt(FREE_OCR))
+    before, after = model.prompt_ids()
     ids = torch.tensor([before + [model.image_token_id] * model.positions(tier) + after])
     inputs = model.inputs([PageFeatures(tier, from_tokens(codec.encode([page], tier)[0]))], ids)
     pixels = model.pixels([page.resize((model.side_px(tier),) * 2, Image.Resampling.BICUBIC)])
@@ -254,9 +248,9 @@ def test_mixed_tiers_in_one_batch_decode_as_they_do_alone(open_codec: OpenCodec,
     model = codec.model
     tokens = [codec.encode([image(codec, tier)], tier)[0] for tier in ("tiny", "small", "tiny")]
     pages = [PageFeatures(item.tier, from_tokens(item)) for item in tokens]
-    together = generate(model, pages, model.prompt(FREE_OCR), Budget(20))
+    together = generate(model, pages, Budget(20))
     for page, generation in zip(pages, together, strict=True):
-        alone = generate(model, [page], model.prompt(FREE_OCR), Budget(20))[0]
+        alone = generate(model, [page], Budget(20))[0]
         assert generation.text == alone.text
         assert generation.confidence == pytest.approx(alone.confidence, abs=1e-5)
 
@@ -268,7 +262,7 @@ def test_the_decoder_gets_the_position_of_each_token(open_codec: OpenCodec, kind
     codec = open_codec(kind)
     model = codec.model
     rows = []
-    before, after = model.prompt_ids(model.prompt(FREE_OCR))
+    before, after = model.prompt_ids()
     for tier in ("tiny", "small"):
         rows.append(before + [model.image_token_id] * model.positions(tier) + after)
     longest = max(map(len, rows))
@@ -296,7 +290,7 @@ def test_intermediate_features_are_stored_and_used(open_codec: OpenCodec) -> Non
     features = from_tokens(tokens[0])
     without = features.clone()
     without[..., 32:] = 0
-    before, after = model.prompt_ids(model.prompt(FREE_OCR))
+    before, after = model.prompt_ids()
     ids = torch.tensor([before + [model.image_token_id] * 256 + after])
     with torch.inference_mode():
         complete, reduced = (

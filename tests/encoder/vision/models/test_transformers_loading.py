@@ -207,14 +207,6 @@ def test_codecs_open_by_name(model_folder: Callable[[str], Path], kind: str) -> 
     assert (tier.dtype, tier.bytes_per_token) == ("int8", channels + 4)
 
 
-def test_prompts_by_name(loaded: Loaded) -> None:
-    assert loaded("got_ocr2").prompt("markdown") == " OCR with format: "
-    assert loaded("qwen2_vl").prompt("table") == "\nTable Recognition:"
-    assert loaded("qwen3_vl").prompt("markdown") == "qwenvl markdown"
-    with pytest.raises(CodecError, match="the qwen-vl codec has no prompt 'markdown'; it has free-ocr, html, describe"):
-        loaded("qwen2_5_vl").prompt("markdown")
-
-
 def preprocessor(name: str = "preprocessor_config.json", **fields: object) -> Edit:
     return lambda folder: (folder / name).write_text(json.dumps(fields))
 
