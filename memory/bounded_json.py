@@ -90,9 +90,9 @@ def loads(data: bytes, *, max_depth: int = MAX_DEPTH, max_values: int | None = N
         raise JsonTooLarge("nested too deeply") from error
 
 
-def has_more_values(data: bytes, most: int) -> bool:
-    """Returns True if JSON has more than `most` values."""
-    return _marks(data) > most and _marks(JsonGuard()._outside_strings(data)) > most
+def has_more_values(data: bytes, limit: int) -> bool:
+    """Returns True if JSON has more than `limit` values."""
+    return _marks(data) > limit and _marks(JsonGuard()._outside_strings(data)) > limit
 
 
 def is_deeper(value: Any, levels: int) -> bool:

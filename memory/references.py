@@ -35,9 +35,9 @@ def shown(ref: str) -> str:
     return f"[{ref}]"
 
 
-def normalized(given: str) -> str:
+def normalized(ref: str) -> str:
     """Returns a reference in lower case and without brackets, as copied from a page image."""
-    return given.strip().removeprefix("[").removesuffix("]").strip().lower()
+    return ref.strip().removeprefix("[").removesuffix("]").strip().lower()
 
 
 def message_id_of(ref: str) -> int | None:

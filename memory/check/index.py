@@ -129,13 +129,13 @@ class IndexChecks:
     def read(self, survey: BankSurvey, ids: Sequence[int]) -> Read:
         """Returns the messages of `ids` that can be read. Decodes pages where necessary."""
         with self._database.read() as connection:
-            found = messages.by_ids(connection, survey.bank_id, ids)
-            stored = StoredMessages.fetch(connection, survey.bank_id, list(found.values()))
-            pictured = pictured_texts(connection, survey.bank_id, found)
+            rows = messages.by_ids(connection, survey.bank_id, ids)
+            stored = StoredMessages.fetch(connection, survey.bank_id, list(rows.values()))
+            pictured = pictured_texts(connection, survey.bank_id, rows)
         pages = stored.pages.keys() & stored.contents.keys()
         readable = [m for m in stored.messages if all(span.page_id in pages for span in stored.spans.get(m.id, []))]
         remembered = self._assembler.assemble(stored, messages=readable)
-        return Read(found, {i: item for i, item in remembered.items() if item.readable}, pictured)
+        return Read(rows, {i: item for i, item in remembered.items() if item.readable}, pictured)
 
     def terms_of(self, survey: BankSurvey, read: Read) -> Iterator[Finding]:
         """Finds messages whose words in the index differ from their readable text."""

@@ -136,10 +136,10 @@ def _fits(
     manifest: PageManifest,
     of_page: Sequence[ranges.MessageRange],
     number: int,
-    found: Mapping[int, Sequence[ranges.MessageRange]],
+    runs: Mapping[int, Sequence[ranges.MessageRange]],
 ) -> bool:
     """True if the ranges of a page match its manifest. `of_page`: its ranges that begin near its messages; `number`:
-    number of all its ranges; `found`: message → ranges that contain it."""
+    number of all its ranges; `runs`: message → ranges that contain it."""
     ends = {end for run in of_page for end in (run.first, run.last)}
     if len(of_page) != number or not ends <= manifest.place_of.keys():
         return False
@@ -148,6 +148,6 @@ def _fits(
         return False
     places = zip(manifest.ids.tolist(), manifest.threads.tolist(), strict=True)
     return all(
-        any(run.page_id == page_id and run.thread_id == thread for run in found.get(message_id, ()))
+        any(run.page_id == page_id and run.thread_id == thread for run in runs.get(message_id, ()))
         for message_id, thread in places
     )

@@ -79,10 +79,10 @@ class PageRelayout:
 
     def _relaid(self, requests: Sequence[RelayoutRequest], contents: StoredContents, now: datetime) -> ChangedPages:
         with self.database.read() as connection:
-            left = undo_reasons(connection, [page.id for page, _ in requests], now)
-        ready = [request for request in requests if request.page.id not in left]
+            reasons_by_id = undo_reasons(connection, [page.id for page, _ in requests], now)
+        ready = [request for request in requests if request.page.id not in reasons_by_id]
         read = self._parts([page for page, _ in ready], contents)
-        left |= read.left
+        reasons_by_id |= read.left
         changes: list[PageChange] = []
         for request in ready:
             page = request.page
@@ -91,10 +91,10 @@ class PageRelayout:
             keeps_text = contents[page.id].text is not None
             encoded = self._encode(request, read.parts[page.id], keeps_text=keeps_text)
             if isinstance(encoded, Refusal):
-                left[page.id] = encoded.reason
+                reasons_by_id[page.id] = encoded.reason
             else:
                 changes.append(PageChange(page, encoded, contents[page.id]))
-        return ChangedPages(changes, left)
+        return ChangedPages(changes, reasons_by_id)
 
     def expected(self, page: PageRow, tier: str) -> tuple[int, int]:
         """Returns the estimated number of pages that replace a page, and the bytes of their tokens."""

@@ -164,10 +164,14 @@ class Rewriter:
 
     def _rewrite(self, changes: Sequence[Change], contents: StoredContents, now: datetime) -> Rewritten:
         """Returns the pages after their changes, not yet written."""
-        left = {c.page.id: why for c in changes if (why := self._obstacle(c, contents[c.page.id], now)) is not None}
-        changes = [change for change in changes if change.page.id not in left]
+        reasons_by_id = {
+            c.page.id: why for c in changes if (why := self._obstacle(c, contents[c.page.id], now)) is not None
+        }
+        changes = [change for change in changes if change.page.id not in reasons_by_id]
         lower = self._downscale(changes, contents)
-        states = self._best_states([change for change in changes if change.page.id not in lower], contents, left)
+        states = self._best_states(
+            [change for change in changes if change.page.id not in lower], contents, reasons_by_id
+        )
         drawn = self._draw([c for c in changes if c.new_tokens and c.page.id in states], states, contents, now)
         drafts: list[_Draft] = []
         for change in changes:
@@ -180,8 +184,8 @@ class Rewriter:
                 try:
                     drafts.append(_Draft(change, stored, unpack_tokens(stored.tokens), states[page_id].cells))
                 except TokensError as error:  # the text is the only copy, so it must not be dropped
-                    left[page_id] = str(error)
-        return Rewritten(self._checked(drafts, now, left), drawn)
+                    reasons_by_id[page_id] = str(error)
+        return Rewritten(self._checked(drafts, now, reasons_by_id), drawn)
 
     def _obstacle(self, change: Change, stored: PageContent, now: datetime) -> str | None:
         """Returns a reason to leave the page unchanged that is known without reading it; None if there is none."""
@@ -192,8 +196,8 @@ class Rewriter:
             return self.layout_reason()
         return failed
 
-    def _checked(self, drafts: Sequence[_Draft], now: datetime, left: dict[int, str]) -> ChangedPages:
-        """Returns the pages to write. Adds the reasons for others to `left`."""
+    def _checked(self, drafts: Sequence[_Draft], now: datetime, reasons_by_id: dict[int, str]) -> ChangedPages:
+        """Returns the pages to write. Adds the reasons for others to `reasons_by_id`."""
         readings = self._readings(drafts)
         ready: list[PageChange] = []
         for draft in drafts:
@@ -202,10 +206,10 @@ class Rewriter:
             if isinstance(checked, ReadyPage):
                 ready.append(PageChange(page, [checked], draft.stored))
                 continue
-            left[page.id] = checked.reason
+            reasons_by_id[page.id] = checked.reason
             if checked.persistent:
                 self._failed.add(draft.change, now, checked.reason)
-        return ChangedPages(ready, left)
+        return ChangedPages(ready, reasons_by_id)
 
     def _readings(self, drafts: Sequence[_Draft]) -> dict[int, Reading | CodecError]:
         """Returns page id → reading of the draft's tokens, where it is needed."""
@@ -237,12 +241,12 @@ class Rewriter:
         return ReadyPage.decoded(row, tokens, read, misread, blob=None if is_new else draft.stored.tokens, parts=parts)
 
     def _best_states(
-        self, changes: Sequence[Change], contents: StoredContents, left: dict[int, str]
+        self, changes: Sequence[Change], contents: StoredContents, reasons_by_id: dict[int, str]
     ) -> dict[int, PageState]:
         """Returns page id → the best reading of the page: its kept text, else its tokens.
 
-        A page that is damaged or cannot be read now is added to `left`: a backup may hold it intact, or it may be
-        readable later.
+        A page that is damaged or cannot be read now is added to `reasons_by_id`: a backup may hold it intact, or it may
+        be readable later.
         """
         states: dict[int, PageState] = {}
         to_decode = []
@@ -255,13 +259,13 @@ class Rewriter:
                 cells = unpack_text(text, PageLayout.from_dict(page.layout).columns)
                 states[page.id] = PageState.kept(page.tier, cells)
             except TokensDamaged as error:
-                left[page.id] = str(error)
+                reasons_by_id[page.id] = str(error)
         limits = {c.page.id: MAX_CHARACTER_LOSS if c.faithful else UNREAD_SHARE for c in changes}
         for page_id, state in self.decoder.read(to_decode, contents).items():
             if isinstance(state, Unreadable):
-                left[page_id] = str(state)
+                reasons_by_id[page_id] = str(state)
             elif state.source != "text" and (share := unreadable_share(state.cells)) > limits[page_id]:
-                left[page_id] = reasons.partly_unreadable(share)
+                reasons_by_id[page_id] = reasons.partly_unreadable(share)
             else:
                 states[page_id] = state
         return states

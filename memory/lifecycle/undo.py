@@ -95,15 +95,15 @@ class Undoer:
         with self.database.read() as connection:
             dropped = trash.dropped(connection, [entry.id for row in rows for entry in chains[row.id]])
         unpacked: list[tuple[PageRow, DroppedPage, VisionTokens]] = []
-        left: dict[int, str] = {}
+        reasons_by_id: dict[int, str] = {}
         for row in rows:
             try:
                 first = _first(contents[row.id], [dropped[entry.id] for entry in chains[row.id]])
                 unpacked.append((row, first, unpack_tokens(first.tokens or b"")))
             except KeyError:
-                left[row.id] = "the earlier versions of this page were purged meanwhile"
+                reasons_by_id[row.id] = "the earlier versions of this page were purged meanwhile"
             except TokensError as error:
-                left[row.id] = str(error)
+                reasons_by_id[row.id] = str(error)
         readings = iter(self.decoder.read_tokens([tokens for _, first, tokens in unpacked if _is_read(first.text)]))
         changes = []
         for row, first, tokens in unpacked:
@@ -113,10 +113,10 @@ class Undoer:
                 before = replace(row, tier=chain[0].tier, facts_faded=chain[0].facts_faded, pinned=True)
                 page = _restored_page(before, first, tokens, reading)
             except (CodecError, TokensDamaged) as error:
-                left[row.id] = str(error)
+                reasons_by_id[row.id] = str(error)
                 continue
             changes.append(PageChange(row, [page], contents[row.id], [entry.id for entry in chain]))
-        return ChangedPages(changes, left)
+        return ChangedPages(changes, reasons_by_id)
 
 
 def _restorable(entries: Sequence[TrashEntry], now: datetime, since: datetime | None) -> Sequence[TrashEntry]:

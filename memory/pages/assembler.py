@@ -75,14 +75,14 @@ class MessageAssembler:
 
         `known`: page id → state to use instead of reading the page.
         """
-        wanted = stored.messages if messages is None else messages
-        states = self.read_pages(stored, known, wanted)
+        selection = stored.messages if messages is None else messages
+        states = self.read_pages(stored, known, selection)
         result = {
             m.id: open_message(m.content, damaged=not matches_digest(m, m.content, stored.digest_key))
-            for m in wanted
+            for m in selection
             if m.content is not None
         }
-        for message in wanted:
+        for message in selection:
             if message.id not in result:
                 result[message.id] = join_parts(
                     [
@@ -101,13 +101,13 @@ class MessageAssembler:
         """Returns page id → state, or the error that prevents reading it, for the pages of `messages` (None: all of
         `stored`), along with `known`. May decode pages. Each is decoded up to its last message in `stored`, so that
         reading another of these later does not decode it from its start again."""
-        wanted = stored.messages if messages is None else messages
+        selection = stored.messages if messages is None else messages
         states = dict(known or {})
         if not stored.spans:  # all are open
             return states
-        needed = {span.page_id for message in wanted for span in _sealed_spans(stored, message)}
+        needed = {span.page_id for message in selection for span in _sealed_spans(stored, message)}
         ranges: dict[int, list[tuple[int, int]]] = {}
-        for message in {message.id: message for message in (*stored.messages, *wanted)}.values():
+        for message in {message.id: message for message in (*stored.messages, *selection)}.values():
             for span in _sealed_spans(stored, message):
                 if span.page_id in needed:
                     ranges.setdefault(span.page_id, []).append((span.header_start, span.stop))

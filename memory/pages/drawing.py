@@ -71,18 +71,18 @@ def fetch_stored_pages(
     """
     ids = [row.id for row in rows]
     spans = pages.spans_of_pages(connection, ids)
-    known = messages.on_pages(connection, ids)
+    by_id = messages.on_pages(connection, ids)
     keepsakes = pages.keepsakes_of(connection, ids)
     texts = {row.id: _texts(row, states[row.id], spans.get(row.id, []), keepsakes.get(row.id, [])) for row in rows}
     all_terms = {term for parts in texts.values() for part in parts for term in terms(part.transcription.text)}
     term_counts = frequencies(connection, rows[0].bank_id, sorted(all_terms)) if rows else {}
-    weights = recall_weights.strengths(connection, rows[0].bank_id, known, now) if rows else {}
+    weights = recall_weights.strengths(connection, rows[0].bank_id, by_id, now) if rows else {}
     return [
         StoredPage(
             row,
             states[row.id],
             spans.get(row.id, []),
-            known,
+            by_id,
             keepsakes.get(row.id, []),
             texts[row.id],
             term_counts,
@@ -231,7 +231,7 @@ def _edges(page: StoredPage, span: SpanRow) -> tuple[Edge, Edge]:
     return part_edges(page.state.cells, span, page.messages[span.message_id].chars)
 
 
-def _kept(text: SplicedText, left: FadedText, whole: tuple[int, int]) -> dict[tuple[int, int], str]:
+def _kept(text: SplicedText, faded_text: FadedText, whole: tuple[int, int]) -> dict[tuple[int, int], str]:
     """Returns the keepsakes of a text by the range that holds each in the remaining text: the keepsake itself, or a gap
     that replaced nothing but the keepsake and punctuation, because a word that does not read as drawn fades.
 
@@ -241,31 +241,31 @@ def _kept(text: SplicedText, left: FadedText, whole: tuple[int, int]) -> dict[tu
     for start, stop in text.keepsakes:
         if start < whole[0] or stop > whole[1]:
             continue
-        first = int(np.searchsorted(left.origin, start, side="left"))
-        last = int(np.searchsorted(left.origin, stop - 1, side="right"))
-        if left.text[first:last] == words[start:stop]:
+        first = int(np.searchsorted(faded_text.origin, start, side="left"))
+        last = int(np.searchsorted(faded_text.origin, stop - 1, side="right"))
+        if faded_text.text[first:last] == words[start:stop]:
             ranges[first, last] = words[start:stop]
-        elif not left.gaps.isdisjoint(range(first, last)):
-            ranges |= _in_place_of_gap((start, stop), words, left, (first, last))
+        elif not faded_text.gaps.isdisjoint(range(first, last)):
+            ranges |= _in_place_of_gap((start, stop), words, faded_text, (first, last))
     return ranges
 
 
 def _in_place_of_gap(
-    keepsake: tuple[int, int], words: str, left: FadedText, place: tuple[int, int]
+    keepsake: tuple[int, int], words: str, faded_text: FadedText, place: tuple[int, int]
 ) -> dict[tuple[int, int], str]:
     """Returns the range of a gap, including blanks that belong to it, and its replacement: the keepsake with the
     punctuation beside it. Empty if the gap replaced more than that, or another gap was next to it. `place`: range in
-    `left` of the keepsake's remains."""
+    `faded_text` of the keepsake's remains."""
     first, last = place
-    first -= first in left.gaps and left.text[:first].endswith(" ")
-    last += last - 1 in left.gaps and left.text.startswith(" ", last)
-    begin = int(left.origin[first - 1]) + 1 if first else 0
-    end = int(left.origin[last]) if last < len(left.text) else len(words)
+    first -= first in faded_text.gaps and faded_text.text[:first].endswith(" ")
+    last += last - 1 in faded_text.gaps and faded_text.text.startswith(" ", last)
+    begin = int(faded_text.origin[first - 1]) + 1 if first else 0
+    end = int(faded_text.origin[last]) if last < len(faded_text.text) else len(words)
     neighbourhood = words[begin : keepsake[0]] + words[keepsake[1] : end]
     if begin > keepsake[0] or end < keepsake[1] or any(c.isalnum() or c == GAP_MARK for c in neighbourhood):
         return {}
-    if left.text[first] == words[begin] == " ":
+    if faded_text.text[first] == words[begin] == " ":
         first, begin = first + 1, begin + 1
-    if left.text[last - 1] == words[end - 1] == " ":
+    if faded_text.text[last - 1] == words[end - 1] == " ":
         last, end = last - 1, end - 1
     return {(first, last): words[begin:end]}

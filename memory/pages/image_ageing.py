@@ -111,7 +111,7 @@ def _at_tier(image: ImageRow, content: bytes, policy: Policy, tier: str) -> Imag
         file if side_px is None else scaled(file, side_px, as_it_came=as_it_came, legible=legible)
         for side_px, as_it_came, legible in sizes
     ]
-    return min(files, key=lambda found: len(found.content))
+    return min(files, key=lambda file: len(file.content))
 
 
 def _image_size(policy: Policy, tier: str) -> tuple[int | None, bool, bool]:

@@ -63,14 +63,14 @@ class _Basis:
     def of(
         cls,
         bank_id: int,
-        found: Collection[Message],
+        of_page: Collection[Message],
         spans: Mapping[int, Sequence[SpanRow]],
         rows: Mapping[int, PageRow],
     ) -> "_Basis":
         """Returns the basis of terms computed from these rows."""
         return cls(
             bank_id,
-            {message.id: (message.open, message.sealed_chars) for message in found},
+            {message.id: (message.open, message.sealed_chars) for message in of_page},
             {i: [span.page_id for span in parts] for i, parts in spans.items()},
             {page_id: row.version for page_id, row in rows.items()},
         )
@@ -239,28 +239,28 @@ def keeps_faded_words(connection: Connection, bank_id: int) -> bool:
     return stored_policy(banks.by_id(connection, bank_id).policy).index == "recognise"
 
 
-def pictured_texts(connection: Connection, bank_id: int, found: Mapping[int, Message]) -> PicturedTexts:
+def pictured_texts(connection: Connection, bank_id: int, rows: Mapping[int, Message]) -> PicturedTexts:
     """Returns the texts in images of those messages that are sealed: only these have them in the index."""
-    return images.texts_of(connection, bank_id, [i for i, message in found.items() if not message.open])
+    return images.texts_of(connection, bank_id, [i for i, message in rows.items() if not message.open])
 
 
 _Terms = dict[int, list[Counter[str]]]
 
 
 def _terms_of(
-    remembered: Mapping[int, RememberedMessage], found: Mapping[int, Message], pictured: PicturedTexts, recognises: bool
+    remembered: Mapping[int, RememberedMessage], rows: Mapping[int, Message], pictured: PicturedTexts, recognises: bool
 ) -> tuple[_Terms, _Terms, dict[int, int]]:
     """Returns message id → terms of its passages; the same for messages of which the index keeps faded words; and
     message id → number of passages where that changed. `recognises`: True if the index keeps faded words."""
     counts: _Terms = {}
     faded: _Terms = {}
     for i, item in remembered.items():
-        of_passages = remembered_terms(item, found[i].name, pictured.get(i, ()))
+        of_passages = remembered_terms(item, rows[i].name, pictured.get(i, ()))
         if recognises and not is_as_said(item):
-            faded[i] = _spread(of_passages, found[i].passages)
+            faded[i] = _spread(of_passages, rows[i].passages)
         else:
             counts[i] = of_passages
-    return counts, faded, {i: len(parts) for i, parts in counts.items() if len(parts) != found[i].passages}
+    return counts, faded, {i: len(parts) for i, parts in counts.items() if len(parts) != rows[i].passages}
 
 
 def _spread(counts: Sequence[Counter[str]], passages: int) -> list[Counter[str]]:

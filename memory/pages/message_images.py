@@ -29,22 +29,22 @@ class MessageImages:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def fill(self, bank: str, found: Sequence[M], *, everything: bool = False) -> list[M]:
+    def fill(self, bank: str, recalled: Sequence[M], *, everything: bool = False) -> list[M]:
         """Returns the messages with the data of their images in their parts. A message whose label has faded, and a
         passage with a label, get parts: the text, and the images. `everything`: whatever its size."""
-        by_message = self._read(bank, found, everything=everything)
+        by_message = self._read(bank, recalled, everything=everything)
         return [
             _with_images(message, *by_message[number])
             if (number := _id_of(message)) is not None and number in by_message
             else message
-            for message in found
+            for message in recalled
         ]
 
-    def read(self, bank: str, found: Sequence[RecalledMessage]) -> list["ShownImage"]:
+    def read(self, bank: str, recalled: Sequence[RecalledMessage]) -> list["ShownImage"]:
         """Returns the images of messages whose files the memory has, in order, each once."""
         images: dict[int, ShownImage] = {}
-        by_message = self._read(bank, found, everything=False)
-        for message in found:
+        by_message = self._read(bank, recalled, everything=False)
+        for message in recalled:
             placed, contents = by_message.get(_id_of(message) or 0, ((), {}))
             for image in placed:
                 content = contents.get(image.image.id)
@@ -53,20 +53,20 @@ class MessageImages:
         return list(images.values())
 
     @staticmethod
-    def with_texts(connection: Connection, bank_id: int, found: Sequence[M]) -> list[M]:
+    def with_texts(connection: Connection, bank_id: int, recalled: Sequence[M]) -> list[M]:
         """Returns the messages as a model is to see them: with the text that a machine read in their images, if any,
         below the labels, on one line each; at the end for an image whose label has faded."""
-        ids = [number for message in found if may_have_images(message) and (number := _id_of(message)) is not None]
+        ids = [number for message in recalled if may_have_images(message) and (number := _id_of(message)) is not None]
         of_message: dict[int, list[PlacedImage]] = {}
         for image in images.of_messages(connection, bank_id, ids) if ids else ():
             of_message.setdefault(image.message_id, []).append(image)
-        return [_with_texts(message, of_message.get(_id_of(message) or 0, ())) for message in found]
+        return [_with_texts(message, of_message.get(_id_of(message) or 0, ())) for message in recalled]
 
     def _read(
-        self, bank: str, found: Sequence[RecalledMessage], *, everything: bool
+        self, bank: str, recalled: Sequence[RecalledMessage], *, everything: bool
     ) -> dict[int, tuple[list[PlacedImage], Mapping[int, bytes | None]]]:
         """Returns number of a message → its images, and the files of these and others."""
-        ids = [number for message in found if may_have_images(message) and (number := _id_of(message)) is not None]
+        ids = [number for message in recalled if may_have_images(message) and (number := _id_of(message)) is not None]
         if not ids:
             return {}
         with self._database.read() as connection:

@@ -36,16 +36,16 @@ def record_of(row: RecordRow, score: float | None = None) -> Record:
 
 
 def search_records(
-    connection: Connection, within: RecordFilter, search: RecordSearch, question: QueryVector | None
+    connection: Connection, scope: RecordFilter, search: RecordSearch, question: QueryVector | None
 ) -> tuple[list[RecordRow], Records]:
     """The rows found, and the answer. `question`: the vector of the search. Raises `InvalidCursor`."""
-    name = _fingerprint(within, search)
+    name = _fingerprint(scope, search)
     place = None if search.cursor is None else decode_cursor(search.cursor, name)
     if search.vector is not None or (search.query is not None and search.query.strip()):
         start = search.offset if place is None else _integer(place)
-        return _by_query(connection, within, search, question, start)
+        return _by_query(connection, scope, search, question, start)
     position = None if place is None else _text(place) if search.order == "last_key" else _integer(place)
-    rows = _in_order(connection, within, search, position)
+    rows = _in_order(connection, scope, search, position)
     listed = rows[: search.limit]
     following = None
     if len(rows) > search.limit:
@@ -58,7 +58,7 @@ def _position(row: RecordRow, order: str) -> int | str:
 
 
 def _in_order(
-    connection: Connection, within: RecordFilter, search: RecordSearch, after: int | str | None
+    connection: Connection, scope: RecordFilter, search: RecordSearch, after: int | str | None
 ) -> list[RecordRow]:
     """The rows of one answer, and one more if there are more."""
     size = search.limit + 1
@@ -66,7 +66,7 @@ def _in_order(
     matches: list[RecordRow] = []
     while len(matches) < size:
         scanned = _SCANNED if search.filter or passed_over else min(_SCANNED, size - len(matches))
-        rows = records.ordered(connection, within, search.order, after, scanned)
+        rows = records.ordered(connection, scope, search.order, after, scanned)
         for row in rows:
             if search.filter and not meets(json.loads(row.value), search.filter):
                 continue
@@ -81,12 +81,12 @@ def _in_order(
 
 
 def _by_query(
-    connection: Connection, within: RecordFilter, search: RecordSearch, question: QueryVector | None, start: int
+    connection: Connection, scope: RecordFilter, search: RecordSearch, question: QueryVector | None, start: int
 ) -> tuple[list[RecordRow], Records]:
     """Ranks the records anew for every answer, from the `start`-th on."""
     conditions = search.filter
     embedder = None if question is None else question.embedder_id(connection)
-    stored = records.every(connection, within, embedder)
+    stored = records.every(connection, scope, embedder)
     rows = ((row, packed) for row, packed in stored if not conditions or meets(json.loads(row.value), conditions))
     if search.vector is not None:
         matches = [] if question is None else nearest(rows, question)
@@ -95,30 +95,30 @@ def _by_query(
     stop = start + search.limit
     answer: list[RecordMatch] = list(islice(matches, start, stop))
     by_id = records.by_ids(connection, [match.record_id for match in answer])
-    following = encode_cursor(_fingerprint(within, search), [stop]) if len(matches) > stop else None
+    following = encode_cursor(_fingerprint(scope, search), [stop]) if len(matches) > stop else None
     listed = [record_of(by_id[match.record_id], round(match.score, 4)) for match in answer]
     return list(by_id.values()), Records(records=listed, next_cursor=following)
 
 
-def list_namespaces(connection: Connection, within: RecordFilter, limit: int, cursor: str | None) -> Namespaces:
+def list_namespaces(connection: Connection, scope: RecordFilter, limit: int, cursor: str | None) -> Namespaces:
     """See `RecordStore.namespaces`."""
     check_limit(limit)
-    name = f"namespaces:{within.bank_id}:{records.encoded(within.namespace)}"
+    name = f"namespaces:{scope.bank_id}:{records.encoded(scope.namespace)}"
     after: str | None = None
     if cursor is not None:
         after = decode_cursor(cursor, name)[0]
         if not isinstance(after, str):
             raise InvalidCursor(INVALID_CURSOR)
-    names = records.namespaces(connection, within, after, limit + 1)
+    names = records.namespaces(connection, scope, after, limit + 1)
     listed = names[:limit]
     following = encode_cursor(name, [listed[-1]]) if len(names) > limit else None
     return Namespaces(namespaces=[list(records.decoded(text)) for text in listed], next_cursor=following)
 
 
-def _fingerprint(within: RecordFilter, search: RecordSearch) -> str:
+def _fingerprint(scope: RecordFilter, search: RecordSearch) -> str:
     """The same for all pages of a list of one bank."""
     fields = search.model_dump(mode="json", exclude={"limit", "offset", "cursor", "refresh_ttl"})
-    return "records:" + hashlib.sha256(json.dumps([within.bank_id, fields]).encode()).hexdigest()[:16]
+    return "records:" + hashlib.sha256(json.dumps([scope.bank_id, fields]).encode()).hexdigest()[:16]
 
 
 def _text(position: Sequence[Any]) -> str:

@@ -120,8 +120,8 @@ class RecordStore:
             bank_id = banks.get(connection, bank).id
             if valid.refresh_ttl:
                 banks.lock(connection, bank_id)
-            within = RecordFilter(bank_id, valid.namespace, valid.exact, now)
-            rows, result = search_records(connection, within, valid, question)
+            scope = RecordFilter(bank_id, valid.namespace, valid.exact, now)
+            rows, result = search_records(connection, scope, valid, question)
             if valid.refresh_ttl:
                 refresh(connection, rows, now)
         return result
@@ -133,8 +133,8 @@ class RecordStore:
         `InvalidInput`, `InvalidCursor`."""
         labels = RecordSearch.from_fields({"namespace": list(prefix)}).namespace
         with self._database.read() as connection:
-            within = RecordFilter(banks.get(connection, bank).id, labels, False, self._now())
-            return list_namespaces(connection, within, limit, cursor)
+            scope = RecordFilter(banks.get(connection, bank).id, labels, False, self._now())
+            return list_namespaces(connection, scope, limit, cursor)
 
     def _question(self, search: RecordSearch) -> QueryVector | None:
         if search.vector is not None:

@@ -330,11 +330,11 @@ def _check_texts(labels: JsonValue, keys: JsonValue, metadata: JsonValue, messag
 
 def _places(chars: Numbers, columns: Sequence[Numbers], wide: bool) -> Numbers:
     """Returns int64[m, 6], see `PageManifest.cells`, decoded from the last columns of `PageManifest._columns`."""
-    which, header, start, cells, first, rest = columns
+    which, header, start, cells, first, chars_after = columns
     which = _signed(which) + np.arange(len(which))
     if len(which) and which.min() < 0:
         raise ValueError
-    char_stop = chars[which] - _signed(rest)
+    char_stop = chars[which] - _signed(chars_after)
     characters = char_stop - first
     second_cells = characters - _signed(cells) if wide else _signed(cells)
     length = start + characters + second_cells  # of header and text

@@ -66,10 +66,10 @@ def _split(text: str) -> list[Passage]:
     return [*passages, Passage(start, len(text))]
 
 
-def passage_left(passage: int, passages: int, left: int) -> int:
+def passage_left(passage: int, passages: int, remaining: int) -> int:
     """Returns the number of the passage that is shown for one of a message that has faded. The message was indexed as
-    `passages` passages, and what is left of it has at most as many, `left`."""
-    return passage * left // passages
+    `passages` passages, and what is left of it has at most as many, `remaining`."""
+    return passage * remaining // passages
 
 
 def document_key(message_id: Key, passage: Key) -> Key:

@@ -67,16 +67,16 @@ class MemoryRequest(Input):
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # validation does not call it
 
     @classmethod
-    def with_fields(cls, given: Self | None, fields: Mapping[str, Any]) -> Self:
+    def with_fields(cls, value: Self | None, fields: Mapping[str, Any]) -> Self:
         """Returns the input that is given as a value, as keyword arguments, or as a value of which these replace some
         fields. Raises the errors of `from_fields`, and `TypeError` for an unknown field."""
         unknown = fields.keys() - cls.model_fields.keys()
         if unknown:
             raise TypeError(f"{cls.__name__} has no field {' and '.join(sorted(unknown))}")
-        if given is None and fields:
+        if value is None and fields:
             return cls.from_fields(fields)
-        given = checked(given, cls)
-        return cls.from_fields({**given.model_dump(exclude_unset=True), **fields}) if fields else given
+        value = checked(value, cls)
+        return cls.from_fields({**value.model_dump(exclude_unset=True), **fields}) if fields else value
 
 
 def _refusal(error: ValidationError, index: int | None = None) -> InvalidInput:
@@ -92,12 +92,12 @@ def _refusal(error: ValidationError, index: int | None = None) -> InvalidInput:
 InputT = TypeVar("InputT", bound=Input)
 
 
-def checked(given: InputT | None, kind: type[InputT]) -> InputT:
+def checked(value: InputT | None, kind: type[InputT]) -> InputT:
     """Returns an input as given. Raises `InvalidInput` for a value of another type."""
-    if isinstance(given, kind):
-        return given
+    if isinstance(value, kind):
+        return value
     required = ", ".join(f"{name}=…" for name, field in kind.model_fields.items() if field.is_required())
-    raise InvalidInput(f"give a request, such as {kind.__name__}({required}), not {kind_of(given)}")
+    raise InvalidInput(f"give a request, such as {kind.__name__}({required}), not {kind_of(value)}")
 
 
 def kind_of(value: object) -> str:

@@ -34,10 +34,10 @@ def takes(parameters: Iterable[Parameter]) -> Callable[[Callable[P, R]], Callabl
 
     def show(function: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(function, eval_str=True)
-        own = [each for each in signature.parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
-        shown = [*own, *parameters]
-        vars(function)["__signature__"] = signature.replace(parameters=shown)
-        function.__annotations__ = {each.name: each.annotation for each in shown}
+        own = [parameter for parameter in signature.parameters.values() if parameter.kind is not Parameter.VAR_KEYWORD]
+        listed = [*own, *parameters]
+        vars(function)["__signature__"] = signature.replace(parameters=listed)
+        function.__annotations__ = {parameter.name: parameter.annotation for parameter in listed}
         return function
 
     return show

@@ -35,8 +35,8 @@ def set_apart(text: str) -> str:
     end of a line becomes one."""
     if not _LINE_END.search(text):
         return text
-    first, *rest = _LINE_END.split(text)
-    return "\n".join([first, *(f"{INDENT}{line}" if line else line for line in rest)])
+    first, *later_lines = _LINE_END.split(text)
+    return "\n".join([first, *(f"{INDENT}{line}" if line else line for line in later_lines)])
 
 
 def one_line(text: str) -> str:
@@ -48,11 +48,11 @@ def one_line(text: str) -> str:
 def speaker_name(role: str, name: str | None) -> str:
     """Returns what names a speaker: the name, or the role; both where the name is that of a role, has the word for one,
     or had characters that a speaker's line must not have, which are removed."""
-    given = " ".join((name or "").split())
-    cleaned = " ".join(_MARKS.sub(" ", one_line(given)).split())
+    words_of_name = " ".join((name or "").split())
+    cleaned = " ".join(_MARKS.sub(" ", one_line(words_of_name)).split())
     if not cleaned:
         return role
     if len(cleaned) > MAX_NAME_CHARS:
         cleaned = f"{cleaned[: MAX_NAME_CHARS - 1].rstrip()}…"
     words = {word.casefold() for word in _WORD.findall(cleaned)}
-    return cleaned if cleaned == given and not words & _ROLES else f"{role} {cleaned}"
+    return cleaned if cleaned == words_of_name and not words & _ROLES else f"{role} {cleaned}"

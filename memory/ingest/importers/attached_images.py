@@ -48,17 +48,16 @@ class AttachedImages:
                 return path
         return None
 
-    def named(self, name: str, beside: str) -> str | None:
-        """Returns the path of the file of this name, or of this path, in the folder of the file `beside`; None if there
-        is none."""
-        path = str(PurePosixPath(beside).parent / name)
+    def named(self, name: str, neighbour: str) -> str | None:
+        """Returns the path of the file of this name, or of this path, in the folder of the file `neighbour`; None if
+        there is none."""
+        path = str(PurePosixPath(neighbour).parent / name)
         place = bisect_left(self._names, (PurePosixPath(name).name, path))
         return path if self._names[place : place + 1] == [(PurePosixPath(name).name, path)] else None
 
-    def read(self, path: str | None, shown: str, where: str) -> ImagePart | str:
-        """Returns the image in a file, or its label `[image: …]` if it is not there or cannot be kept. `shown`: its
-        name."""
-        label = f"[image: {shown}]"
+    def read(self, path: str | None, title: str, where: str) -> ImagePart | str:
+        """Returns the image in a file, or its label `[image: TITLE]` if it is not there or cannot be kept."""
+        label = f"[image: {title}]"
         if path is None:
             self.files.leave_out(NOT_THERE, where)
             return label
@@ -71,7 +70,7 @@ class AttachedImages:
             return label
         finally:
             self.files.bytes_read = before
-        return image_of(self.files, content, shown, where) or label
+        return image_of(self.files, content, title, where) or label
 
 
 def image_of(files: HistoryFiles, content: bytes, name: str | None, where: str) -> ImagePart | None:

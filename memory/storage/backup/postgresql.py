@@ -127,8 +127,8 @@ def _transaction(connection: "_Connection", programs: Programs) -> Iterator[IO[b
             raise failure
 
 
-def _failed(name: str, status: int, said: str) -> BackupError:
-    return BackupError(f"{name} failed: {' '.join(said.split())[:_SHOWN] or f'exit status {status}'}")
+def _failed(name: str, status: int, output: str) -> BackupError:
+    return BackupError(f"{name} failed: {' '.join(output.split())[:_SHOWN] or f'exit status {status}'}")
 
 
 def _moved_blobs(schema: str, folder: str) -> str:

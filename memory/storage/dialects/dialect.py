@@ -106,8 +106,8 @@ class Dialect(ABC):
         """True if the connection sees the rows of one owner only."""
         return False
 
-    def file_damage(self, connection: Connection, most: int) -> list[str]:
-        """Returns up to `most` problems that the database finds in its file; empty where other programs check it."""
+    def file_damage(self, connection: Connection, limit: int) -> list[str]:
+        """Returns up to `limit` problems that the database finds in its file; empty where other programs check it."""
         return []
 
     @abstractmethod

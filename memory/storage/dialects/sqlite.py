@@ -123,9 +123,9 @@ class SQLite(Dialect):
         last = int(connection.execute(sequence).scalar() or 0)  # this transaction is the only writer
         return list(range(last + 1, last + 1 + number))
 
-    def file_damage(self, connection: Connection, most: int) -> list[str]:
+    def file_damage(self, connection: Connection, limit: int) -> list[str]:
         """Returns the findings of `PRAGMA integrity_check`."""
-        rows = connection.execute(text(f"PRAGMA integrity_check({most})")).scalars()
+        rows = connection.execute(text(f"PRAGMA integrity_check({limit})")).scalars()
         return [str(line) for line in rows if line != "ok"]
 
     def schema_objects(self, connection: Connection) -> list[SchemaObject]:

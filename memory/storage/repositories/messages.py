@@ -113,9 +113,9 @@ select_open = select(
     _c.passages,
 ).join_from(schema.messages, schema.threads, schema.threads.c.id == _c.thread_id)
 #: those of the messages `ids` of the `bank` that are open
-_given = columns.is_given(_c.id), _c.bank_id == bindparam("bank", type_=BigInteger)
-_open_given = select_open.where(*_given)
-_place_of = select(_c.id, _c.thread_id, _c.created_at).where(*_given)
+_is_given = columns.is_given(_c.id), _c.bank_id == bindparam("bank", type_=BigInteger)
+_open_given = select_open.where(*_is_given)
+_place_of = select(_c.id, _c.thread_id, _c.created_at).where(*_is_given)
 
 
 def open_message(connection: Connection, row: Any) -> Message:
@@ -124,8 +124,8 @@ def open_message(connection: Connection, row: Any) -> Message:
     return Message(row.id, key, *row[2:])
 
 
-def _sealed(connection: Connection, found: Iterable[SealedMessage]) -> list[Message]:
-    listed = list(found)
+def _sealed(connection: Connection, sealed_messages: Iterable[SealedMessage]) -> list[Message]:
+    listed = list(sealed_messages)
     names = banks.thread_names(connection, {message.thread_id for message in listed})
     return [
         Message(
@@ -166,16 +166,16 @@ def sealed_form(connection: Connection, message: Message) -> SealedMessage:
     )
 
 
-def by_keys(connection: Connection, bank_id: int, wanted: Sequence[str]) -> dict[str, Message]:
+def by_keys(connection: Connection, bank_id: int, names: Sequence[str]) -> dict[str, Message]:
     """Returns key → message, for messages that exist."""
-    by_id = by_ids(connection, bank_id, keys.candidates(connection, bank_id, wanted))
-    keys_asked = set(wanted)
+    by_id = by_ids(connection, bank_id, keys.candidates(connection, bank_id, names))
+    keys_asked = set(names)
     return {message.key: message for message in by_id.values() if message.key in keys_asked}
 
 
-def ids_of(connection: Connection, bank_id: int, wanted: Sequence[str]) -> dict[str, int]:
+def ids_of(connection: Connection, bank_id: int, names: Sequence[str]) -> dict[str, int]:
     """Returns key → id of the message, for messages that exist."""
-    return {key: message.id for key, message in by_keys(connection, bank_id, wanted).items()}
+    return {key: message.id for key, message in by_keys(connection, bank_id, names).items()}
 
 
 def by_ids(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, Message]:
@@ -227,7 +227,7 @@ def _values(
 
 @cache
 def _value_of(column: Column[T]) -> Select[Any]:
-    return select(_c.id, column).where(*_given)
+    return select(_c.id, column).where(*_is_given)
 
 
 def on_pages(connection: Connection, page_ids: Collection[int]) -> dict[int, Message]:
@@ -254,28 +254,28 @@ def replace_content(
 def window(
     connection: Connection,
     bank_id: int,
-    within: MessageFilter,
+    condition: MessageFilter,
     *,
     after: tuple[datetime, int] | None,
     limit: int,
 ) -> list[Message]:
     """Returns up to `limit` messages in time order, starting after the message with the time and id `after`. Fewer if
     they are long, but at least one if there is any."""
-    query = _lengths.where(_c.bank_id == bank_id, *within.conditions()).order_by(_c.created_at, _c.id).limit(limit)
+    query = _lengths.where(_c.bank_id == bank_id, *condition.conditions()).order_by(_c.created_at, _c.id).limit(limit)
     if after is not None:
         at, message_id = after
         query = query.where(or_(_c.created_at > at, and_(_c.created_at == at, _c.id > message_id)))
     still_open = connection.execute(query).all()
-    sealed = islice(lookup.in_time_order(connection, bank_id, within, after), limit)
+    sealed = islice(lookup.in_time_order(connection, bank_id, condition, after), limit)
     both = merge(map(tuple, still_open), _lengths_of(sealed))
     return _first(connection, bank_id, list(dict.fromkeys(both))[:limit], MAX_CHARS)
 
 
-def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: int) -> list[Message]:
+def latest(connection: Connection, bank_id: int, condition: MessageFilter, limit: int) -> list[Message]:
     """Returns the last `limit` messages, in time order. Fewer if they are long, but at least one if there is any."""
-    query = _lengths.where(_c.bank_id == bank_id, *within.conditions())
+    query = _lengths.where(_c.bank_id == bank_id, *condition.conditions())
     still_open = connection.execute(query.order_by(_c.created_at.desc(), _c.id.desc()).limit(limit)).all()
-    sealed = _lengths_of(lookup.latest(connection, bank_id, within, limit))
+    sealed = _lengths_of(lookup.latest(connection, bank_id, condition, limit))
     both = sorted({*map(tuple, still_open), *sealed}, reverse=True)[:limit]
     return _first(connection, bank_id, both, MAX_CHARS // 2)[::-1]  # all of them are assembled together
 
@@ -313,16 +313,16 @@ def _by_time(message: Message) -> tuple[datetime, int]:
     return message.created_at, message.id
 
 
-def fetch_ordered(connection: Connection, bank_id: int, within: MessageFilter, ids: Sequence[int]) -> list[Message]:
+def fetch_ordered(connection: Connection, bank_id: int, condition: MessageFilter, ids: Sequence[int]) -> list[Message]:
     """Returns those of the messages that exist and match the filter, in time order."""
-    by_id = by_ids(connection, bank_id, sorted(filter_ids(connection, bank_id, ids, within)))
+    by_id = by_ids(connection, bank_id, sorted(filter_ids(connection, bank_id, ids, condition)))
     return sorted(by_id.values(), key=_by_time)
 
 
-def ids_within(connection: Connection, bank_id: int, within: MessageFilter) -> set[int]:
+def ids_within(connection: Connection, bank_id: int, condition: MessageFilter) -> set[int]:
     """Returns the ids of the messages of a bank that match the filter."""
-    still_open = connection.execute(select(_c.id).where(_c.bank_id == bank_id, *within.conditions())).scalars()
-    return {*still_open, *lookup.ids_within(connection, bank_id, within)}
+    still_open = connection.execute(select(_c.id).where(_c.bank_id == bank_id, *condition.conditions())).scalars()
+    return {*still_open, *lookup.ids_within(connection, bank_id, condition)}
 
 
 def ids_after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[int]:
@@ -338,11 +338,11 @@ def count(connection: Connection, bank_id: int) -> int:
     return ranges.counts(connection, [bank_id])[bank_id] + int(connection.execute(begun).scalar_one())
 
 
-def filter_ids(connection: Connection, bank_id: int, ids: Collection[int], within: MessageFilter) -> set[int]:
+def filter_ids(connection: Connection, bank_id: int, ids: Collection[int], condition: MessageFilter) -> set[int]:
     """Returns the ids of those of the messages that exist and match the filter."""
     if not ids:
         return set()
-    query = select(_c.id, and_(True, *within.conditions())).where(
+    query = select(_c.id, and_(True, *condition.conditions())).where(
         columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id
     )
     still_open = {message_id: bool(through) for message_id, through in connection.execute(query)}
@@ -351,7 +351,7 @@ def filter_ids(connection: Connection, bank_id: int, ids: Collection[int], withi
     for message_id, place in lookup.locate(connection, bank_id, set(ids) - still_open.keys()).items():
         mask = masks.get(id(place.manifest))
         if mask is None:
-            mask = masks[id(place.manifest)] = within.mask(place.manifest)
+            mask = masks[id(place.manifest)] = condition.mask(place.manifest)
         if mask[place.number]:
             result.add(message_id)
     return result
@@ -382,12 +382,12 @@ def thread_size(connection: Connection, thread_id: int) -> int:
     return ranges.thread_size(connection, thread_id) + int(connection.execute(begun).scalar_one())
 
 
-def delete(connection: Connection, bank_id: int, found: Collection[Message]) -> None:
+def delete(connection: Connection, bank_id: int, rows: Collection[Message]) -> None:
     """Deletes messages that are no longer on a page or in the index, with their recall weights and images, and notes
     their numbers as erased."""
-    ids = sorted(message.id for message in found)
+    ids = sorted(message.id for message in rows)
     if ids:
-        turns = {message.id: message.key for message in found if is_turn_id(message.key)}
+        turns = {message.id: message.key for message in rows if is_turn_id(message.key)}
         noted = [{"bank_id": bank_id, "message_id": message_id, "turn": turns.get(message_id)} for message_id in ids]
         connection.execute(insert_into(connection, schema.erased_messages).on_conflict_do_nothing(), noted)
     recall_weights = schema.recall_weights
@@ -396,7 +396,7 @@ def delete(connection: Connection, bank_id: int, found: Collection[Message]) -> 
     images.delete_of(connection, bank_id, ids)
     connection.execute(schema.messages.delete().where(columns.among(_c.id, ids)))
     ranges.open_changed(connection, bank_id)
-    keys.remove(connection, bank_id, [(message.key, message.id) for message in found])
+    keys.remove(connection, bank_id, [(message.key, message.id) for message in rows])
 
 
 def erased(connection: Connection, bank_id: int, ids: Collection[int]) -> set[int]:

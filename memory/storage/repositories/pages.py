@@ -124,7 +124,7 @@ class KeepsakeTotals(NamedTuple):
 
 _names = [field.name for field in fields(PageRow)]
 _select = select(*(_c[name] for name in _names))
-_given = _select.where(columns.is_given(_c.id))
+_by_ids = _select.where(columns.is_given(_c.id))
 _unsaved_ids = itertools.count(-1, -1)
 
 
@@ -155,7 +155,7 @@ def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, PageRow]:
     """Returns id → page, for pages that exist."""
     if not ids:
         return {}
-    return {row.id: _page(row) for row in connection.execute(_given, {"ids": ids})}
+    return {row.id: _page(row) for row in connection.execute(_by_ids, {"ids": ids})}
 
 
 def ids_by_time(

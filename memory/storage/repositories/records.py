@@ -172,9 +172,9 @@ def delete(connection: Connection, record_id: int) -> None:
     connection.execute(schema.records.delete().where(_c.id == record_id))
 
 
-def clear(connection: Connection, within: RecordFilter) -> int:
+def clear(connection: Connection, scope: RecordFilter) -> int:
     """Deletes all matching records. Returns how many."""
-    return connection.execute(schema.records.delete().where(*within.conditions())).rowcount
+    return connection.execute(schema.records.delete().where(*scope.conditions())).rowcount
 
 
 def has_expired(connection: Connection, now: datetime) -> bool:
@@ -196,12 +196,12 @@ def extend(connection: Connection, record_id: int, expires_at: datetime) -> None
 
 
 def ordered(
-    connection: Connection, within: RecordFilter, order: str, after: int | str | None, limit: int
+    connection: Connection, scope: RecordFilter, order: str, after: int | str | None, limit: int
 ) -> list[RecordRow]:
     """Returns up to `limit` records in the order "oldest", "newest", "updated" or "last_key", after the position
     `after`: the ordinal, the version or the key of a record."""
     column = {"updated": _c.version, "last_key": _c.key}.get(order, _c.ordinal)
-    query = _select.where(*within.conditions())
+    query = _select.where(*scope.conditions())
     query = query.order_by(column if order == "oldest" else column.desc()).limit(limit)
     if after is not None:
         query = query.where(column > after if order == "oldest" else column < after)
@@ -209,12 +209,12 @@ def ordered(
 
 
 def every(
-    connection: Connection, within: RecordFilter, embedder: int | None
+    connection: Connection, scope: RecordFilter, embedder: int | None
 ) -> Iterator[tuple[RecordRow, bytes | None]]:
     """Yields all matching records in order of creation, fetched in batches, each with its vectors by this embedder, or
     None if it has none."""
     vectors = case((_c.embedder_id == embedder, _c.vectors)) if embedder is not None else null()
-    query = _select.add_columns(vectors.label("found")).where(*within.conditions()).order_by(_c.ordinal)
+    query = _select.add_columns(vectors.label("found")).where(*scope.conditions()).order_by(_c.ordinal)
     with connection.execute(query.execution_options(yield_per=200)) as rows:
         for row in rows:
             yield RecordRow(row.id, decoded(row.namespace), *row[2:-1]), row.found
@@ -252,9 +252,9 @@ def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, RecordRow]:
     return {row.id: _row(row) for row in rows}
 
 
-def namespaces(connection: Connection, within: RecordFilter, after: str | None, limit: int) -> list[str]:
+def namespaces(connection: Connection, scope: RecordFilter, after: str | None, limit: int) -> list[str]:
     """Returns up to `limit` encoded namespaces with matching records, in order, after the namespace `after`."""
-    query = select(_c.namespace).where(*within.conditions()).distinct()
+    query = select(_c.namespace).where(*scope.conditions()).distinct()
     query = query.order_by(_c.namespace).limit(limit)
     if after is not None:
         query = query.where(_c.namespace > after)

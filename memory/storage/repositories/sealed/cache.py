@@ -53,7 +53,7 @@ class StampedCache(Generic[T]):
 
     def __init__(self, most_bytes: int) -> None:
         self._lock = Lock()
-        self._held: LRUCache[int, tuple[int, T]] = LRUCache(most_bytes, getsizeof=lambda held: held[1].memory_bytes)
+        self._held: LRUCache[int, tuple[int, T]] = LRUCache(most_bytes, getsizeof=lambda entry: entry[1].memory_bytes)
 
     def get(self, stamps: Mapping[int, int]) -> dict[int, T]:
         """Returns page id → cached value, for values with these stamps."""

@@ -45,12 +45,12 @@ def locate(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[i
     return result
 
 
-def ids_within(connection: Connection, bank_id: int, within: MessageFilter) -> set[int]:
+def ids_within(connection: Connection, bank_id: int, condition: MessageFilter) -> set[int]:
     """Returns the ids of the sealed messages of a bank that match the filter."""
-    query = select(_p.id).where(_p.bank_id == bank_id, *within.page_conditions())
+    query = select(_p.id).where(_p.bank_id == bank_id, *condition.page_conditions())
     result: set[int] = set()
     for _, manifest in manifests.of_pages(connection, connection.execute(query).scalars()):
-        result.update(manifest.ids[within.mask(manifest)].tolist())
+        result.update(manifest.ids[condition.mask(manifest)].tolist())
     return result
 
 
@@ -68,16 +68,16 @@ def ids_after(connection: Connection, bank_id: int, message_id: int, limit: int)
 
 
 def in_time_order(
-    connection: Connection, bank_id: int, within: MessageFilter, after: tuple[datetime, int] | None
+    connection: Connection, bank_id: int, condition: MessageFilter, after: tuple[datetime, int] | None
 ) -> Iterator[SealedMessage]:
     """Yields the matching sealed messages by time and id, starting after the time and id `after`. A message on several
     pages is yielded once."""
-    conditions = [_p.bank_id == bank_id, *within.page_conditions()]
+    conditions = [_p.bank_id == bank_id, *condition.page_conditions()]
     if after is not None:
         conditions.append(_p.last_at >= after[0])
     beyond = None if after is None else (microseconds(after[0]), after[1])
     begins = _by_time(connection, _p.first_at, conditions)
-    return _in_order(connection, begins, within, beyond)
+    return _in_order(connection, begins, condition, beyond)
 
 
 def _by_time(
@@ -108,7 +108,7 @@ def _by_time(
 def _in_order(
     connection: Connection,
     begins: Iterator[tuple[int, int]],
-    within: MessageFilter,
+    condition: MessageFilter,
     beyond: tuple[int, int] | None,
 ) -> Iterator[SealedMessage]:
     """Yields matching messages lazily. `begins`: pages and the times of their first messages, ascending."""
@@ -120,7 +120,7 @@ def _in_order(
         matches = [
             item
             for _, manifest in manifests.of_pages(connection, [page_id for page_id, _ in part])
-            for item in _passing(manifest, within)
+            for item in _passing(manifest, condition)
             if beyond is None or item[:2] > beyond
         ]
         waiting = list(merge(waiting, sorted(matches, key=_time_and_id), key=_time_and_id))
@@ -133,8 +133,8 @@ def _in_order(
         waiting, part = waiting[ready:], next_part
 
 
-def _passing(manifest: PageManifest, within: MessageFilter) -> Iterator[tuple[int, int, Located]]:
-    for number in np.flatnonzero(within.mask(manifest)).tolist():
+def _passing(manifest: PageManifest, condition: MessageFilter) -> Iterator[tuple[int, int, Located]]:
+    for number in np.flatnonzero(condition.mask(manifest)).tolist():
         yield int(manifest.times[number]), int(manifest.ids[number]), Located(manifest, number)
 
 
@@ -142,9 +142,9 @@ def _time_and_id(item: tuple[int, int, Located]) -> tuple[int, int]:
     return item[:2]
 
 
-def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: int) -> list[SealedMessage]:
+def latest(connection: Connection, bank_id: int, condition: MessageFilter, limit: int) -> list[SealedMessage]:
     """Returns the last `limit` sealed messages that match the filter, newest first."""
-    conditions = [_p.bank_id == bank_id, *within.page_conditions()]
+    conditions = [_p.bank_id == bank_id, *condition.page_conditions()]
     ends = _by_time(connection, _p.last_at, conditions, newest_first=True)
     matches: dict[int, tuple[int, int, Located]] = {}
     while part := list(islice(ends, _AT_ONCE)):
@@ -152,7 +152,7 @@ def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: i
         if best and best[0][0] > part[0][1]:
             break
         for _, manifest in manifests.of_pages(connection, [page_id for page_id, _ in part]):
-            matches |= {item[1]: item for item in _passing(manifest, within)}
+            matches |= {item[1]: item for item in _passing(manifest, condition)}
     newest = sorted(matches.values(), key=_time_and_id, reverse=True)
     return [item[2].message for item in islice(newest, limit)]
 
