@@ -31,7 +31,6 @@ PAST = {
     "encoder.reader_curve.chat": "ChatAnswer headers",
     "encoder.reader_curve.curve": "CellResult Cost Prices ReaderCurve asking",
     "encoder.reader_curve.journal": "Journal",
-    "encoder.reader_curve.ocr_command": "TesseractCommand",
     "encoder.reader_curve.profile": "measured_reader profile_table",
     "encoder.reader_curve.sample_pages": "CELLS SamplePage sample_pages",
     "encoder.remote.endpoint": "Endpoint",

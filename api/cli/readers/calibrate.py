@@ -21,14 +21,15 @@ class ApiOption(StrEnum):
     ANTHROPIC = "anthropic"
 
 
-class EngineOption(StrEnum):
-    """OCR engine."""
-
-    TESSERACT = "tesseract"
-
-
 def calibrate(
     context: typer.Context,
+    url: Annotated[
+        str,
+        typer.Option(
+            "--url", "--upstream", help="Base URL of the endpoint, such as that of a proxy or SDK.", show_default=False
+        ),
+    ],
+    model: Annotated[str, typer.Option(help="Name of the model at the endpoint.", show_default=False)],
     reader: Annotated[
         str | None,
         typer.Option(
@@ -36,21 +37,6 @@ def calibrate(
             "-r",
             help="Name of the new profile, which is written with the whole curve. Default: find the smallest cell size "
             "that the model reads, and keep its profile for all commands.",
-            show_default=False,
-        ),
-    ] = None,
-    url: Annotated[
-        str | None,
-        typer.Option(
-            "--url", "--upstream", help="Base URL of the endpoint, such as that of a proxy or SDK.", show_default=False
-        ),
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="Name of the model at the endpoint.", show_default=False)] = None,
-    engine: Annotated[
-        EngineOption | None,
-        typer.Option(
-            help="OCR engine of this machine that reads the pages instead of a model: it costs nothing, and shows what "
-            "a simple reader makes of a type. Excludes --url and --model.",
             show_default=False,
         ),
     ] = None,
@@ -93,10 +79,6 @@ def calibrate(
             "--output", "-o", help="File to write the profile to; - is standard output.", show_default="READER.toml"
         ),
     ] = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(help="Plot the curve to this file, such as curve.svg. Requires matplotlib.", show_default=False),
-    ] = None,
     extra: Annotated[
         str | None,
         typer.Option(
@@ -117,32 +99,24 @@ def calibrate(
 
     Sends sample pages one at a time and writes the profile as a table for `foxing.toml`. The setting `reader_api_key`
     is the API key of the endpoint. Each answer is recorded in a journal: an interrupted run resumes without paying for
-    a page twice. Without an endpoint, an OCR engine can read the pages, with --engine.
+    a page twice.
     """
-    if engine is not None and (url is not None or model is not None):
-        raise typer.BadParameter("an OCR engine has no endpoint; give either --engine, or --url and --model")
-    if engine is None and (url is None or model is None):
-        raise typer.BadParameter("give --url and --model, or --engine for an OCR engine of this machine")
     if reader is None:
-        if any(each is not None for each in (engine, cell, rows, journal, output, plot)) or dry_run:
+        if any(each is not None for each in (cell, rows, journal, output)) or dry_run:
             raise typer.BadParameter("give --reader, the name of the profile, to measure a whole curve")
         from .smallest import find_smallest
 
-        find_smallest(state_of(context), str(url), str(model), base, api.value if api else None, extra, timeout_s)
+        find_smallest(state_of(context), url, model, base, api.value if api else None, extra, timeout_s)
         return
     from foxing.encoder.reader_curve.curve import Prices, ReaderCurve
     from foxing.encoder.reader_curve.journal import Journal
-    from foxing.encoder.reader_curve.ocr_command import TesseractCommand
     from foxing.encoder.reader_curve.profile import measured_reader, profile_table
     from foxing.encoder.reader_curve.sample_pages import CELLS, sample_pages
 
     from . import calibration
 
     state = state_of(context)
-    if plot is not None:
-        calibration.check_plot(plot)
     refuse_stream("--journal", journal)
-    refuse_stream("--plot", plot)
     measured = calibration.reader_to_measure(state, base or reader, given=base is not None)
     chosen: Any = api.value if api is not None else "anthropic" if measured.provider == "anthropic" else "openai"
     name = calibration.file_name(reader)
@@ -152,15 +126,9 @@ def calibrate(
         measured.prompt_price or 0.0 if prompt_price is None else prompt_price,
         measured.completion_price or 0.0 if completion_price is None else completion_price,
     )
-    ocr = endpoint = None
-    if engine is not None:
-        ocr = TesseractCommand(timeout_s)
-        conditions, source = {"reader": reader, "model": ocr.name, "url": "", "api": "command"}, ocr.name
-    else:
-        options = {"url": url, "model": model, "timeout_s": timeout_s, "page_timeout_s": 4 * timeout_s}
-        endpoint = calibration.endpoint_of({**options, "concurrency": 1}, chosen, state.settings().reader_api_key)
-        conditions = {"reader": reader, "model": str(model), "url": endpoint.url, "api": chosen}
-        source = f"{model} at {endpoint.url}"
+    options = {"url": url, "model": model, "timeout_s": timeout_s, "page_timeout_s": 4 * timeout_s}
+    endpoint = calibration.endpoint_of({**options, "concurrency": 1}, chosen, state.settings().reader_api_key)
+    conditions = {"reader": reader, "model": model, "url": endpoint.url, "api": chosen}
     cells = [calibration.cell_size(text) for text in cell] if cell else list(CELLS)
     curve = ReaderCurve(
         sample_pages(measured, sorted(set(cells)), pages, rows),
@@ -168,30 +136,21 @@ def calibrate(
         prices,
     )
     estimate, announcement = calibration.cost_estimate(curve, measured), calibration.estimate_text(curve, measured)
-    if ocr is not None:
-        estimate = {"pages": len(curve.pages), "answered": len(curve.pages) - len(curve.pending)}
-        announcement = f"{len(curve.pages):,} pages for {ocr.name}, {estimate['answered']:,} of them already read"
     if dry_run:
         state.answer(estimate, lambda console: console.print(announcement))
         return
     state.error_console.print(announcement)
-    spent = None
-    if ocr is not None:
-        calibration.read_pages(state, curve, ocr)
-    else:
-        spent = calibration.ask_pages(state, curve, endpoint, chosen, fields)
+    spent = calibration.ask_pages(state, curve, endpoint, chosen, fields)
     results = curve.results()
     profile = measured_reader(
         measured,
         reader,
         [row.type for row in results],
         datetime.now(UTC).date(),
-        f"foxing calibrate: {source}, {pages} pages per cell size",
+        f"foxing calibrate: {model} at {endpoint.url}, {pages} pages per cell size",
     )
     with output_file(output) as file:
         file.write(profile_table(profile).encode())
-    if plot is not None:
-        calibration.plot_curve(results, reader, plot)
     if is_stream(output):
         calibration.show_curve(state.error_console, results)
         return
@@ -199,7 +158,7 @@ def calibrate(
     answer = {
         "reader": reader,
         "estimate": estimate,
-        "spent": None if spent is None else asdict(spent),
+        "spent": asdict(spent),
         "curve": calibration.curve_rows(results),
         "legible": None if legible is None else [legible.width_px, legible.height_px],
         "profile": str(output),
@@ -208,10 +167,9 @@ def calibrate(
     def show(console: Console) -> None:
         calibration.show_curve(console, results)
         size = "none" if legible is None else f"{legible.width_px} × {legible.height_px} px"
-        paid = "" if spent is None else f"; spent {calibration.in_words(spent)}"
         console.print(
-            f"smallest cell size that {printable(reader)} reads: {size}{paid}. Add the profile in "
-            f"{printable(str(output))} to foxing.toml"
+            f"smallest cell size that {printable(reader)} reads: {size}; spent {calibration.in_words(spent)}. Add "
+            f"the profile in {printable(str(output))} to foxing.toml"
         )
 
     state.answer(answer, show)

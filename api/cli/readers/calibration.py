@@ -16,10 +16,9 @@ from foxing.api.cli.output import table
 from foxing.api.cli.progress import lines
 from foxing.api.cli.streams import is_stream
 from foxing.api.settings.model import plain_text
-from foxing.encoder import CodecError, ReadFailed, ServerOptions
+from foxing.encoder import ReadFailed, ServerOptions
 from foxing.encoder.reader_curve.chat import ChatAnswer, headers
 from foxing.encoder.reader_curve.curve import CellResult, Cost, ReaderCurve, asking
-from foxing.encoder.reader_curve.ocr_command import TesseractCommand
 from foxing.encoder.reader_curve.sample_pages import SamplePage
 from foxing.encoder.remote.endpoint import Endpoint
 from foxing.memory import InvalidInput
@@ -129,7 +128,7 @@ def ask_pages(state: State, calibration: ReaderCurve, endpoint: Any, api: Any, f
     """Sends the remaining pages, showing the cost so far, and returns the total cost. Raises the errors of
     `ReaderCurve.run`; the message of a `ReadFailed` names the API in use and how to choose the other one."""
     try:
-        return _run(state, calibration, asking(endpoint, api, fields), lambda spent: f", {in_words(spent)}")
+        return _run(state, calibration, asking(endpoint, api, fields))
     except ReadFailed as error:
         other = "openai" if api == "anthropic" else "anthropic"
         raise ReadFailed(
@@ -140,24 +139,14 @@ def ask_pages(state: State, calibration: ReaderCurve, endpoint: Any, api: Any, f
         endpoint.close()
 
 
-def read_pages(state: State, calibration: ReaderCurve, engine: TesseractCommand) -> None:
-    """Has an OCR engine read the remaining pages. Raises the errors of `ReaderCurve.run`."""
-    _run(state, calibration, lambda page: engine.read(page.image.png), lambda _: "")
-
-
-def _run(
-    state: State,
-    calibration: ReaderCurve,
-    ask: Callable[[SamplePage], ChatAnswer],
-    spent_in_words: Callable[[Cost], str],
-) -> Cost:
-    """Asks for the remaining pages, showing how many are done and `spent_in_words`, and returns the total cost."""
+def _run(state: State, calibration: ReaderCurve, ask: Callable[[SamplePage], ChatAnswer]) -> Cost:
+    """Asks for the remaining pages, showing how many are done and the cost so far, and returns the total cost."""
     console = state.error_console
     present = ""
 
     def advance(done: int, total: int, spent: Cost) -> None:
         nonlocal present
-        present = f"{done:,} of {total:,} pages{spent_in_words(spent)}"
+        present = f"{done:,} of {total:,} pages, {in_words(spent)}"
         if console.is_terminal or done == total:
             console.print(present)
 
@@ -195,50 +184,3 @@ def show_curve(console: Console, results: Sequence[CellResult]) -> None:
         for row in results
     ]
     console.print(table(columns, rows))
-
-
-def check_plot(path: Path) -> None:
-    """Raises `CodecError` if the curve cannot be plotted to `path`: matplotlib or the folder is missing, or the suffix
-    is not supported."""
-    _pyplot()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    suffixes = sorted(FigureCanvasAgg.get_supported_filetypes())
-    if path.suffix.lower().lstrip(".") not in suffixes:
-        raise CodecError(f"the curve cannot be plotted to {path}; the suffix must be one of {', '.join(suffixes)}")
-    if not path.parent.is_dir():
-        raise CodecError(f"the curve cannot be plotted to {path}; the folder does not exist")
-
-
-def _pyplot() -> Any:
-    """Returns pyplot with a backend that only writes files. Raises `CodecError` without matplotlib."""
-    try:
-        import matplotlib as mpl
-    except ImportError as error:
-        raise CodecError("--plot requires matplotlib; run: pip install 'foxing[bench]'") from error
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
-    return pyplot
-
-
-def plot_curve(results: Sequence[CellResult], reader: str, path: Path) -> None:
-    """Plots the curve to `path`, whose suffix selects the format. Raises `CodecError` without matplotlib and for a file
-    that cannot be written."""
-    plt = _pyplot()
-    figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
-    heights = [row.cell.height_px for row in results]
-    axis.plot(heights, [row.score.exact for row in results], "o-", label="sentences read exactly")
-    axis.plot(heights, [row.score.identifiers_exact for row in results], "s--", label="identifiers read exactly")
-    axis.plot(heights, [row.score.silent for row in results], "x:", label="silent errors per character")
-    axis.set_xlabel("cell height, px")
-    axis.set_ylim(-0.03, 1.03)
-    axis.set_title(reader)
-    axis.grid(alpha=0.3)
-    axis.legend(fontsize=8)
-    try:
-        figure.savefig(path)
-    except (ValueError, OSError) as error:
-        raise CodecError(f"the curve cannot be plotted to {path}: {error}") from error
-    finally:
-        plt.close(figure)

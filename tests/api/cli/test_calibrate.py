@@ -2,11 +2,9 @@
 
 import base64
 import contextlib
-import hashlib
 import json
 import random
 import re
-import sys
 import threading
 import tomllib
 from collections.abc import Callable, Iterator
@@ -164,16 +162,13 @@ def tesseract() -> Read:
 
 
 @pytest.mark.slow
-def test_the_curve_of_an_ocr_engine_is_found(
-    foxing: Foxing, settings: Reader, serve: Serve, tesseract: Read, tmp_path: Path
-) -> None:
-    found = foxing.json(*arguments(serve(tesseract), "--rows", "12", "--plot", str(tmp_path / "curve.svg")))
+def test_the_curve_of_an_ocr_engine_is_found(foxing: Foxing, settings: Reader, serve: Serve, tesseract: Read) -> None:
+    found = foxing.json(*arguments(serve(tesseract), "--rows", "12"))
     measured = [row["exact"] for row in found["curve"]]
     others = [page for page in sample_pages(settings, CELLS, 2, 12) if page.number == 1]
     own = [score(page, tesseract(Image.open(BytesIO(page.image.png)).convert("L"))).exact for page in others]
     assert np.abs(np.array(measured) - np.array(own)).max() < 0.35
     assert measured[0] < measured[-1] > 0.8
-    assert (tmp_path / "curve.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")
 
 
 def failing_below(reader: Reader, height_px: int) -> Read:
@@ -370,8 +365,6 @@ def test_what_cannot_be_calibrated_is_refused(
         (arguments(down, "--cell", "200x400", cells=[]), "scales down every image"),
         (arguments(down, "--output", "other.toml", cells=one), "already exists"),
         (arguments(down, "--output", "none/ours.toml", cells=one), "the folder none does not exist"),
-        (arguments(down, "--plot", "curve.doc", cells=one), "the suffix must be one of"),
-        (arguments(down, "--plot", "none/curve.svg", cells=one), "the folder does not exist"),
         (arguments(down, "--model", "", cells=one), "the option 'model' is invalid"),
         (arguments(down, "--journal", "torn.journal", cells=one), "is not the journal"),
         (arguments(down, "--journal", "other.journal", cells=one), "belongs to another calibration (model another)"),
@@ -400,93 +393,6 @@ def test_what_is_read_wrong_is_told_from_what_is_said_to_be_unread(settings: Rea
     assert score(page, page.text[:-30]).left_out > 0
     assert score(page, "").exact == 0
     assert (Score() + whole).exact == 1.0
-
-
-#: A command in place of tesseract. It reads an image as the file beside it says, by digest.
-COMMAND = """#!{python}
-import hashlib, json, pathlib, sys
-here = pathlib.Path(__file__).parent
-if sys.argv[1:] == ["--version"]:
-    print("tesseract 5.3.0\\n leptonica-1.82.0")
-elif sys.argv[1:] == ["--list-langs"]:
-    print("List of available languages (2):\\n" + (here / "languages").read_text())
-else:
-    assert sys.argv[1:] == ["stdin", "stdout", "--psm", "6", "-l", "eng"], sys.argv
-    texts = json.loads((here / "texts.json").read_text())
-    print(texts.get(hashlib.sha256(sys.stdin.buffer.read()).hexdigest()) or sys.exit("Error during processing."))
-"""
-
-
-@pytest.fixture
-def engine(settings: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a command that reads the sample pages exactly."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    command = folder / "tesseract"
-    command.write_text(COMMAND.format(python=sys.executable), encoding="utf-8")
-    command.chmod(0o755)
-    (folder / "languages").write_text("eng\nosd", encoding="utf-8")
-    texts = {hashlib.sha256(png).hexdigest(): page.text for png, page in truths(settings, CELLS[:2]).items()}
-    (folder / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
-    monkeypatch.setenv("PATH", str(folder))
-    return folder
-
-
-def with_engine(*more: str) -> list[str]:
-    cells = [part for width, height in CELLS[:2] for part in ("--cell", f"{width}x{height}")]
-    return ["calibrate", "--reader", "small", "--engine", "tesseract", "--pages", "1", *cells, *more]
-
-
-def test_an_ocr_engine_reads_the_pages(foxing: Foxing, engine: Path, tmp_path: Path) -> None:
-    assert foxing.json(*with_engine("--dry-run")) == {"pages": 2, "answered": 0}
-    found = foxing.json(*with_engine())
-    assert [(row["exact"], row["identifiers"], row["silent_errors"]) for row in found["curve"]] == [(1, 1, 0)] * 2
-    assert (found["spent"], found["legible"]) == (None, [6, 12])
-    profile = tomllib.loads((tmp_path / "small.toml").read_text(encoding="utf-8"))["readers"]["small"]
-    assert profile["type_source"] == "foxing calibrate: tesseract 5.3.0, 1 pages per cell size"
-    (engine / "texts.json").unlink()  # nothing is read again
-    (tmp_path / "small.toml").unlink()
-    assert "2 pages for tesseract 5.3.0, 2 of them already read" in foxing.run(*with_engine()).stderr
-
-
-def test_an_engine_that_cannot_be_used_says_why(
-    foxing: Foxing, engine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (engine / "texts.json").write_text("{}", encoding="utf-8")
-    failed = foxing.run(*with_engine())
-    assert failed.exit_code == 1
-    assert "tesseract failed with status 1: Error during processing." in failed.stderr
-    (engine / "languages").write_text("deu", encoding="utf-8")
-    assert "tesseract-ocr-eng" in foxing.failure(*with_engine())["detail"]
-    monkeypatch.setenv("PATH", str(tmp_path))
-    missing = foxing.failure(*with_engine())
-    assert "the command tesseract was not found; install it" in missing["detail"]
-    assert not (tmp_path / "small.toml").exists()
-
-
-def test_an_engine_and_an_endpoint_exclude_each_other(foxing: Foxing, settings: Reader) -> None:
-    for wrong in (with_engine("--model", "m"), with_engine("--url", "http://127.0.0.1:1/v1"), ["calibrate", "-r", "x"]):
-        result = foxing.run(*wrong)
-        assert result.exit_code == 2
-        assert "--engine" in result.stderr
-
-
-@pytest.mark.slow
-def test_a_real_engine_behind_the_command(foxing: Foxing, engine: Path, tesseract: Read, tmp_path: Path) -> None:
-    script = (
-        f"#!{sys.executable}\nimport io, sys\n"
-        "if sys.argv[1] == '--version': print('tesseract 5')\n"
-        "elif sys.argv[1] == '--list-langs': print('eng')\n"
-        "else:\n"
-        " from PIL import Image\n"
-        f" sys.path.insert(0, {str(TESTS)!r})\n"
-        " from support.tesseract import Tesseract\n"
-        " print(Tesseract().read(Image.open(io.BytesIO(sys.stdin.buffer.read())).convert('L')))\n"
-    )
-    (engine / "tesseract").write_text(script, encoding="utf-8")
-    sizes = ("--cell", "20x40", "--rows", "12")
-    found = foxing.json("calibrate", "-r", "small", "--engine", "tesseract", "--pages", "1", *sizes)
-    assert found["curve"][0]["exact"] > 0.5
 
 
 SEARCHED = ["calibrate", "--model", "claude-made-7", "--base", "claude", "--api", "anthropic"]
@@ -555,3 +461,8 @@ def test_options_of_a_whole_curve_need_a_name(foxing: Foxing) -> None:
     refused = foxing.run(*SEARCHED, "--url", "http://127.0.0.1:9/v1", "--cell", "8x16")
     assert refused.exit_code == 2
     assert "--reader" in refused.output
+
+
+def test_an_endpoint_is_required(foxing: Foxing) -> None:
+    result = foxing.run("calibrate", "-r", "x", "--model", "m")
+    assert (result.exit_code, "--url" in result.stderr) == (2, True)
