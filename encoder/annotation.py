@@ -104,7 +104,8 @@ def annotate_page(page: Page, messages: Mapping[str, Entry]) -> AnnotatedPage:
 def annotate_reading(page: Page, reading: Reading, messages: Mapping[str, Entry]) -> AnnotatedPage:
     """Annotates a page of which only the reading is known. `page`: the page as drawn, with the placements of all its
     messages; `messages`: its messages by id, whose text is replaced by that of the reading."""
-    cells, confidence = match_rows(reading.cells, page.cells), np.ones(page.cells.shape, dtype=np.float32)
+    cells = match_rows(reading.cells, page.cells)
+    confidence = np.ones(page.cells.shape, dtype=np.float32)
     confidence[: len(reading.confidence)] = reading.confidence[: len(confidence)]
     annotated = []
     for placement in page.placements:

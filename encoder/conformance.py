@@ -105,7 +105,8 @@ def streams_are_as_long_as_their_page(codec: Codec) -> None:
     for tier, spec in codec.tiers.items():
         if spec.dtype != STREAM:
             continue
-        full, short = sample_page(codec, 100), sample_page(codec, 2)
+        full = sample_page(codec, 100)
+        short = sample_page(codec, 2)
         longer, shorter = (codec.encode([_image(codec, page, tier, page.rows_used)], tier)[0] for page in (full, short))
         _expect(
             longer.count <= spec.max_tokens, f"'{tier}': {longer.count} tokens, at most {spec.max_tokens} are allowed"
@@ -145,7 +146,8 @@ def tokens_survive_a_round_trip(codec: Codec) -> None:
         tokens = codec.encode([render(page.cells, codec.layout, tier)], tier)[0]
         restored = VisionTokens.from_bytes(tokens.to_bytes())
         _expect(restored == tokens, "tokens differ after to_bytes and from_bytes")
-        first, second = codec.decode([tokens])[0], codec.decode([restored])[0]
+        first = codec.decode([tokens])[0]
+        second = codec.decode([restored])[0]
         _expect(bool((first.cells == second.cells).all()), "the same tokens decode differently")
 
 
@@ -225,7 +227,8 @@ def capabilities_do_what_they_say(codec: Codec) -> None:
     if capabilities.describable is not None:
         labels = capabilities.describable.runs_on()
         _expect(labels and all(isinstance(value, str) for value in labels.values()), "runs_on has no labels")
-    page, tier = sample_page(codec, 2), list(codec.tiers)[-1]
+    page = sample_page(codec, 2)
+    tier = list(codec.tiers)[-1]
     image = render(page.cells, codec.layout, tier)
     if capabilities.downscalable is not None:
         sharp = codec.encode([render(page.cells, codec.layout, next(iter(codec.tiers)))], next(iter(codec.tiers)))

@@ -265,12 +265,15 @@ class _Fader:
         until gaps replace them. `attempt`: number of earlier attempts."""
         if self.capacity is None or reading is None or not draft.messages:
             return False
-        refill, last = attempt < REFILLS, attempt >= ATTEMPTS - LAST_ATTEMPTS
-        seen, used = match_rows(reading.cells, draft.cells), int(len(tokens.data) * draft.stored_share)
+        refill = attempt < REFILLS
+        last = attempt >= ATTEMPTS - LAST_ATTEMPTS
+        seen = match_rows(reading.cells, draft.cells)
+        used = int(len(tokens.data) * draft.stored_share)
         stored = _stored_cells(draft.cells, seen)
         wrong = _misread_words(draft, seen, stored, wary=not (refill or stored < draft.cells.size))
         marks = _misread_marks(draft, seen, stored)
-        cut, misread = stored < draft.cells.size, any(flags.any() for flags in wrong) or len(marks) > 0
+        cut = stored < draft.cells.size
+        misread = any(flags.any() for flags in wrong) or len(marks) > 0
         over = used > self.capacity and not (cut or draft.of_facts)
         spare = refill and draft.short and not draft.grown and not cut and used < MIN_FILL * self.capacity
         if cut:
@@ -280,7 +283,8 @@ class _Fader:
         elif over:
             draft.aim = int(draft.aim * AIM * self.capacity / used)
         elif spare:
-            draft.aim, draft.grown = int(draft.aim * AIM * self.capacity / used), True
+            draft.aim = int(draft.aim * AIM * self.capacity / used)
+            draft.grown = True
         if not (cut or over or spare or misread):
             return False
         self._score(draft)
@@ -294,7 +298,8 @@ class _Fader:
             gone = [flags | ~stays for flags, stays in zip(gone, draft.faded.kept, strict=True)]
             draft.aim -= int(GAP_BYTES * sum((w & f).sum() for w, f in zip(wrong, facts, strict=True)))
         _remove(draft, gone)
-        draft.gapped, draft.misread_facts = [], []
+        draft.gapped = []
+        draft.misread_facts = []
         if draft.short:
             draft.messages = [replace(m, entry=replace(m.entry, header=False)) for m in draft.messages]
         self._fade(draft)
@@ -306,7 +311,9 @@ class _Fader:
         int64[n], cells; `used`: bytes of its tokens so far."""
         if draft.faded is None or self.capacity is None:
             return False
-        cells, texts, facts = draft.cells.copy(), list(draft.faded.texts), list(draft.misread_facts)
+        cells = draft.cells.copy()
+        texts = list(draft.faded.texts)
+        facts = list(draft.misread_facts)
         write_other_marks(cells.reshape(-1), marks)
         for number, (placement, words) in enumerate(zip(draft.placements, wrong, strict=True)):
             run, drawn = (grid.reshape(-1)[placement.start : placement.stop] for grid in (cells, draft.cells))
@@ -323,7 +330,9 @@ class _Fader:
         capacity = self.fact_capacity if draft.of_facts else self.capacity
         if used * float(costs.sum() / draft.costs.sum()) + GAP_BYTES * gaps > MAX_FILL * (capacity or 0):
             return False
-        draft.cells, draft.costs, draft.misread_facts = cells, costs, facts
+        draft.cells = cells
+        draft.costs = costs
+        draft.misread_facts = facts
         draft.faded = replace(draft.faded, texts=tuple(texts))
         draft.gapped = [a | b for a, b in zip(draft.gapped or wrong, wrong, strict=True)]
         return True
@@ -333,15 +342,19 @@ class _Fader:
         cells."""
         if draft.faded is None:
             return
-        placement, origin = draft.placements[number], draft.faded.texts[number].origin
+        placement = draft.placements[number]
+        origin = draft.faded.texts[number].origin
         stops = np.append(read.cell[1:], placement.stop - placement.start)
-        content, places = draft.messages[number].entry.content, draft.messages[number].words
+        content = draft.messages[number].entry.content
+        places = draft.messages[number].words
         numbers = np.flatnonzero(words)
         for run in np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1) if len(numbers) else ():
-            start, stop = places[run[0]].start, places[run[-1]].stop
+            start = places[run[0]].start
+            stop = places[run[-1]].stop
             shown_places = np.flatnonzero((origin >= start) & (origin < stop))
             if len(shown_places) == stop - start:
-                first, end = int(read.cell[shown_places[0]]), int(stops[shown_places[-1]])
+                first = int(read.cell[shown_places[0]])
+                end = int(stops[shown_places[-1]])
                 yield MisreadFact(number, placement.start + first, placement.start + end, content[start:stop])
 
     def _fade(self, draft: _Draft) -> None:
@@ -440,7 +453,8 @@ def _misread_words(draft: _Draft, seen: Cells, stored: int, *, wary: bool) -> li
 
 def _misread_cells(draft: _Draft, seen: Cells, stored: int) -> Flags:
     """Returns bool[cells]: the cells misread among the first `stored`, other than gap marks."""
-    drawn, read = draft.cells.reshape(-1), seen.reshape(-1)
+    drawn = draft.cells.reshape(-1)
+    read = seen.reshape(-1)
     wrong = np.zeros(drawn.size, dtype=bool)
     wrong[:stored] = (_unspaced(drawn[:stored]) != _unspaced(read[:stored])) & (drawn[:stored] != ord(GAP_MARK))
     return wrong
@@ -464,13 +478,19 @@ def _words_at(draft: _Draft, wrong: Flags) -> list[Flags]:
     for number, message in enumerate(draft.messages):
         if draft.faded is None:
             annotated = draft.page.messages[number]
-            start, stop, cell, text = annotated.start, annotated.stop, annotated.cell, annotated.entry.content
+            start = annotated.start
+            stop = annotated.stop
+            cell = annotated.cell
+            text = annotated.entry.content
             origin = np.arange(len(text))
         else:
-            placement, origin = draft.placements[number], draft.faded.texts[number].origin
-            start, stop = placement.start, placement.stop
+            placement = draft.placements[number]
+            origin = draft.faded.texts[number].origin
+            start = placement.start
+            stop = placement.stop
             read = transcribe(drawn[start:stop], layout=draft.page.layout, start=start)
-            cell, text = read.cell, read.text
+            cell = read.cell
+            text = read.text
         if not wrong[start:stop].any():
             continue
         before = np.concatenate([[0], np.cumsum(wrong[start:stop])])
@@ -490,7 +510,8 @@ def _misread_marks(draft: _Draft, seen: Cells, stored: int) -> npt.NDArray[np.in
     """Returns int64[n]: the misread gap marks among the first `stored` cells."""
     if draft.faded is None:
         return np.zeros(0, dtype=np.int64)
-    drawn, read = draft.cells.reshape(-1)[:stored], seen.reshape(-1)[:stored]
+    drawn = draft.cells.reshape(-1)[:stored]
+    read = seen.reshape(-1)[:stored]
     return np.flatnonzero((drawn == ord(GAP_MARK)) & (read != ord(GAP_MARK)))
 
 
@@ -504,7 +525,8 @@ def _remove(draft: _Draft, gone: Sequence[Flags]) -> None:
     for number, (message, flags) in enumerate(zip(draft.messages, gone, strict=True)):
         if not flags.any():
             continue
-        entry, stays = message.entry, ~flags
+        entry = message.entry
+        stays = ~flags
         remainder = faded(entry.content, message.words, stays, entry.gaps, continues_after=entry.end != Edge.WHOLE)
         written = replace(entry, content=remainder.text, gaps=remainder.gaps)
         clauses = None if message.clauses is None else message.clauses[stays]

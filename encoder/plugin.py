@@ -146,7 +146,8 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
 
 def _required(model: type[BaseModel], values: Mapping[str, object], prefix: str) -> Iterator[RequiredOption]:
     for name, info in model.model_fields.items():
-        inner, value = model_in(info.annotation), values.get(name)
+        inner = model_in(info.annotation)
+        value = values.get(name)
         if isinstance(value, BaseModel):
             value = value.model_dump()
         if inner is not None and isinstance(value, Mapping):

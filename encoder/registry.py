@@ -76,7 +76,8 @@ def find_codec(name: str) -> Plugin[CodecPlugin[Any]]:
 
 
 def _check_installed(plugin: Plugin[CodecPlugin[Any]]) -> None:
-    missing, needs = plugin.value.missing(), plugin.value.needs
+    missing = plugin.value.missing()
+    needs = plugin.value.needs
     if missing and needs is not None:
         raise CodecError(
             f"the codec '{plugin.name}' needs {' and '.join(missing)}; pip install '{plugin.package}[{needs.extra}]'"

@@ -128,7 +128,8 @@ def _encoded(text: str) -> int:
 
 
 def _cut(text: str, limit: int) -> str:
-    low, high = 0, len(text)
+    low = 0
+    high = len(text)
     while low < high:
         middle = (low + high + 1) // 2
         if _count(text[:middle]) <= limit:

@@ -137,7 +137,8 @@ class VisionTokens:
         """
         packed = _HEX.fullmatch(self.weights) is not None
         weights = bytes.fromhex(self.weights) if packed else self.weights.encode()
-        codec, tier = self.codec.encode(), self.tier.encode()
+        codec = self.codec.encode()
+        tier = self.tier.encode()
         parts = [
             MAGIC + bytes([self._version]),
             *(_varint(len(codec)), codec),
@@ -166,7 +167,8 @@ class VisionTokens:
             raise TokensError(
                 "these vision tokens are damaged or were written by a newer version of foxing; upgrade foxing"
             )
-        body, checksum = blob[:-CHECKSUM_BYTES], blob[-CHECKSUM_BYTES:]
+        body = blob[:-CHECKSUM_BYTES]
+        checksum = blob[-CHECKSUM_BYTES:]
         if hashlib.sha256(body).digest()[:CHECKSUM_BYTES] != checksum:
             raise TokensError("these vision tokens are damaged (checksum mismatch); restore them from a backup")
         try:
@@ -238,9 +240,11 @@ def _plain_png(data: bytes) -> bytes:
     animations and colour profiles. Raises `ValueError` for other files and for an image larger than a page."""
     if not data.startswith(PNG_SIGNATURE):
         raise ValueError("it is not a PNG")
-    parts, position = [PNG_SIGNATURE], len(PNG_SIGNATURE)
+    parts = [PNG_SIGNATURE]
+    position = len(PNG_SIGNATURE)
     while position < len(data):
-        length, kind = int.from_bytes(data[position : position + 4]), data[position + 4 : position + 8]
+        length = int.from_bytes(data[position : position + 4])
+        kind = data[position + 4 : position + 8]
         stop = position + length + 12
         if stop > len(data) or (kind == b"IHDR") != (len(parts) == 1):
             raise ValueError("it is truncated or damaged")

@@ -45,7 +45,10 @@ class JsonGuard:
     def feed(self, data: bytes) -> None:
         """Counts the next piece. Raises `JsonTooLarge`."""
         if self._item_ended:  # what is next has begun in the piece before
-            self.deepest, self._values, self._bytes, self._item_ended = self._last_deepest, 0, 0, False
+            self.deepest = self._last_deepest
+            self._values = 0
+            self._bytes = 0
+            self._item_ended = False
         self._bytes += len(data)
         if self._max_bytes is not None and self._bytes > self._max_bytes:
             raise JsonTooLarge(f"a value is longer than {self._max_bytes >> 20} MiB")

@@ -30,7 +30,8 @@ class MemoryFault(FoxingError):
         reason = placed.reason if isinstance(placed, InvalidInput) else str(self)
         placed.args = (f"{place}{sign}{reason}",)
         if isinstance(placed, InvalidInput):
-            placed.reason, placed.index = placed.args[0], None
+            placed.reason = placed.args[0]
+            placed.index = None
         placed.__cause__ = self
         return placed
 

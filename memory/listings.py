@@ -57,7 +57,8 @@ def list_threads(database: Database, bank: str, *, limit: int, cursor: str | Non
         threads = list(islice(after_cursor, limit + 1))
         listed = threads[:limit]
         ids = [end.id for end in listed]
-        names, totals = banks.thread_names(connection, ids), thread_times.totals(connection, bank_id, ids)
+        names = banks.thread_names(connection, ids)
+        totals = thread_times.totals(connection, bank_id, ids)
     infos = [
         ThreadInfo(
             thread=names[end.id],
@@ -156,14 +157,17 @@ def bank_infos(connection: Connection, rows: Sequence[Bank], index: SearchIndex,
     and database indexes, without free space in the file. The number of queries does not depend on that of the banks,
     but for one for each policy under which pages are due."""
     ids = [bank.id for bank in rows]
-    tiers, still_open = sizes.tier_totals(connection, ids), sizes.open_totals(connection, ids)
-    totals, index_size = sizes.totals(connection, ids), index_bytes(index, connection, ids)
+    tiers = sizes.tier_totals(connection, ids)
+    still_open = sizes.open_totals(connection, ids)
+    totals = sizes.totals(connection, ids)
+    index_size = index_bytes(index, connection, ids)
     # few databases have trash, and fewer keep blobs apart
     blobs = sizes.blob_bytes(connection, ids) if any(totals["trash"].values()) else Counter[int]()
     due = due_in(connection, rows, now)
     infos = []
     for bank in rows:
-        of_bank, messages = tiers[bank.id], still_open[bank.id]
+        of_bank = tiers[bank.id]
+        messages = still_open[bank.id]
         stored = {
             "tokens": sum(tier.token_bytes for tier in of_bank),
             "text": sum(tier.text_bytes for tier in of_bank) + messages.text_bytes,

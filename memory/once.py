@@ -11,7 +11,8 @@ T = TypeVar("T")
 def once(make: Callable[[Any], T]) -> "cached_property[T]":
     """Returns a property that `make` computes on first use, once even if several threads ask for it together. Modules
     that only some calls need are imported there."""
-    name, lock = make.__name__, RLock()
+    name = make.__name__
+    lock = RLock()
 
     def value(owner: Any) -> T:
         with lock:

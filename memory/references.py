@@ -22,10 +22,12 @@ def reference(message_id: int, created_at: datetime) -> str:
     timezone-aware."""
     since = created_at - _EPOCH
     check = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-    digits, weight = "", 0
+    digits = ""
+    weight = 0
     while message_id:
         message_id, digit = divmod(message_id, BASE)
-        digits, weight = ALPHABET[digit] + digits, weight + 1
+        digits = ALPHABET[digit] + digits
+        weight = weight + 1
         check += weight * digit
     return digits + ALPHABET[check % BASE]
 

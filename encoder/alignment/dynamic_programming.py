@@ -59,7 +59,8 @@ class _Row:
 
 def align(problem: AlignmentProblem) -> npt.NDArray[np.int64]:
     """Returns the alignment of minimum cost: int64[n], the cell of each letter, ascending, or -1 if it is skipped."""
-    n, m = len(problem.kind), problem.match.shape[1]
+    n = len(problem.kind)
+    m = problem.match.shape[1]
     row = _Row(problem.ramp.copy(), np.full(m + 1, _NEVER, dtype=np.int32))
     if m:
         row.best[1:] += problem.unread[problem.unread_kind[0], 0] - problem.unread_extend[0]
@@ -70,7 +71,8 @@ def align(problem: AlignmentProblem) -> npt.NDArray[np.int64]:
     row.best[band + 1 :] = _NEVER
     for i in range(n):
         centre = (i + 1) * m // n
-        low, high = max(0, centre - band), min(m + 1, centre + band + 1)
+        low = max(0, centre - band)
+        high = min(m + 1, centre + band + 1)
         steps.append((low, _next_row(problem, row, i, low, high)))
     return _traced(steps, n, m)
 
@@ -78,7 +80,8 @@ def align(problem: AlignmentProblem) -> npt.NDArray[np.int64]:
 def _next_row(problem: AlignmentProblem, row: _Row, i: int, low: int, high: int) -> Steps:
     """Advances `row` by letter `i` for prefixes of `low` to `high` cells, in place. Returns uint8[high - low]: bits of
     the step that reached each prefix."""
-    best, skipped = row.best[low:high], row.skipped[low:high]
+    best = row.best[low:high]
+    skipped = row.skipped[low:high]
     matched = np.empty(high - low, dtype=np.int32)
     matched[0] = row.best[low - 1] + problem.match[problem.kind[i], low - 1] if low else _NEVER
     np.add(best[:-1], problem.match[problem.kind[i], low : high - 1], out=matched[1:])
@@ -107,7 +110,8 @@ def _next_row(problem: AlignmentProblem, row: _Row, i: int, low: int, high: int)
 def _traced(steps: list[tuple[int, Steps]], n: int, m: int) -> npt.NDArray[np.int64]:
     """Traces the alignment back from the end through `steps`."""
     cells = np.full(n, -1, dtype=np.int64)
-    i, j = n, m
+    i = n
+    j = m
     state = int(steps[n][1][m - steps[n][0]]) & _BEST
     while i or j:
         low, row = steps[i]
@@ -121,7 +125,8 @@ def _traced(steps: list[tuple[int, Steps]], n: int, m: int) -> npt.NDArray[np.in
             i -= 1
             state = _SKIPPED if step & _SKIP_EXTENDS else int(steps[i][1][j - steps[i][0]]) & _BEST
         else:
-            i, j = i - 1, j - 1
+            i = i - 1
+            j = j - 1
             cells[i] = j
             state = int(steps[i][1][j - steps[i][0]]) & _BEST
     return cells

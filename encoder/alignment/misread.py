@@ -21,7 +21,8 @@ def misread_cells(drawn: Cells, reading: Reading) -> Flags:
     """Compares `reading` with the cells as `drawn`, uint32[rows, columns]. Returns bool[rows, columns]: cells that hold
     another character, or a character that was never drawn. Cells that read as a gap are lost, not misread. Missing rows
     count as blank."""
-    rows, columns = max(len(drawn), len(reading.cells)), drawn.shape[1]
+    rows = max(len(drawn), len(reading.cells))
+    columns = drawn.shape[1]
     written, read = (np.full((rows, columns), BLANK, dtype=np.uint32) for _ in range(2))
     written[: len(drawn)], read[: len(reading.cells)] = drawn, reading.cells
     nothing = (_empty(written) & _empty(read)) | np.isin(read, (WIDE_TAIL, ord(GAP_MARK)))
@@ -91,7 +92,9 @@ def _places(packed: bytes) -> Iterator[int]:
         raise TokensError(f"the map of misread cells cannot be read ({error}); restore a backup") from error
     if not inflate.eof or inflate.unused_data:
         raise TokensError("the map of misread cells is incomplete; restore a backup")
-    place, step, shift = -1, 0, 0
+    place = -1
+    step = 0
+    shift = 0
     for byte in steps:
         step |= (byte & 0x7F) << shift
         shift += 7

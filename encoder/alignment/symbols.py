@@ -100,7 +100,8 @@ def rareness(codes: Numbers) -> tuple[Numbers, Numbers]:
     if len(codes) < 3:
         return np.zeros_like(codes), np.zeros_like(codes)
     size = int(codes.max()) + 1
-    left, right = np.concatenate([[0], codes[:-1]]), np.concatenate([codes[1:], [0]])
+    left = np.concatenate([[0], codes[:-1]])
+    right = np.concatenate([codes[1:], [0]])
     table = np.bincount(codes * size + right, minlength=size * size).astype(np.float64).reshape(size, size)
     expected = table.sum(1, keepdims=True) * table.sum(0, keepdims=True) / table.sum()
     score = np.log((table + 0.5) / (expected + 0.5))

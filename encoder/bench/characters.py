@@ -107,7 +107,8 @@ def measure_characters(codec: Codec, tiers: Sequence[str], progress: Progress | 
     """Measures each kind of character in the codec's repertoire at each of `tiers`; returns one row for each.
     `progress`: called with the tiers done and the total. Raises `CodecError`."""
     characters = readable_characters(codec)
-    groups, lookalikes = _by_kind(characters), _lookalikes(characters)
+    groups = _by_kind(characters)
+    lookalikes = _lookalikes(characters)
     pages = _typeset(codec, groups)
     rows: list[CharacterRow] = []
     for number, tier in enumerate(tiers):

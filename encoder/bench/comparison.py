@@ -118,7 +118,8 @@ def compared(pages: Sequence[Page], readings: Sequence[Reading]) -> CellComparis
 def compare_pages(originals: Sequence[Cells], drawn: Sequence[Cells], readings: Sequence[Reading]) -> PageComparison:
     """Compares `readings` with the `originals`. `drawn`: the cells that were drawn, which differ from the originals if
     a page was drawn from an earlier reading."""
-    right, confidence = [], []
+    right = []
+    confidence = []
     characters = invented = 0
     for original, seen, reading in zip(originals, drawn, readings, strict=True):
         cells = max(original.size, seen.size, reading.cells.size)
@@ -137,7 +138,8 @@ def kept_of_messages(originals: Sequence[Page], drawn: Sequence[Page], readings:
     pages and are not read as a gap; 1 if the messages are empty."""
     characters = legible = 0
     for original, page, reading in zip(originals, drawn, readings, strict=True):
-        flat, seen = original.cells.reshape(-1), page.cells.reshape(-1)
+        flat = original.cells.reshape(-1)
+        seen = page.cells.reshape(-1)
         read = _padded(reading.cells, max(seen.size, reading.cells.size))
         characters += sum(count_characters(flat[placement.start : placement.stop]) for placement in original.placements)
         drawn_characters = _characters(seen) & ~gap_cells(read[: seen.size])
@@ -158,7 +160,8 @@ def compare_words(
         originals = _messages(page.cells, page, page.placements)
         read = _messages(reading.cells, page, page.placements if drawn is None else drawn[number])
         for message_id in dict.fromkeys((*originals, *read)):
-            original, transcription = originals.get(message_id, _NOTHING), read.get(message_id, _NOTHING)
+            original = originals.get(message_id, _NOTHING)
+            transcription = read.get(message_id, _NOTHING)
             compare_message(original.text, transcription.text, transcription.gaps.tolist(), language, result)
             if message_id is not None and original.text:
                 result.text_tokens += count_text_tokens(original.text)
@@ -183,7 +186,8 @@ def _messages(cells: Cells, page: Page, placements: Sequence[Placement]) -> Mapp
 def compare_message(original: str, read: str, gaps: Collection[int], language: str, result: WordComparison) -> None:
     """Adds the words of a message to `result`. `read`: its text in the reading; `gaps`: offsets of the gaps in
     `read`."""
-    words, read_words = words_of(original), words_of(read)
+    words = words_of(original)
+    read_words = words_of(read)
     classes = classify(original, words, language)
     identifiers = [is_identifier(word.text) for word in words]
     result.words.update(classes)
@@ -202,7 +206,8 @@ def _is_left_over(word: ClassedWord, text: str, gaps: Collection[int], lost: Seq
     """Returns whether an unmatched word is the remainder of an original word: it contains or touches an unreadable
     character, or it touches a gap and a lost word begins or ends with it. One of `JOINERS` may be between the word and
     the gap."""
-    start, stop = word.start, word.stop
+    start = word.start
+    stop = word.stop
     if chr(UNREADABLE) in text[max(0, start - 1) : stop + 1]:
         return True
     before = start - 2 if text[max(0, start - 1) : start] in JOINERS else start - 1

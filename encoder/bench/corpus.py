@@ -76,9 +76,11 @@ def named_file(argument: str) -> tuple[str | None, Path]:
     exist."""
     named = _NAMED_FILE.fullmatch(argument)
     if named and not Path(argument).is_file():
-        group, path = named[1].strip(), Path(named[2])
+        group = named[1].strip()
+        path = Path(named[2])
     else:
-        group, path = None, Path(argument)
+        group = None
+        path = Path(argument)
     if not path.is_file():
         raise CodecError(f"there is no file {path}; give texts as FILE or NAME=FILE")
     return group, path

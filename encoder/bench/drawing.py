@@ -89,14 +89,17 @@ def _truth(before: Cells, annotated: AnnotatedPage, drawn: DrawnPage) -> Cells:
     if drawn.faded is None:
         return before
     truth = drawn.cells.copy()
-    flat, was_read, was_meant = truth.reshape(-1), annotated.cells.reshape(-1), before.reshape(-1)
+    flat = truth.reshape(-1)
+    was_read = annotated.cells.reshape(-1)
+    was_meant = before.reshape(-1)
     for message, placement, faded_text in zip(
         annotated.messages, drawn.faded.page.placements, drawn.faded.texts, strict=True
     ):
         if placement.start == placement.stop or message.start == message.stop:
             continue
         read = transcribe(flat[placement.start : placement.stop].copy(), layout=annotated.layout, start=placement.start)
-        cells, source = placement.start + read.cell, message.start + message.cell[faded_text.origin]
+        cells = placement.start + read.cell
+        source = message.start + message.cell[faded_text.origin]
         misread = (flat[cells] == was_read[source]) & (was_read[source] != was_meant[source])
         flat[cells[misread]] = was_meant[source[misread]]
     return truth

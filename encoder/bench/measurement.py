@@ -137,7 +137,8 @@ def measure_ageing(
     the reading at the tier before. Tiers that the codec lacks are skipped. See `measure` for ageing directly to a tier.
     Raises `CodecError`."""
     pages = TierDrawer(codec, texts, drawer)
-    drawn, readings = None, []
+    drawn = None
+    readings = []
     for tier in (tier for tier in tiers if tier in codec.tiers):
         aged = drawn is not None
         drawn = pages.draw(tier) if drawn is None else pages.draw_read(drawn, readings, tier)
@@ -202,7 +203,8 @@ def _sizes(texts: Sequence[str], tokens: Sequence[VisionTokens]) -> _Sizes:
     bits = 8 / max(1, characters)  # bits per character for each byte
     sizes = [text_size(text) for text in texts]
     ppmd_bytes = [size.ppmd_bytes for size in sizes if size.ppmd_bytes is not None]
-    vision_tokens, text_tokens = sum(item.count for item in tokens), sum(size.tokens for size in sizes)
+    vision_tokens = sum(item.count for item in tokens)
+    text_tokens = sum(size.tokens for size in sizes)
     token_bytes = sum(len(item.to_bytes()) for item in tokens)
     return {
         "vision_tokens": vision_tokens,
@@ -218,7 +220,8 @@ def _sizes(texts: Sequence[str], tokens: Sequence[VisionTokens]) -> _Sizes:
 
 
 def _cell_figures(case: _Case, readings: Sequence[Reading]) -> _CellFigures:
-    pages, drawn = case.texts.pages, case.drawn
+    pages = case.texts.pages
+    drawn = case.drawn
     comparison = compare_pages(drawn.truth, [page.cells for page in drawn.pages], readings)
     right, confidence = comparison.kept
     flagged = confidence < readings[0].flag_below

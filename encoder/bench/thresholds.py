@@ -43,7 +43,8 @@ def _comparisons(codec: Codec, texts: PageSet, tier: str) -> Iterator[CellCompar
     readings = codec.decode([page.tokens for page in drawn])
     for page, reading in zip(drawn, readings, strict=True):
         rows = max(len(page.cells), len(reading.cells))
-        truth, read = _padded(page.cells, rows), _padded(reading.cells, rows)
+        truth = _padded(page.cells, rows)
+        read = _padded(reading.cells, rows)
         used = _written(truth) | _written(read)
         yield CellComparison(truth[used] == read[used], _confidence(reading, truth.shape)[used])
 
@@ -79,7 +80,8 @@ def calibrate(codec: Codec, comparisons: Mapping[str, Sequence[CellComparison]])
 
 
 def _calibrate(pages: Sequence[CellComparison]) -> TierThreshold | None:
-    choice, test = _joined(pages[::2]), _joined(pages[1::2] or pages)
+    choice = _joined(pages[::2])
+    test = _joined(pages[1::2] or pages)
     if len(choice.right) < MIN_CHARACTERS:
         return None
     allowed = SILENT_ERRORS * len(choice.right)

@@ -122,7 +122,8 @@ def classify(
     lists, by default those of the package."""
     words_of_language = LANGUAGES.get(language, LanguageWords())
     english = (lists or english_words()) if language == ENGLISH else None
-    dated, negated = _marked(text, _dates(language)), _marked(text, words_of_language.negation_pattern)
+    dated = _marked(text, _dates(language))
+    negated = _marked(text, words_of_language.negation_pattern)
     inside = _inside_sentences(text, words)
     classes = []
     for word, is_inside in zip(words, inside, strict=True):

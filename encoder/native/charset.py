@@ -23,8 +23,11 @@ from foxing.renderer import BLANK, WIDE_TAIL, Confusables, Repertoire, load_atla
 
 CHARSET_PATH = Path(__file__).parent / "data" / "charset.json"
 
-HANGUL_FIRST, HANGUL_LAST = 0xAC00, 0xD7A3
-N_LEAD, N_VOWEL, N_TAIL = 19, 21, 28
+HANGUL_FIRST = 0xAC00
+HANGUL_LAST = 0xD7A3
+N_LEAD = 19
+N_VOWEL = 21
+N_TAIL = 28
 
 #: Letters treated as symbols because more frequent letters share their glyphs: archaic Greek, Macedonian dze, eth.
 INFREQUENT_LETTERS = "\u03f9\u03f2\u037f\u03f3\u03fa\u0376\u037b\u03fd\u0405\u0455\u00d0"
@@ -192,7 +195,8 @@ class Charset:
         order = np.argsort(first)
         first, shape = first[order], np.argsort(order)[shape]
         of_common, of_rare = np.split(shape, [len(self.common)])
-        symbol, rare = np.minimum(first, self.rare_class), np.maximum(first - len(self.common), 0)
+        symbol = np.minimum(first, self.rare_class)
+        rare = np.maximum(first - len(self.common), 0)
         return Shapes(*(table.astype(np.int64) for table in (of_common, of_rare, symbol, rare)))
 
     def to_dict(self) -> dict[str, str]:

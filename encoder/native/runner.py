@@ -107,7 +107,8 @@ class NetworkRunner:
     def encode(self, pixels: Tensor, tier: str, capacity: int, calibration: ConfidenceScaling) -> list[bytes]:
         """Recognises pages and returns their streams, each cut if it exceeds `capacity` bytes. `pixels`: as for
         `recognize`."""
-        temperature, certain_from = calibration.temperature(tier), calibration.certain_from(tier)
+        temperature = calibration.temperature(tier)
+        certain_from = calibration.certain_from(tier)
 
         def streams(part: Tensor) -> list[bytes]:
             pages = self._recognize(part, tier, temperature)
@@ -126,9 +127,11 @@ class NetworkRunner:
 
     @torch.inference_mode()
     def _recognize(self, pixels: Tensor, tier: str, temperature: float) -> RecognizedPages:
-        token_rows, token_pairs = DENSE_PAGE.rows_per_token(tier), DENSE_PAGE.columns_per_token(tier) // 2
+        token_rows = DENSE_PAGE.rows_per_token(tier)
+        token_pairs = DENSE_PAGE.columns_per_token(tier) // 2
         rows = pixels.shape[-2] // TOKEN_SIDE_PX * token_rows
-        dims, dtype = self.model.dims.tiers[tier], fast_dtype(self.device)
+        dims = self.model.dims.tiers[tier]
+        dtype = fast_dtype(self.device)
         used = _rows_used(pixels, rows, token_rows)
         patches = extract_patches(_without_blank_rows(pixels, used, rows).to(self.device), dims, rows, dtype)
         features = self._encoder.encode(patches, tier, token_rows, token_pairs)

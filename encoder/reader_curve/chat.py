@@ -58,7 +58,8 @@ def _openai(document: Any) -> ChatAnswer:
     """Parses a chat completion. Raises `InvalidCompletion`."""
     try:
         choice = document["choices"][0]
-        message, usage = choice["message"], document.get("usage") or {}
+        message = choice["message"]
+        usage = document.get("usage") or {}
         prompt, completion = (token_count(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens"))
         refused = bool(message.get("refusal")) or choice.get("finish_reason") in _REFUSED
         return ChatAnswer(_text(message.get("content")), prompt, completion, refused)

@@ -89,7 +89,9 @@ def _pages(
 
 def _sentences(seed: str, characters: int) -> Iterator[str]:
     """Yields sentences with at least `characters` characters in total; the same for the same seed."""
-    generator, words, written = random.Random(seed), _words(), 0
+    generator = random.Random(seed)
+    words = _words()
+    written = 0
     number = 0
     while written < characters:
         chosen = [generator.choice(words) for _ in range(WORDS_PER_SENTENCE)]

@@ -33,7 +33,8 @@ class Address:
             port = "" if parts.port is None else f":{parts.port}"
             host = parts.hostname or ""
         except ValueError:
-            host, port = "", ""
+            host = ""
+            port = ""
         if not host or parts.scheme not in ("http", "https"):
             raise CodecError(
                 "the option 'url' is not a valid address: it must start with http:// or https:// and a host, such as "

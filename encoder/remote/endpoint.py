@@ -146,7 +146,8 @@ class Endpoint:
         tasks = [task for task in self._tasks if task is not None]
         for task in tasks:
             task.cancel()
-        client, self._client = self._client, None
+        client = self._client
+        self._client = None
         await asyncio.gather(*tasks, return_exceptions=True)
         if client is not None:
             await client.aclose()
@@ -176,10 +177,12 @@ class Endpoint:
         """Makes one attempt and counts it. Raises `AttemptFailed`."""
         clock = self._timing.clock
         start = clock()
-        failed, counts = True, (0, 0)
+        failed = True
+        counts = (0, 0)
         try:
             response = await self._response(call, content, deadline)
-            failed, counts = False, (response.prompt_tokens, response.completion_tokens)
+            failed = False
+            counts = (response.prompt_tokens, response.completion_tokens)
         except AttemptFailed as failure:
             counts = failure.billed
             (self._breaker.record_timeout if failure.no_response else self._breaker.record_response)()
@@ -231,7 +234,8 @@ class Endpoint:
     async def _exchange(self, method: str, path: str, content: bytes | None) -> HttpResponse:
         """Makes one HTTP exchange. Raises `AttemptFailed` for a response that is too large, and the exceptions of
         httpx."""
-        url, auth = self._address.url_of(path), self._address.auth
+        url = self._address.url_of(path)
+        auth = self._address.auth
         received = bytearray()
         async with self._open_client().stream(
             method, url, content=content, headers=self._headers, auth=auth

@@ -99,7 +99,8 @@ class ChatCompletion:
     def trimmed(self) -> Self:
         """Returns the completion without special tokens at either end and without a code fence around the text."""
         text = self.text
-        start, stop = 0, len(text)
+        start = 0
+        stop = len(text)
         while (match := _SPECIAL.match(text, start)) is not None:
             start = match.end()
             start += len(text) - start - len(text[start:].lstrip())
@@ -192,7 +193,8 @@ def character_confidence(text: str, logprobs: Any) -> npt.NDArray[np.float32] | 
     result = np.zeros(len(text), dtype=np.float32)
     for operation in Levenshtein.opcodes(characters, text):
         if operation.tag == "equal":
-            source, target = (operation.src_start, operation.src_end), (operation.dest_start, operation.dest_end)
+            source = (operation.src_start, operation.src_end)
+            target = (operation.dest_start, operation.dest_end)
             result[slice(*target)] = of_characters[slice(*source)]
     return result
 

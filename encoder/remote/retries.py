@@ -71,7 +71,8 @@ async def with_retries(attempt: Callable[[float], Awaitable[T]], options: Server
     """Calls `attempt` until it succeeds or a retry is not useful, and returns its result. `attempt` takes the deadline
     of the page by the clock of `timing`. Raises `ReadFailed`, which states the number of attempts."""
     deadline = timing.clock() + options.page_timeout_s
-    retries, retried_once = 0, False
+    retries = 0
+    retried_once = False
     while True:
         try:
             return await attempt(deadline)

@@ -65,7 +65,8 @@ class NgramHistory:
     @property
     def banned(self) -> set[int]:
         """Tokens that would repeat an n-gram."""
-        size, first = self.rule.size, len(self.tokens) - self.rule.window
+        size = self.rule.size
+        first = len(self.tokens) - self.rule.window
         if len(self.tokens) < size:
             return set()
         followers = self._followers.get(tuple(self.tokens[len(self.tokens) - size + 1 :]), {})
@@ -232,5 +233,6 @@ def align_characters(tokenizer: Any, ids: Sequence[int]) -> tuple[str, list[tupl
             continue  # in the middle of a character
         pieces.append(text[len(prefix) :])
         spans += [(done, stop)] * (len(text) - len(prefix))
-        context, done = done, stop
+        context = done
+        done = stop
     return "".join(pieces), spans

@@ -103,13 +103,15 @@ def to_generation(model: VisionModel, completion: Completion, default_confidence
     """Returns the `Generation` that local decoding would produce, truncated where a loop would stop it.
     `default_confidence`: probability of tokens for which the server reports none; `max_tokens`: limit of the
     request."""
-    ids, best = completion.ids, completion.best_ids
+    ids = completion.ids
+    best = completion.best_ids
     if ids is None or best is None:
         return _generation_from_text(completion, default_confidence)
     reported = np.exp(np.minimum(completion.logprobs, 0.0)).astype(np.float32)
     probabilities = reported if len(reported) else np.full(len(ids), default_confidence, dtype=np.float32)
     if not completion.cut and not model.eos_token_ids.intersection(ids):  # some servers omit the final token
-        ids, best = [*ids, min(model.eos_token_ids)], [*best, min(model.eos_token_ids)]
+        ids = [*ids, min(model.eos_token_ids)]
+        best = [*best, min(model.eos_token_ids)]
         probabilities = np.append(probabilities, np.float32(default_confidence))
     history = NgramHistory(model.repeat_rule)
     best_ids: list[int] = []

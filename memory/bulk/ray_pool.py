@@ -124,7 +124,8 @@ class RayPool:
         self, work: Callable[[BulkWork, _Batch], _Result], batches: Sequence[_Batch], *, in_order: bool
     ) -> Any:
         """Ray data set with one row per batch, which holds its outcome."""
-        data, actors = self._ray.data, min(self.actors, len(batches))
+        data = self._ray.data
+        actors = min(self.actors, len(batches))
         context = data.DataContext.get_current().copy()
         context.enable_progress_bars = False
         context.execution_options.preserve_order = in_order

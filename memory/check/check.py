@@ -127,7 +127,8 @@ class DatabaseCheck:
         run.add("blob-orphans", 1, check_orphans(database))
 
     def _check_bank(self, run: _Run, bank: Bank) -> BankSurvey:
-        database, survey = self._database, BankSurvey.of(self._database, bank)
+        database = self._database
+        survey = BankSurvey.of(self._database, bank)
         run.add("page-manifests", survey.pages, check_manifests(survey))
         run.add("lookup", survey.pages, check_lookup(database, survey))
         run.add_parts("trash", tables.check_trash(database, bank))

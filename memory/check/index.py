@@ -65,7 +65,8 @@ class IndexChecks:
         """Finds segments that cannot be read, and messages that are in the index twice or do not exist."""
         if self._index is None:
             return
-        bank_id, bank = survey.bank_id, survey.bank
+        bank_id = survey.bank_id
+        bank = survey.bank
         with self._database.read() as connection:
             terms = self._index.contents(connection, bank_id)
             wrong = sorted({*survey.missing(connection, terms.messages), *terms.twice})
@@ -81,7 +82,8 @@ class IndexChecks:
     def codes(self, survey: BankSurvey) -> Iterator[Finding]:
         """Finds embeddings that are damaged, of the wrong size, or of messages that do not exist. The scheduler embeds
         these again."""
-        bank_id, after = survey.bank_id, 0
+        bank_id = survey.bank_id
+        after = 0
         while True:
             with self._database.read() as connection:
                 rows = integrity.codes_after(connection, bank_id, after, 2048)

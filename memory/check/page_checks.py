@@ -81,7 +81,8 @@ def check_text(batch: PageBatch) -> Iterator[Finding]:
 
 
 def _text_fault(page: PageRow, content: PageContent) -> str | None:
-    text, layout = content.text, PageLayout.from_dict(page.layout)
+    text = content.text
+    layout = PageLayout.from_dict(page.layout)
     if page.text_kept != (text is not None):
         state = "gone" if text is None else "there"
         return f" says that its text is {'kept' if page.text_kept else 'dropped'}, and it is {state}; {RESTORE}"
@@ -119,7 +120,8 @@ def check_places(batch: PageBatch) -> Iterator[Finding]:
 
 
 def _figure_fault(page: PageRow, manifest: PageManifest) -> str | None:
-    number, times = len(manifest), manifest.times
+    number = len(manifest)
+    times = manifest.times
     if number != page.messages:
         return f"it says {page.messages} messages, and has {number}"
     if number and (instant(int(times.min())), instant(int(times.max()))) != (page.first_at, page.last_at):

@@ -116,7 +116,8 @@ def check_manifests(survey: BankSurvey) -> Iterator[Finding]:
 
 def check_lookup(database: Database, survey: BankSurvey) -> Iterator[Finding]:
     """Finds messages that are not found on their pages, or by the ids that callers chose."""
-    bank_id, bank = survey.bank_id, survey.bank
+    bank_id = survey.bank_id
+    bank = survey.bank
     if survey.unfit:
         pages = ", ".join(survey.unfit[:_NAMED]) + (", …" if len(survey.unfit) > _NAMED else "")
         yield Finding(

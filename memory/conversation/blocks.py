@@ -113,7 +113,8 @@ def name_of(value: object, default: str) -> str:
 
 def result_text(content: object, depth: int = 0) -> tuple[str, list[Fields]]:
     """Returns the text of a tool's result, a line for each of its blocks, and its images."""
-    lines, images = list[str](), list[Fields]()
+    lines = list[str]()
+    images = list[Fields]()
     for block in _as_list(content):
         if not is_image(block):
             lines += _lines(block, images, depth)
@@ -182,7 +183,8 @@ def _read_refusal(block: Json, read: BlocksRead) -> None:
 
 
 def _read_call(block: Json, read: BlocksRead) -> None:
-    server, name = block.get("server_name"), block.get("name")
+    server = block.get("server_name")
+    name = block.get("name")
     opens = block.get("type") in ("tool_use", "tool_call")
     arguments = block.get("input", block.get("arguments"))
     read.add_call(block.get("id"), f"{server}.{name}" if server else name, arguments, opens=opens)

@@ -38,7 +38,8 @@ def closed_after(provider: Provider, messages: Sequence[ProviderMessage]) -> lis
 
 def _ends_calls(provider: Provider, messages: Sequence[ProviderMessage], number: int) -> bool:
     """Returns True if the calls before a message must be answered when it comes."""
-    role, before = messages[number].role, FORMATS[provider].answered_before
+    role = messages[number].role
+    before = FORMATS[provider].answered_before
     if before == "other":
         return role != "tool"
     if before == "next":

@@ -79,7 +79,8 @@ def without_elements(text: str) -> str:
     """Returns a text without the elements that hosts insert, and without the blank lines around them."""
     if not any(f"<{element}>" in text for element in _ELEMENTS):
         return text
-    pieces, at = list[str](), 0
+    pieces = list[str]()
+    at = 0
     while (tag := _ELEMENT.search(text, at)) is not None:
         end_tag = f"</{tag[1] or tag[2]}>"
         end = text.find(end_tag, tag.end())

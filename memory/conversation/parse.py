@@ -152,7 +152,8 @@ def _role(provider: Provider, item: Json, number: int) -> str:
 
 
 def _message(item: Json, role: str, content: Any, read: BlocksRead, *, joins_next: bool = False) -> ProviderMessage:
-    name, own_id = item.get("name"), item.get("id")
+    name = item.get("name")
+    own_id = item.get("id")
     return ProviderMessage(
         raw=item,
         role=role,
@@ -228,7 +229,8 @@ def _of_item(item: Json, kind: str) -> ProviderMessage:
 
 def _add_server_call(kind: str, item: Json, read: BlocksRead) -> None:
     arguments, results = _SERVER_CALLS[kind]
-    server, tool = item.get("server_label"), item.get("name") or kind.removesuffix("_call")
+    server = item.get("server_label")
+    tool = item.get("name") or kind.removesuffix("_call")
     value = item.get(arguments)
     value = value if isinstance(value, str | Mapping) or value is None else {arguments: value}
     call_id = item.get("id") or item.get("call_id")

@@ -18,7 +18,8 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT"})
 _MAX_PROFILE_BYTES = 1 << 16
 _JPEG_SIZES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-_JPEG_SCAN, _JPEG_END = 0xDA, 0xD9
+_JPEG_SCAN = 0xDA
+_JPEG_END = 0xD9
 #: Markers without a length, which decoders pass over between segments.
 _JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD8)})
 #: The marker after the entropy-coded data of a scan.
@@ -137,12 +138,17 @@ def _orientation(exif: bytes) -> int:
 
 def _read_png(content: bytes) -> ImageFile:
     width_px = height_px = 0
-    orientation, pieces, ended, number, place = 1, [_PNG_SIGNATURE], False, 0, len(_PNG_SIGNATURE)
+    orientation = 1
+    pieces = [_PNG_SIGNATURE]
+    ended = False
+    number = 0
+    place = len(_PNG_SIGNATURE)
     while not ended:
         number += 1
         check_blocks(number)
         (length,) = struct.unpack_from(">I", content, place)
-        kind, start = content[place + 4 : place + 8], place + 8
+        kind = content[place + 4 : place + 8]
+        start = place + 8
         stop = start + length + 4
         if stop > len(content) or (number == 1) != (kind == b"IHDR"):
             raise ImageRefused("the image is truncated or damaged; save it again")
@@ -159,14 +165,19 @@ def _read_png(content: bytes) -> ImageFile:
             raise ImageRefused("the image has a part that no PNG has; save it again")
         if kind in _PNG_KEPT and not (kind == b"iCCP" and length > _MAX_PROFILE_BYTES):
             pieces.append(content[place:stop])
-        ended, place = kind == b"IEND", stop
+        ended = kind == b"IEND"
+        place = stop
     _check_end(content[place:])
     return ImageFile(b"".join(pieces), "image/png", width_px, height_px, orientation)
 
 
 def _read_jpeg(content: bytes, *, any_scans: bool) -> ImageFile:
     width_px = height_px = scanned = 0
-    orientation, pieces, place, number, blocks = 1, [content[:2]], 2, 0, dict[int, int]()
+    orientation = 1
+    pieces = [content[:2]]
+    place = 2
+    number = 0
+    blocks = dict[int, int]()
     while True:
         number += 1
         check_blocks(number)
@@ -182,7 +193,8 @@ def _read_jpeg(content: bytes, *, any_scans: bool) -> ImageFile:
             place += 2
             continue
         (length,) = struct.unpack_from(">H", content, place + 2)
-        start, stop = place + 4, place + 2 + length
+        start = place + 4
+        stop = place + 2 + length
         if length < 2 or stop > len(content):
             raise ImageRefused("the image is truncated or damaged; save it again")
         if marker in _JPEG_SIZES:
@@ -234,7 +246,9 @@ def _read_webp(content: bytes) -> ImageFile:
         raise ImageRefused("the image is truncated or damaged; save it again")
     _check_end(content[end:])
     width_px = height_px = frames = 0
-    orientation, pieces, lossy = 1, list[bytes](), False
+    orientation = 1
+    pieces = list[bytes]()
+    lossy = False
     for kind, data in _webp_chunks(content, 12, 8 + size):
         if kind == b"VP8X":
             width_px = 1 + int.from_bytes(data[4:7], "little")
@@ -284,7 +298,9 @@ def _read_gif(content: bytes) -> ImageFile:
     width_px, height_px, flags = struct.unpack_from("<HHB", content, 6)
     check_size(width_px, height_px)
     place = 13 + _gif_colours(flags)
-    head, control, frame = content[:place], b"", b""
+    head = content[:place]
+    control = b""
+    frame = b""
     frames = number = 0
     while True:
         kind = content[place]

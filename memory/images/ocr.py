@@ -83,14 +83,17 @@ def _readable(pixels: Image.Image) -> Image.Image:
 
 def _text_of(engine: Any) -> ReadText:
     tesserocr = import_module("tesserocr")
-    lines, line, read = list[list[str]](), list[str](), list[tuple[float, int]]()
+    lines = list[list[str]]()
+    line = list[str]()
+    read = list[tuple[float, int]]()
     for word in tesserocr.iterate_level(engine.GetIterator(), tesserocr.RIL.WORD) if engine.GetIterator() else ():
         if word.Empty(tesserocr.RIL.WORD):
             continue
         if word.IsAtBeginningOf(tesserocr.RIL.TEXTLINE) and line:
             lines.append(line)
             line = []
-        word_text, confidence = word.GetUTF8Text(tesserocr.RIL.WORD).strip(), word.Confidence(tesserocr.RIL.WORD) / 100
+        word_text = word.GetUTF8Text(tesserocr.RIL.WORD).strip()
+        confidence = word.Confidence(tesserocr.RIL.WORD) / 100
         if word_text and confidence >= _MIN_CONFIDENCE:
             line.append(word_text)
             read.append((confidence, len(word_text)))

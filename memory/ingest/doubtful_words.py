@@ -36,7 +36,8 @@ def doubtful_words(texts: Iterable[str], proof: TypeProof) -> tuple[str, ...]:
 
 def exact_words(text: str) -> list[ExactWord]:
     """Returns the identifiers and numbers in a text, in order."""
-    words, start = list[ExactWord](), 0
+    words = list[ExactWord]()
+    start = 0
     for keepsake in find_keepsakes(text):
         words += (ExactWord(match[0], False) for match in _NUMBER.finditer(text, start, keepsake.start))
         words.append(ExactWord(text[keepsake.start : keepsake.stop], True, keepsake.rank != Rank.FIGURE))

@@ -42,7 +42,8 @@ class Draft:
 
     def parts(self, page_id: int) -> PageParts:
         """Returns the spans of the page, and its keepsakes within their budget of characters."""
-        spans, parts = self.page.placements, transcribe_placements(self.page)
+        spans = self.page.placements
+        parts = transcribe_placements(self.page)
         # one search and one budget for the page; the line breaks keep identifiers of adjacent spans apart
         keepsakes = find_keepsakes("\n".join(part.text for part in parts))
         keepsakes = within_budget(keepsakes, max(MIN_BUDGET_CHARS, sum(len(part.text) for part in parts)))

@@ -34,7 +34,8 @@ def prepare_images(message: NewMessage, index: int, bank: str) -> tuple[NewImage
             raise refused from error
         if file is None or file_to_store is None:
             continue
-        size, original_size = ImageSize.of(file_to_store), part.original
+        size = ImageSize.of(file_to_store)
+        original_size = part.original
         original = (
             size
             if original_size is None

@@ -107,7 +107,8 @@ def find_keepsakes(text: str) -> list[Keepsake]:
     keepsakes: list[Keepsake] = []
     for rank, pattern in _KINDS:
         for match in pattern.finditer(text):
-            start, stop = match.start(), _trimmed(text, match.start(), match.end())
+            start = match.start()
+            stop = _trimmed(text, match.start(), match.end())
             if stop > start and not any(occupied[start:stop]):
                 occupied[start:stop] = b"\1" * (stop - start)
                 keepsakes.append(Keepsake(start, stop, rank))

@@ -14,7 +14,9 @@ from foxing.memory.values.base import Fields, kind_of
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import ImagePart
 
-THINKING, COMPACTIONS, OF_HOST = "thinking", "compactions", "text of the host"
+THINKING = "thinking"
+COMPACTIONS = "compactions"
+OF_HOST = "text of the host"
 #: Members of an image that is stored.
 IMAGE_MEMBERS = {"type", "media_type", "data", "url", "name", "alt"}
 
@@ -38,7 +40,8 @@ def messages_of(provider: str, items: Iterable[Json | NewMessage]) -> ProviderMe
         raise InvalidInput(f"provider must be {', '.join(names[:-1])} or {names[-1]}, not {provider!r}")
     if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
         raise InvalidInput(f"messages must be a list of messages of {provider}, not {kind_of(items)}")
-    messages, left_out = list[Fields](), Counter[str]()
+    messages = list[Fields]()
+    left_out = Counter[str]()
     for message in parse(name, list(items)):
         left_out[THINKING] += message.thinks
         left_out[COMPACTIONS] += message.compacts

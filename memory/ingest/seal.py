@@ -176,13 +176,16 @@ class Sealer:
         tier = policy.fresh
         with operation("encode", pages=len(drafts), tier=tier):
             tokens = self.codec.encode([render(draft.page.cells, draft.page.layout, tier) for draft in drafts], tier)
-        keeps, streamed = policy.keeps_text(tier), self.codec.tiers[tier].streamed
+        keeps = policy.keeps_text(tier)
+        streamed = self.codec.tiers[tier].streamed
         results = self.decoder.read_tokens(tokens) if streamed or not keeps else [None] * len(drafts)
         sealed_pages = []
         for draft, page_tokens, result in zip(drafts, tokens, results, strict=True):
-            cells, read = draft.page.cells, result if isinstance(result, Reading) else None
+            cells = draft.page.cells
+            read = result if isinstance(result, Reading) else None
             row = _row(draft, bank, tier, now)
-            parts, added = draft.parts(row.id), draft.messages
+            parts = draft.parts(row.id)
+            added = draft.messages
             exact = page = ReadyPage.exact(
                 row, page_tokens, cells, read if streamed else None, parts=parts, added=added
             )

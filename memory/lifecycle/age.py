@@ -106,7 +106,8 @@ class Ager:
         in place of this process.
         """
         due = self._survey(bank_name, now)
-        moves, result = due.moves, BatchResult[Move](due.impossible)
+        moves = due.moves
+        result = BatchResult[Move](due.impossible)
         if shared and moves:
             moves = _rotated(moves, randrange(0, len(moves), BATCH))
         purged = self._purge(due.bank_id, now) if due.expired else 0  # purging does not wait for ageing
@@ -202,7 +203,8 @@ class Ager:
             results |= outcome.pages.left
             by_id = {move.page.id: move for move in batch}
             for change in outcome.pages.changes:
-                page_id, row = change.page.id, change.after[0].row
+                page_id = change.page.id
+                row = change.after[0].row
                 drawn = outcome.drawn.get(page_id)
                 words = drawn.words if drawn is not None and drawn.before else None
                 results[page_id] = _Moved(by_id[page_id], row.vision_tokens, row.bytes, words)
@@ -266,7 +268,8 @@ def _rotated(moves: Sequence[Move], start: int) -> list[Move]:
 
 
 def _page_move(moved: _Moved) -> PageMove:
-    move, page = moved.move, moved.move.page
+    move = moved.move
+    page = moved.move.page
     return PageMove.model_validate(
         {
             "page_id": page.key,

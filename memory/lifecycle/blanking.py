@@ -62,7 +62,8 @@ class _Rest:
 
     def state(self, state: PageState) -> PageState:
         """Returns a copy of the page as read, with erased cells blank."""
-        cells, confidence = state.cells[: len(self.gone)].copy(), state.confidence[: len(self.gone)].copy()
+        cells = state.cells[: len(self.gone)].copy()
+        confidence = state.confidence[: len(self.gone)].copy()
         cells[self.gone[: len(cells)]], confidence[self.gone[: len(cells)]] = BLANK, 1.0
         return replace(state, cells=cells, confidence=confidence, known=np.ones(1, dtype=bool))
 
@@ -145,7 +146,8 @@ class PageBlanker:
         page_states = self.decoder.read([part.before for part in rests], contents)
         states: dict[int, PageState] = {}
         for part in rests:
-            page, state = part.page, page_states[part.page.id]
+            page = part.page
+            state = page_states[part.page.id]
             if isinstance(state, Unreadable):
                 raise state
             if part.stored.text is not None and state.source != "text":
@@ -188,7 +190,8 @@ def _checked(part: _Rest, drawn: RedrawnPage, reading: Reading | CodecError | No
         raise ReaderFailed(f"page {page.key} could not be read: {reading}") from reading
     if missing_share(drawn.cells, reading) > UNREAD_SHARE:
         raise ReaderFailed(f"page {page.key}: {reasons.not_read_back(page.tier)}")
-    misread, parts = drawn.misread_in(reading), drawn.parts or part.parts
+    misread = drawn.misread_in(reading)
+    parts = drawn.parts or part.parts
     ready = ReadyPage.decoded(drawn.row(page), drawn.tokens, reading, misread, parts=parts)
     if drawn.relaid is not None:
         return part.becomes(ready, _lost_share(drawn.before, drawn.relaid.texts))

@@ -176,7 +176,9 @@ class MessageEmbedder:
             if not ids:
                 return _Done(done, unchanged)
             changed = change(bank_id, ids)
-            last, done, unchanged = ids[-1], done + changed, unchanged + len(ids) - changed
+            last = ids[-1]
+            done = done + changed
+            unchanged = unchanged + len(ids) - changed
             if progress is not None:
                 progress(done, max(total, done + unchanged))
 

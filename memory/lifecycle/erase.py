@@ -150,10 +150,12 @@ class Eraser:
             bank = banks.get(connection, bank_name)
             banks.lock(connection, bank.id)
             size = sum(tier.token_bytes + tier.text_bytes for tier in sizes.tier_totals(connection, [bank.id])[bank.id])
-            number, after = 0, 0
+            number = 0
+            after = 0
             while ids := messages.ids_after(connection, bank.id, after, MESSAGES_AT_ONCE):
                 self.reindexer.index.remove(connection, bank.id, ids)
-                number, after = number + len(ids), ids[-1]
+                number = number + len(ids)
+                after = ids[-1]
             banks.delete(connection, bank.id)
         erased = self.database.purge_deleted()
         return ErasureReport(
@@ -248,7 +250,8 @@ def _parts(ids: Sequence[int], spans: Mapping[int, Sequence[SpanRow]]) -> Iterat
         also = {span.page_id for span in spans.get(message_id, ())}
         if part and len(on | also) > BATCH:
             yield part
-            part, on = [], set()
+            part = []
+            on = set()
         part.append(message_id)
         on |= also
     if part:

@@ -23,7 +23,8 @@ def forecast(
     `specs`: the tiers of the codec."""
     policy = policy.served_by(specs)
     totals = {total.tier: total for total in sizes.tier_totals(connection, [bank.id])[bank.id] if total.pages}
-    counts, moved = {"now": Counter({tier: total.pages for tier, total in totals.items()})}, {}
+    counts = {"now": Counter({tier: total.pages for tier, total in totals.items()})}
+    moved = {}
     for name, at in (("applied", now), ("in_a_year", now + YEAR)):
         counts[name], moved[name] = _counted(connection, bank.id, policy, at)
     tiers: dict[str, TierForecast] = {}
@@ -52,7 +53,8 @@ def tier_at(tier: str, policy: Policy, age: timedelta) -> str:
 
 def _counted(connection: Connection, bank_id: int, policy: Policy, at: datetime) -> tuple[Counter[str], int]:
     """Returns tier → number of pages as the policy has them at a time, and how many of them move until then."""
-    numbers, moved = Counter[str](), 0
+    numbers = Counter[str]()
+    moved = 0
     at_age = [policy.fresh, *(step.tier for step in policy.steps)]
     steps = [step.after for step in policy.steps]
     for group in pages.count_by_age(connection, bank_id, steps, at, policy.age_from):

@@ -71,7 +71,8 @@ class RecallWeights:
         """Writes the counts since the last call. Returns the number of messages. Counts that cannot be written now,
         because the database is read-only or locked for long, are kept for the next call."""
         with self._lock:
-            waiting, self._waiting = self._waiting, {}
+            waiting = self._waiting
+            self._waiting = {}
         if not waiting:
             return 0
         by_bank: dict[str, dict[str, float]] = {}

@@ -117,7 +117,8 @@ class Reencoder:
         rewritten = self.rewriter.run(changes, batch.now, pinned=True, owner=batch.owner)
         requests = [RelayoutRequest(item.page, item.tier) for item in batch.items if item.foreign]
         relaid = self.relayout.run(requests, batch.now, owner=batch.owner)
-        done, typeset_again = BatchOutcome.of(rewritten), BatchOutcome.of(relaid)
+        done = BatchOutcome.of(rewritten)
+        typeset_again = BatchOutcome.of(relaid)
         return BatchOutcome(done.done | typeset_again.done, done.left | typeset_again.left)
 
     def _in_turn(self, batches: Sequence[Batch[StalePage]]) -> Iterator[tuple[Batch[StalePage], BatchOutcome]]:
@@ -141,7 +142,8 @@ class Reencoder:
         while rows := pages.list_after(connection, bank_id, after, _PAGES_AT_ONCE):
             contents = pages.contents(connection, [row.id for row in rows])
             for row in rows:
-                tokens, text = _unpacked(contents[row.id].tokens), contents[row.id].text
+                tokens = _unpacked(contents[row.id].tokens)
+                text = contents[row.id].text
                 keeps = text is not None and is_self_contained(text)
                 if isinstance(tokens, TokensError):
                     if not keeps:

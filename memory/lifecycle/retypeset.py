@@ -116,7 +116,8 @@ def _counted_in_message(part: MessagePart, span: Placement) -> Placement:
     A misread part may have more or fewer characters than the original, so the position of a page break inside it is an
     estimate; its ends are exact.
     """
-    first, length = part.span.char_start, part.span.char_stop - part.span.char_start
+    first = part.span.char_start
+    length = part.span.char_stop - part.span.char_start
     start, stop = (
         first + length if place == len(part.text) else first + place * length // len(part.text)
         for place in (span.char_start, span.char_stop)

@@ -147,7 +147,8 @@ class Rewriter:
     def expected_tokens(self, page: PageRow, tier: str) -> tuple[int, int]:
         """Returns the expected vision tokens of the page at `tier`, and their bytes. A stream keeps its size at a lower
         tier, up to the limit of that tier."""
-        layout, spec = PageLayout.from_dict(page.layout), self.codec.tiers[tier]
+        layout = PageLayout.from_dict(page.layout)
+        spec = self.codec.tiers[tier]
         rows, columns = token_grid(self.codec, layout, page.rows_used, tier)
         size = expected_bytes(self.codec, layout, page.rows_used, tier)
         if spec.streamed and page.codec == self.codec.name:
@@ -175,7 +176,8 @@ class Rewriter:
         drawn = self._draw([c for c in changes if c.new_tokens and c.page.id in states], states, contents, now)
         drafts: list[_Draft] = []
         for change in changes:
-            page_id, stored = change.page.id, contents[change.page.id]
+            page_id = change.page.id
+            stored = contents[change.page.id]
             if (page := drawn.get(page_id)) is not None:
                 drafts.append(_Draft(change, stored, page.tokens, page.cells, page))
             elif page_id in lower:
@@ -223,16 +225,20 @@ class Rewriter:
 
     def _check(self, draft: _Draft, read: Reading | CodecError | None) -> ReadyPage | Refusal:
         """Returns the page to write, or why it is left unchanged. `read`: reading of its tokens, if needed."""
-        change, tokens, grid = draft.change, draft.tokens, draft.grid
+        change = draft.change
+        tokens = draft.tokens
+        grid = draft.grid
         if isinstance(read, CodecError):
             return Refusal(str(read))
         if read is not None and (change.faithful or not draft.keeps_text):
             refusal = _refusal(draft, read)
             if refusal is not None:
                 return refusal
-        row, parts = replace(change.page, tier=change.tier), None
+        row = replace(change.page, tier=change.tier)
+        parts = None
         if draft.drawn is not None:
-            row, parts = draft.drawn.row(row), draft.drawn.parts
+            row = draft.drawn.row(row)
+            parts = draft.drawn.parts
         if read is None or (draft.keeps_text and grid is not None):
             assert grid is not None
             return ReadyPage.exact(row, tokens, grid, read if self._is_streamed(draft) else None)
@@ -307,7 +313,8 @@ class Rewriter:
 def _refusal(draft: _Draft, reading: Reading) -> Refusal | None:
     """Returns the reason for leaving the page of `draft` unchanged, whose tokens read as `reading`; None if there is
     none."""
-    change, grid = draft.change, draft.grid
+    change = draft.change
+    grid = draft.grid
     missing = unreadable_share(reading.cells) if grid is None else missing_share(grid, reading)
     if missing > UNREAD_SHARE:
         return Refusal(reasons.not_read_back(change.tier))

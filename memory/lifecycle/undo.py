@@ -58,7 +58,8 @@ class Undoer:
             page = None if page_key is None else pages.get(connection, bank.id, page_key)
             trash_entries = trash.entries(connection, bank.id, None if page is None else page.id)
         chains = {i: chain for i, entries in trash_entries.items() if (chain := _restorable(entries, now, since))}
-        result, ids = _Result(), sorted(chains)
+        result = _Result()
+        ids = sorted(chains)
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
             self._restore({i: chains[i] for i in batch}, result)
@@ -161,7 +162,8 @@ def _is_read(text: bytes | None) -> bool:
 
 def _restored(change: PageChange, first: TrashEntry) -> PageRestored:
     """Returns the report on a page. `first`: the oldest entry that was restored."""
-    before, after = change.page, change.after[0].row
+    before = change.page
+    after = change.after[0].row
     return PageRestored.model_validate(
         {
             "page_id": before.key,

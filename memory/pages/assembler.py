@@ -46,7 +46,8 @@ class StoredMessages:
         ids_here = {message.id for message in self.messages}
         replaced = {change.before.id for change in changes if change.before is not None and change.relaid}
         spans = {i: [s for s in parts if s.page_id not in replaced] for i, parts in self.spans.items()}
-        rows, keepsakes = dict(self.pages), dict(self.keepsakes)
+        rows = dict(self.pages)
+        keepsakes = dict(self.keepsakes)
         for page in (page for change in changes for page in change.relaid):
             parts = page.parts or PageParts(())
             rows[page.row.id], keepsakes[page.row.id] = page.row, parts.keepsakes

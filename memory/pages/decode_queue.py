@@ -95,7 +95,8 @@ class DecodeQueue:
                 self._changed.wait()
             if ticket.result is not None:
                 return []
-            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            batch = self._waiting[:BATCH]
+            self._waiting = self._waiting[BATCH:]
             self._busy = True
             return batch
 

@@ -200,7 +200,8 @@ class PageDecoder:
             return shared.queues.setdefault(name, DecodeQueue(lambda: codec))
 
     def _state(self, page: PageRow, text: bytes | None) -> PageState:
-        key, shared = (page.key, page.version), self._shared
+        key = (page.key, page.version)
+        shared = self._shared
         with shared.lock:
             state = shared.cache.get(key)
         if state is not None:
@@ -217,13 +218,15 @@ class PageDecoder:
         codec = self.codec_named(page.codec)
         if page.tier not in codec.tiers:
             raise TokensError(f"the {codec.name} codec has no tier '{page.tier}'")
-        rows, bands = layout.cropped_rows(page.rows_used, page.tier), layout.bands(page.rows_used, page.tier)
+        rows = layout.cropped_rows(page.rows_used, page.tier)
+        bands = layout.bands(page.rows_used, page.tier)
         blank = np.full((rows, layout.columns), BLANK, dtype=np.uint32)
         differences = _differences(text)
         if differences is not None:
             return PageState.verified(page.tier, blank, bands, differences)
         confidence = np.zeros((rows, layout.columns), dtype=np.float32)
-        spec, known = codec.tiers[page.tier], np.zeros(bands, dtype=bool)
+        spec = codec.tiers[page.tier]
+        known = np.zeros(bands, dtype=bool)
         # streams decode identically everywhere, so the comparison made on writing still holds
         compared = spec.streamed and text is None
         return PageState(page.tier, "decoded", spec.flag_below, blank, confidence, known, compared=compared)
@@ -256,7 +259,8 @@ class PageDecoder:
 
     def _take(self, request: _Request, reading: Reading | CodecError) -> _PageError | None:
         """Copies a reading into the state of its page. Returns the error if the page could not be read."""
-        page, shared = request.page, self._shared
+        page = request.page
+        shared = self._shared
         if isinstance(reading, Reading):
             if not _fills(request, reading):
                 return _PageError(page.id, TokensDamaged(f"page {page.key} cannot be read: {WRONG_PAGE}"))
@@ -337,7 +341,8 @@ def _fills(request: _Request, reading: Reading) -> bool:
 def _fill(request: _Request, reading: Reading) -> None:
     """Copies the bands of `request` into its state, except those that another thread has filled meanwhile: their arrays
     may be in use."""
-    state, above = request.state, request.above
+    state = request.state
+    above = request.above
     per_band = state.cells.shape[0] // len(state.known)
     exact = state.source == "text"
     if not exact:

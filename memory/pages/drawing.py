@@ -237,7 +237,8 @@ def _kept(text: SplicedText, faded_text: FadedText, whole: tuple[int, int]) -> d
 
     `whole`: the range in which no word is cut by a page break; parts of keepsakes outside it are dropped.
     """
-    words, ranges = text.transcription.text, {}
+    words = text.transcription.text
+    ranges = {}
     for start, stop in text.keepsakes:
         if start < whole[0] or stop > whole[1]:
             continue
@@ -265,7 +266,9 @@ def _in_place_of_gap(
     if begin > keepsake[0] or end < keepsake[1] or any(c.isalnum() or c == GAP_MARK for c in neighbourhood):
         return {}
     if faded_text.text[first] == words[begin] == " ":
-        first, begin = first + 1, begin + 1
+        first = first + 1
+        begin = begin + 1
     if faded_text.text[last - 1] == words[end - 1] == " ":
-        last, end = last - 1, end - 1
+        last = last - 1
+        end = end - 1
     return {(first, last): words[begin:end]}

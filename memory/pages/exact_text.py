@@ -68,7 +68,8 @@ def _compressed(data: bytes) -> bytes:
 def _differences(cells: Cells, read: Cells) -> Differences:
     """Returns the cells in which two grids differ. Missing rows count as blank, and after the end of the text a space
     equals a blank."""
-    rows, columns = max(len(cells), len(read)), cells.shape[1]
+    rows = max(len(cells), len(read))
+    columns = cells.shape[1]
     grids = [np.full((rows, columns), BLANK, np.uint32) for _ in range(2)]
     for grid, cells_of_one in zip(grids, (cells, read), strict=True):
         grid[: len(cells_of_one)] = cells_of_one

@@ -184,7 +184,8 @@ class Reindexer:
         numbers = {message_id: number for number, message_id in enumerate(remembered)}
         places: dict[tuple[int, int], list[bytes]] = {}
         for item in placed:
-            text, size = remembered[item.message_id].text, item.image.size
+            text = remembered[item.message_id].text
+            size = item.image.size
             with self.database.read() as connection:  # one by one, since many images take much memory
                 content = images.contents(connection, bank_id, [item.image.id]).get(item.image.id)
             if content is None:
@@ -333,5 +334,6 @@ def is_as_said(message: RememberedMessage) -> bool:
 def _is_torn(text: str, gaps: Container[int], start: int, stop: int) -> bool:
     """True if a gap cuts the word of the term at these places. In scripts without spaces a word may begin at the end of
     a gap."""
-    at_start, at_stop = start - 1 in gaps, stop in gaps
+    at_start = start - 1 in gaps
+    at_stop = stop in gaps
     return (at_start and not is_unspaced(text[start])) or (at_stop and not is_unspaced(text[stop - 1]))

@@ -110,7 +110,8 @@ def may_have_images(message: RecalledMessage) -> bool:
 def _within(images: Sequence[PlacedImage], max_bytes: int | None) -> set[int]:
     """Returns the ids of the first images whose files have at most `max_bytes` together."""
     sizes = {image.image.id: image.image.size.bytes for image in images}
-    ids, total = set[int](), 0
+    ids = set[int]()
+    total = 0
     for image_id, size in sizes.items():
         if max_bytes is None or total + size <= max_bytes:
             ids.add(image_id)
@@ -121,7 +122,8 @@ def _within(images: Sequence[PlacedImage], max_bytes: int | None) -> set[int]:
 def _with_images(message: M, placed: Sequence[PlacedImage], contents: Mapping[int, bytes | None]) -> M:
     by_number = {image.number: image for image in placed}
     if message.parts is not None:
-        parts, number = list[Part](), 0
+        parts = list[Part]()
+        number = 0
         for part in message.parts:
             if isinstance(part, ImagePart):
                 number += 1
@@ -142,7 +144,8 @@ def _with_images(message: M, placed: Sequence[PlacedImage], contents: Mapping[in
 
 
 def _with_texts(message: M, placed: Sequence[PlacedImage]) -> M:
-    text, gaps = message.text, list(message.gaps)
+    text = message.text
+    gaps = list(message.gaps)
     for image in placed:
         read = _machine_read(image)
         if read is None:
@@ -153,13 +156,16 @@ def _with_texts(message: M, placed: Sequence[PlacedImage]) -> M:
         words = " / ".join(line.strip() for line in read.text[:MOST_READ_CHARS].splitlines() if line.strip())
         end = len(text) if label is None else text.index(label) + len(label)
         added = ("\n" if text else "") + READ_TEXT.format(number=image.number, text=words)
-        text, gaps = text[:end] + added + text[end:], [gap + len(added) * (gap >= end) for gap in gaps]
+        text = text[:end] + added + text[end:]
+        gaps = [gap + len(added) * (gap >= end) for gap in gaps]
     return message if text == message.text else message.model_copy(update={"text": text, "gaps": gaps})
 
 
 def image_part(placed: PlacedImage, content: bytes | None, label: ImagePart | None = None) -> ImagePart:
     """Returns an image as a part. `label`: what its label in the text says of it."""
-    image, size, original = placed.image, placed.image.size, placed.image.original
+    image = placed.image
+    size = placed.image.size
+    original = placed.image.original
     return ImagePart.model_construct(
         media_type=size.media_type,
         data=None if content is None else base64.b64encode(content).decode(),

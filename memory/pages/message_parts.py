@@ -213,7 +213,8 @@ def recalled_message(
 def recalled_passage(span: RecalledMessage, remembered: RememberedMessage, passage: Passage) -> RecalledMessage:
     """Returns `span`, the complete message of which `remembered` is the reading, cut to one passage."""
     start, stop = passage
-    confidence, flagged = remembered.confidence[start:stop], remembered.flagged[start:stop]
+    confidence = remembered.confidence[start:stop]
+    flagged = remembered.flagged[start:stop]
     gaps = remembered.gaps[(remembered.gaps >= start) & (remembered.gaps < stop)] - start
     return span.model_copy(
         update={
@@ -239,7 +240,8 @@ def _parts(message: Message, remembered: RememberedMessage) -> tuple[Part, ...] 
 
 
 def _unreadable_part(page: PageRow, span: SpanRow, failed: bool) -> RememberedMessage:
-    nothing, chars = np.zeros(0, dtype=np.float32), span.char_stop - span.char_start
+    nothing = np.zeros(0, dtype=np.float32)
+    chars = span.char_stop - span.char_start
     return RememberedMessage(
         *("", nothing, nothing > 0, _NO_GAPS, page.tier, "decoded", chars, (page.key,)),
         readable=False,

@@ -197,7 +197,8 @@ def _insert(connection: Connection, page: ReadyPage) -> PageRow:
 
 def _discard(connection: Connection, row: PageRow, change: PageChange, times: DiscardTimes) -> None:
     """Moves contents that the page no longer has to the trash."""
-    before, after = change.stored, change.after[0]
+    before = change.stored
+    after = change.after[0]
     is_relaid = change.before is not None and after.parts is not None
     dropped = trash.DroppedPage(
         before.tokens if before.tokens != after.content.tokens else None,

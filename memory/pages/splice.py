@@ -40,12 +40,14 @@ def splice(state: PageState, layout: PageLayout, span: SpanRow, keepsakes: Seque
         inside = [k for k in inside if not _contradicts(k, _read(state, layout, span, (k.start, k.stop)))]
     parts: list[Transcription] = []
     ranges: list[tuple[int, int]] = []
-    position, length = span.start, 0
+    position = span.start
+    length = 0
     for keepsake in sorted(inside, key=lambda k: k.start):
         before = _read(state, layout, span, (position, keepsake.start))
         parts += before, _exact(keepsake.text, keepsake.start - span.start)
         start = length + len(before.text)
-        length, position = start + len(keepsake.text), keepsake.stop
+        length = start + len(keepsake.text)
+        position = keepsake.stop
         ranges.append((start, length))
     return SplicedText(_joined([*parts, _read(state, layout, span, (position, span.stop))]), ranges)
 

@@ -136,10 +136,12 @@ class PageViewer:
         reading = reading if wrong is None else without_confidence(reading, wrong)
         page = page if drawn is None else page.redrawn(drawn)
         rows = page.row.rows_used
-        cells, confidence = reading.cells[:rows], reading.confidence[:rows]
+        cells = reading.cells[:rows]
+        confidence = reading.confidence[:rows]
         text = visible_text(cells)
         places = visible_cells(cells)[: len(text)]
-        confidences, gap = confidence.reshape(-1)[places], reading.gap[:rows].reshape(-1)[places]
+        confidences = confidence.reshape(-1)[places]
+        gap = reading.gap[:rows].reshape(-1)[places]
         streamed = self.decoder.codec_named(tokens.codec).tiers[reading.tier].streamed
         state = replace(PageState.of(reading), compared=streamed or wrong is not None)
         parts = _parts_of_messages(page, state)
@@ -160,7 +162,8 @@ class PageViewer:
     def preview(self, bank: str, page_id: str, tier: str | None) -> PagePreview:
         """Implements `Memory.preview_page`."""
         page = self._stored(bank, page_id)
-        row, drawn = page.row, self._drawn_at(page, self._lower_tier(page.row, tier))
+        row = page.row
+        drawn = self._drawn_at(page, self._lower_tier(page.row, tier))
         faded_texts = [None] * len(page.spans) if drawn.relaid is None else drawn.relaid.texts
         messages = [
             FadedMessage(
@@ -239,7 +242,8 @@ def _parts_of_messages(page: _StoredPage, state: PageState) -> list[MessageOnPag
     parts = []
     for span in page.spans:
         message = page.messages[span.message_id]
-        begins_before, continues_after = span.char_start > 0, span.char_stop < message.chars
+        begins_before = span.char_start > 0
+        continues_after = span.char_stop < message.chars
         whole = not (begins_before or continues_after)
         part = recalled_message(message, read_part(state, page.row, span, page.keepsakes), whole=whole)
         parts.append(MessageOnPage(**dict(part), begins_before=begins_before, continues_after=continues_after))

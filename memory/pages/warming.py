@@ -28,7 +28,8 @@ class CacheWarmer:
         quick = [tier for tier, spec in codec.tiers.items() if spec.streamed]
         exact = codec.layout.cells * 4  # bytes of a page in the cache; pages that are not exact also take confidences
         capacity = self.decoder.free_bytes // exact  # pages already cached take none
-        before, looked_at = sys.maxsize, 0
+        before = sys.maxsize
+        looked_at = 0
         while quick and looked_at < capacity and self.decoder.free_bytes >= 2 * exact * AT_ONCE and not stopping():
             if self.decoder.queue_depth:
                 time.sleep(PAUSE_S)

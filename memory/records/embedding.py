@@ -39,7 +39,8 @@ class MissingVectors:
                 for row, vectors in zip(rows, numbers, strict=True):
                     embedder_id = vectors.embedder_id(connection)
                     records.set_vectors(connection, row.id, row.version, embedder_id, vectors.packed)
-            last, done = rows[-1].id, done + len(rows)
+            last = rows[-1].id
+            done = done + len(rows)
 
     def _embedders(self, connection: Connection) -> Sequence[int]:
         """Returns the embedders whose vectors are not replaced."""

@@ -50,7 +50,8 @@ def _holds(stored: JsonValue, condition: Condition) -> bool:
     if _is_number(stored) and _is_number(operand):
         below, above = stored < operand, stored > operand  # type: ignore[operator]
     elif isinstance(stored, str) and isinstance(operand, str):
-        below, above = stored < operand, stored > operand
+        below = stored < operand
+        above = stored > operand
     else:
         return False
     return {"gt": above, "gte": not below, "lt": below, "lte": not above}[condition.op]

@@ -103,6 +103,7 @@ def _row(call: ModelCall, before: ModelCallRow | None) -> ModelCallRow:
 def _summed(row: dict[str, object]) -> dict[str, object]:
     """Returns the fields of a sum. Sums over nothing are null in SQL."""
     fields = {name: 0 if value is None else value for name, value in row.items()}
-    billed, original = float(str(fields["billed"])), float(str(fields["original"]))
+    billed = float(str(fields["billed"]))
+    original = float(str(fields["original"]))
     prices = {"billed": billed, "original": original, "saved": original - billed}
     return fields | {name: round(value, _DECIMALS) for name, value in prices.items()}

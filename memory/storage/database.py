@@ -35,7 +35,8 @@ EMPTY_LOG_TIMEOUT_MS = 200
 ATTEMPTS = 3  # at a transaction that may be retried
 #: Seconds to wait for a server that restarts, and between two attempts to connect.
 RESTART_S = 20.0
-FIRST_PAUSE_S, MAX_PAUSE_S = 0.05, 1.0
+FIRST_PAUSE_S = 0.05
+MAX_PAUSE_S = 1.0
 FORKED = "this memory was opened before the process was forked; open one in the new process, with Memory(…)"
 MIGRATION_LOCK = 0x666F78696E67  # "foxing": key of the advisory lock for migrations
 
@@ -141,8 +142,10 @@ class Database:
         lost or the server aborts it in favour of another, so `work` must be idempotent. After a lost connection a
         server that restarts is waited for, up to `RESTART_S` seconds: until then it is unknown whether the lost attempt
         was committed."""
-        deadline, pause_s = monotonic() + RESTART_S, FIRST_PAUSE_S
-        attempt, lost = 1, False
+        deadline = monotonic() + RESTART_S
+        pause_s = FIRST_PAUSE_S
+        attempt = 1
+        lost = False
         while True:
             began = False
             try:
@@ -199,7 +202,8 @@ class Database:
 
     def check_revision(self) -> str:
         """Returns the schema revision, which must be that of this version. Raises `StorageError` otherwise."""
-        current, head = self._known_revision(), newest_revision()
+        current = self._known_revision()
+        head = newest_revision()
         if current is None or current != head:
             raise StorageError(
                 f"{self.display_url} has schema {current or '(none)'}, this version of Foxing needs {head}; run "

@@ -111,7 +111,8 @@ def explained_errors(url: str, *, writing: bool) -> Iterator[None]:
 def _explained(error: Exception, url: str, lost: str) -> StorageError | None:
     """Returns the translated error; None if it is a bug. `lost`: message for a lost connection."""
     cause = getattr(error, "orig", error)
-    message, state = str(cause).strip().lower(), getattr(cause, "sqlstate", None) or ""
+    message = str(cause).strip().lower()
+    state = getattr(cause, "sqlstate", None) or ""
     if state.startswith(_CONFLICT_STATES):
         return WriteConflict(f"the database {url} detected a deadlock or write conflict; try again")
     if state in _STATES:

@@ -216,10 +216,13 @@ class PageManifest:
     @classmethod
     def _unpack(cls, packed: bytes) -> "PageManifest":
         read = _Packed(packed)
-        n, digested, unit = read.messages, read.digested, read.unit
+        n = read.messages
+        digested = read.digested
+        unit = read.unit
         ids, threads, times, chars, parts, passages, roles, names, digest, *places = map(read.column, range(_COLUMNS))
         labels, keys, metadata = json.loads(read.texts)
-        roles, names = _signed(roles), names - 1
+        roles = _signed(roles)
+        names = names - 1
         _check_texts(labels, keys, metadata, n)
         if n and not (roles.min() >= 0 and max(roles.max(), names.max()) < len(labels) and names.min() >= -1):
             raise ValueError
@@ -258,7 +261,8 @@ class PageMessages(NamedTuple):
         Raises `ManifestDamaged`."""
         try:
             read = _Packed(packed)
-            ids, passages = _sums(read.column(_IDS)), read.column(_PASSAGES) + 1
+            ids = _sums(read.column(_IDS))
+            passages = read.column(_PASSAGES) + 1
         except _INVALID as error:
             raise ManifestDamaged(_DAMAGED) from error
         several = np.flatnonzero(passages > 1)

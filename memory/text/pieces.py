@@ -58,11 +58,14 @@ def _members(text: str) -> Iterator[Passage]:
             yield from _prose(text, start, stop)
             continue
         shallow = min(comma.depth for comma in inside)
-        parts, begin, at = [], start, first
+        parts = []
+        begin = start
+        at = first
         for number, comma in enumerate(inside, first):
             if comma.depth == shallow:
                 parts.append((begin, comma.at, at, number))
-                begin, at = comma.at, number + 1
+                begin = comma.at
+                at = number + 1
         parts.append((begin, stop, at, last))
         waiting += [part for part in reversed(parts) if part[1] > part[0]]
 

@@ -179,7 +179,8 @@ def _word_terms(chunk: str) -> list[_Run]:
     runs: list[_Run] = []
     count = 0
     for match in _PART.finditer(chunk):
-        word, offset = match[0], match.start()
+        word = match[0]
+        offset = match.start()
         parts = parts_of.get(word)
         if parts is None:
             parts = parts_of[word] = _camel_parts(word)

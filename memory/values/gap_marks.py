@@ -33,7 +33,8 @@ class MarkedText:
         replaced = _replaced(text, gaps, mark)
         edges = [0, *(edge for faded in replaced for edge in faded), len(text)]
         pieces = [text[start:stop] for start, stop in zip(edges[::2], edges[1::2], strict=True)]
-        places, length = [], 0
+        places = []
+        length = 0
         for piece in pieces[:-1]:
             places.append(length + len(piece))
             length = places[-1] + len(mark)

@@ -233,13 +233,15 @@ class Policy(Input):
 
     @model_validator(mode="after")
     def _descending(self) -> Self:
-        age, tier = timedelta(0), self.fresh
+        age = timedelta(0)
+        tier = self.fresh
         for step in self.steps:
             if step.after <= age:
                 raise ValueError("the ages of the steps must be above zero and in ascending order")
             if tier_rank(step.tier) <= tier_rank(tier):
                 raise ValueError(f"steps must go to lower tiers only, and '{step.tier}' is not below '{tier}'")
-            age, tier = step.after, step.tier
+            age = step.after
+            tier = step.tier
         return self
 
     def age_of(self, page: Aged) -> Age:

@@ -51,7 +51,9 @@ class Alphabet:
         full_width = np.array([ord(c) for c in charset.wide + charset.rare_wide], dtype=np.int64)
         halves = np.stack(wide_halves(np.arange(len(full_width))), axis=1)
         syllable = np.arange(HANGUL_LAST + 1 - HANGUL_FIRST)
-        lead, vowel, tail = syllable // (N_VOWEL * N_TAIL), syllable // N_TAIL % N_VOWEL, syllable % N_TAIL
+        lead = syllable // (N_VOWEL * N_TAIL)
+        vowel = syllable // N_TAIL % N_VOWEL
+        tail = syllable % N_TAIL
         hangul_halves = np.stack(syllable_halves(lead, vowel, tail), axis=1)
         self._halves = np.zeros((0x110000, 2), dtype=np.int16)
         self._halves[full_width] = halves
@@ -79,7 +81,8 @@ class Alphabet:
     def cells(self, symbols: Symbols, rare: Symbols) -> Cells:
         """Inverts `symbols`; returns uint32 of the same shape. Symbols that form no character become unreadable
         cells."""
-        left, right = symbols >= LEFT, right_halves(symbols)
+        left = symbols >= LEFT
+        right = right_halves(symbols)
         cells: Cells = self._common[np.minimum(symbols, LEFT - 1)]
         rare_at = (symbols == self.rare_class) & ~right
         cells[rare_at] = self._rare_points[np.minimum(rare[rare_at], len(self._rare_points) - 1)]

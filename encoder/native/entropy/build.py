@@ -37,7 +37,8 @@ def own_compiler() -> list[str]:
 def compile_kernel(root: Path) -> Path:
     """Compiles the kernel in the source tree at `root` unless it is up to date; returns its path. Raises
     `RuntimeError`."""
-    source, library = root / FOLDER / "mixing.c", root / FOLDER / f"_mixing{SUFFIX}"
+    source = root / FOLDER / "mixing.c"
+    library = root / FOLDER / f"_mixing{SUFFIX}"
     if library.exists() and library.stat().st_mtime >= source.stat().st_mtime:
         return library
     partial = library.with_name(f".{os.getpid()}{library.name}")

@@ -15,7 +15,8 @@ from foxing.encoder.native.charset import N_TAIL, N_VOWEL, Charset
 if TYPE_CHECKING:
     from torch import Tensor
 
-N_LEFT, N_RIGHT = 160, 256
+N_LEFT = 160
+N_RIGHT = 256
 MAX_RARE = 2048  # maximum number of rare narrow characters
 FIRST_WIDE = (N_VOWEL * N_TAIL) // 7  # 84: smaller right halves are those of Hangul
 WIDE_RIGHTS = N_RIGHT - FIRST_WIDE

@@ -21,7 +21,8 @@ LIBRARY = Path(__file__).with_name("_mixing" + {"win32": ".dll", "darwin": ".dyl
 RATE = 13  # shift of the learning rate of the mixers
 LIMIT = 400  # maximum count of an adaptive probability; a higher limit makes it adapt more slowly
 MAX_CELLS = DENSE_PAGE.cells  # as in `mixing.c`
-_NO_MEMORY, _NO_PAGE = -(1 << 63), 1 - (1 << 63)
+_NO_MEMORY = -(1 << 63)
+_NO_PAGE = 1 - (1 << 63)
 NOT_A_PAGE = (
     "these symbols are not a page: a symbol is unknown, or a full-width character begins in an odd or in the last "
     "column"
@@ -113,7 +114,8 @@ class Kernel:
         """`rare_class`, `newline`: symbols with a special meaning. Raises `CodecError` if the kernel cannot be
         loaded."""
         self.tables = tables
-        self.rare_class, self.newline = rare_class, newline
+        self.rare_class = rare_class
+        self.newline = newline
         self.library = load_library()
         self._arrays = (*tables.paths, tables.state)
         self.model = ModelStruct(

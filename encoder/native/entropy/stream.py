@@ -61,7 +61,8 @@ def read_stream(kernel: Kernel, data: bytes, max_rows: int = DENSE_PAGE.rows) ->
     if cut and length >= total:
         raise TokensError("these vision tokens are invalid: they keep more cells than their page has")
     rows = min(rows, max_rows)
-    total, whole = rows * COLUMNS, length <= rows * COLUMNS
+    total = rows * COLUMNS
+    whole = length <= rows * COLUMNS
     length = min(length, total)
     try:
         cells = kernel.decode(data[_CUT_HEADER.size if cut else 1 :], length, whole=whole)

@@ -100,7 +100,8 @@ class PriorTables:
     def _check_tree(self, root: int, count: int) -> None:
         """Raises `ValueError` unless the nodes from `root` on form a tree that contains each of `count` symbols once,
         with children after their parents. The kernel follows the nodes without checks."""
-        waiting, symbols = [root], []
+        waiting = [root]
+        symbols = []
         while waiting:
             node = waiting.pop()
             for child in self.children[node].tolist():
@@ -119,7 +120,8 @@ class PriorTables:
     def paths(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
         """Code of each symbol, uint32 [TREE_SIZE], whose highest bit is the first decision, and its length in bits,
         uint8 [TREE_SIZE]; 0 for unused entries. Right halves begin at `RIGHT_NODES`."""
-        codes, lengths = np.zeros(TREE_SIZE, dtype=np.uint32), np.zeros(TREE_SIZE, dtype=np.uint8)
+        codes = np.zeros(TREE_SIZE, dtype=np.uint32)
+        lengths = np.zeros(TREE_SIZE, dtype=np.uint8)
         for root, count in ((0, N_SYMBOLS), (RIGHT_NODES, N_RIGHT)):
             waiting = [(root, 0, 0)]
             while waiting:

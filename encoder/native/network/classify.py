@@ -113,10 +113,13 @@ def _name_wide(
     cells: CellSymbols, pair_share: Tensor, features: Features, charset: Charset, temperature: float
 ) -> None:
     """Sets the pairs that hold a full-width character other than Hangul, in place."""
-    frequent, wide, rare_wide = features.frequent_wide, features.wide, features.rare_wide
+    frequent = features.frequent_wide
+    wide = features.wide
+    rare_wide = features.rare_wide
     share = _probability(frequent.logits, frequent.best, temperature)
     index = torch.from_numpy(charset.frequent_wide_index).to(cells.symbols.device)[frequent.best]
-    in_wide, in_rare_wide = wide.at[frequent.at], rare_wide.at[frequent.at]
+    in_wide = wide.at[frequent.at]
+    in_rare_wide = rare_wide.at[frequent.at]
     share[in_wide] *= _probability(wide.logits, wide.best, temperature)
     index[in_wide] = wide.best
     share[in_rare_wide] *= _probability(rare_wide.logits, rare_wide.best, temperature)

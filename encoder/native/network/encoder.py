@@ -22,8 +22,10 @@ class GlyphHeads(nn.Module):
 
     def __init__(self, dims: NativeDims, charset: Charset) -> None:
         super().__init__()
-        self.rare_class, self.rare_wide_class = charset.rare_class, charset.rare_wide_class
-        self.wide_class, self.hangul_class = charset.wide_class, charset.hangul_class
+        self.rare_class = charset.rare_class
+        self.rare_wide_class = charset.rare_wide_class
+        self.wide_class = charset.wide_class
+        self.hangul_class = charset.hangul_class
         self.infrequent_wide_class = charset.infrequent_wide_class
         self.first_norm = nn.LayerNorm(dims.n_cell)
         self.norm = nn.LayerNorm(dims.n_cell)
@@ -41,7 +43,8 @@ class GlyphHeads(nn.Module):
         determine which lists are looked up; otherwise the most likely classes do."""
         logits = self.cell(cells)
         classes = argmax(logits) if target is None else target.cells
-        wide_at, hangul_at = classes[:, :, 0] == self.wide_class, classes[:, :, 0] == self.hangul_class
+        wide_at = classes[:, :, 0] == self.wide_class
+        hangul_at = classes[:, :, 0] == self.hangul_class
         rare_at = classes == self.rare_class
         if target is None:
             # a rare character may share the glyph of a common one, like Greek Ο, and its probability then counts

@@ -46,7 +46,9 @@ class TokenAttention(nn.Module):
     def forward(self, x: Tensor, token_rows: int, token_pairs: int) -> Tensor:
         """[B, L, D] → [B, L, D]; a token covers `token_rows` rows by `token_pairs` pairs."""
         b, length, d = x.shape
-        rows, down, across = length // PAIRS, length // PAIRS // token_rows, PAIRS // token_pairs
+        rows = length // PAIRS
+        down = length // PAIRS // token_rows
+        across = PAIRS // token_pairs
         grid = x.reshape(b, down, token_rows, across, token_pairs, d)
         means = F.avg_pool2d(x.view(b, rows, PAIRS, d).permute(0, 3, 1, 2), (token_rows, token_pairs))
         tokens = self.norm(means.permute(0, 2, 3, 1).reshape(b, down * across, d))

@@ -19,7 +19,8 @@ def extract_patches(pixels: Tensor, dims: TierDims, rows: int, dtype: torch.dtyp
         sized = F.interpolate(pixels.float(), size=size, mode="bilinear", align_corners=False)
         pixels = sized.round_().to(torch.uint8)
     patch = dims.pair_px // 4
-    down, across = size[0] // patch, size[1] // patch
+    down = size[0] // patch
+    across = size[1] // patch
     ink = pixels.bitwise_not().view(torch.int16 if patch == 2 else torch.int32)
     grid = ink.view(-1, down, patch, across).transpose(2, 3).contiguous().view(torch.uint8)
     return grid.view(-1, down, across, patch * patch).to(dtype).div_(255).permute(0, 3, 1, 2)

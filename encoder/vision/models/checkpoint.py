@@ -208,7 +208,8 @@ def _check_parameters(info: dict[str, Any], checkpoint: Checkpoint) -> None:
 def _check_head(network: Any, checkpoint: Checkpoint) -> None:
     """Raises `CodecError` if the output layer should be tied to the embedding table and transformers initialised a new
     one instead."""
-    head, table = network.get_output_embeddings(), network.get_input_embeddings()
+    head = network.get_output_embeddings()
+    table = network.get_input_embeddings()
     if network.config.tie_word_embeddings and head.weight.data_ptr() != table.weight.data_ptr():
         raise CodecError(
             f"the output layer (lm_head) of {checkpoint.name} is not tied to the embedding table as its config.json "

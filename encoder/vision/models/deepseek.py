@@ -156,7 +156,8 @@ def _text_config(language: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _vision_config(width: Mapping[str, Any]) -> dict[str, Any]:
-    sam, clip = width["sam_vit_b"], width["clip-l-14-224"]
+    sam = width["sam_vit_b"]
+    clip = width["clip-l-14-224"]
     return {
         "sam_config": {
             "hidden_size": sam["width"],

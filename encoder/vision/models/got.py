@@ -32,7 +32,8 @@ class GotOcr2(VisionModel):
     name = "got-ocr2"
     hub_id = "stepfun-ai/GOT-OCR-2.0-hf"
     repeats = RepeatRule(20, 60)
-    image_mean, image_std = CLIP_MEAN, CLIP_STD
+    image_mean = CLIP_MEAN
+    image_std = CLIP_STD
     prompt = " OCR: "
     tiers = MappingProxyType({"base": SIDE_PX})
 

@@ -59,8 +59,10 @@ class GridModel(VisionModel):
     ) -> None:
         super().__init__(network, tokenizer)
         self.variant = variant
-        self.prompt, self.repeats = variant.prompt, variant.repeats
-        self.image_mean, self.image_std = images.mean, images.std
+        self.prompt = variant.prompt
+        self.repeats = variant.repeats
+        self.image_mean = images.mean
+        self.image_std = images.std
         vision = network.config.vision_config
         self.patch_px, self.merge_size = int(vision.patch_size), int(vision.spatial_merge_size)
         self._frames = int(getattr(vision, "temporal_patch_size", 1))

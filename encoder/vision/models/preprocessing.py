@@ -11,7 +11,8 @@ from foxing.encoder.errors import CodecError
 from .checkpoint import Checkpoint
 
 FILES = ("preprocessor_config.json", "processor_config.json")
-CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 HALF = (0.5, 0.5, 0.5)
 
 

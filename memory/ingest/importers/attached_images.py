@@ -91,7 +91,8 @@ def kept(files: HistoryFiles, fields: Mapping[str, Any], where: str) -> ImagePar
 
 def content_with_images(files: HistoryFiles, pieces: Pieces, where: str) -> str | tuple[Part, ...]:
     """Returns pieces as content: a text of lines, or parts if images are among them."""
-    parts, images = list[Part](), 0
+    parts = list[Part]()
+    images = 0
     for piece in pieces:
         if isinstance(piece, ImagePart):
             images += 1

@@ -53,7 +53,8 @@ class ChatGpt:
 
     def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
         """See `Importer.read`."""
-        shards, images = _shards(files), AttachedImages(files)
+        shards = _shards(files)
+        images = AttachedImages(files)
         newest = _newest(files, shards) if len(shards) > 1 else {}
         for name in shards:
             for value, where in files.items(name):
@@ -83,7 +84,8 @@ def _newest(files: HistoryFiles, shards: Sequence[str]) -> dict[str, str]:
     for name in shards:
         for value, where in files.items(name):
             if isinstance(value, dict):
-                key, updated = _id_of(value), value.get("update_time")
+                key = _id_of(value)
+                updated = value.get("update_time")
                 at = float(updated) if isinstance(updated, (int, float)) else 0.0
                 if key not in newest or at > newest[key][0]:
                     newest[key] = at, where

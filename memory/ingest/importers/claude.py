@@ -65,7 +65,8 @@ class Claude:
 
 def _project(files: HistoryFiles, project: Mapping[str, Any], where: str) -> Iterator[ImportedMessage]:
     """Yields the instructions and the documents of a project, as messages of the user."""
-    title, thread = str(project.get("name") or ""), f"claude:project:{project['uuid']}"
+    title = str(project.get("name") or "")
+    thread = f"claude:project:{project['uuid']}"
     if project.get("is_starter_project"):
         files.leave_out("projects that Claude.ai brings along", where)
         return
@@ -193,7 +194,8 @@ def _content(message: Mapping[str, Any], files: HistoryFiles, where: str) -> str
     if any(map(is_thinking, all_blocks)):
         files.leave_out(THOUGHTS, where)
     parts: list[Any] = shown_blocks or ([{"type": "text", "text": message["text"]}] if message.get("text") else [])
-    attachments, names = message.get("attachments"), message.get("files")
+    attachments = message.get("attachments")
+    names = message.get("files")
     for attached in attachments if isinstance(attachments, list) else ():
         if isinstance(attached, dict):
             text = attached.get("extracted_content") or ""

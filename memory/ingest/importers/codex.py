@@ -41,7 +41,8 @@ class Codex:
     def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
         """See `Importer.read`."""
         for name in files.names:
-            turns, metadata = SessionTurns(""), None
+            turns = SessionTurns("")
+            metadata = None
             for line, where in files.objects(name):
                 payload = line.get("payload")
                 if not isinstance(payload, dict):

@@ -67,7 +67,8 @@ def _channel(head: bytes) -> str:
 
 def _count(files: HistoryFiles, name: str) -> int | None:
     """Returns the number of messages that the end of the file gives; None if the end is missing."""
-    before, tail = files.bytes_read, b""
+    before = files.bytes_read
+    tail = b""
     with files.open(name) as file:
         while data := file.read(1 << 20):
             tail = (tail + data)[-_TAIL_BYTES:]

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 HEAD_BYTES = 1 << 16
 FIRST_LINES = 30
 MOST_FILES = 1_000_000
-_GZIP_MAGIC, _ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
+_GZIP_MAGIC = b"\x1f\x8b"
+_ZIP_MAGIC = b"PK\x03\x04"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _DRIVE = re.compile(r"[A-Za-z]:")
 _LOCAL_HEADER_BYTES = 30  # before the name
@@ -242,7 +243,8 @@ class HistoryFiles:
 
     def outline(self, name: str) -> frozenset[str]:
         """Returns the paths of the keys at the start of a JSON file; see `outline_of`."""
-        head, outline = self.head(name), self._looked_at[2]
+        head = self.head(name)
+        outline = self._looked_at[2]
         if outline is None:
             outline = outline_of(head)
             self._looked_at = name, head, outline
@@ -293,7 +295,8 @@ class HistoryFiles:
     def document(self, name: str, *, repair: Repair = _as_it_is) -> Any:
         """Returns the JSON document in a file. `repair`: as in `items`. Raises `InvalidInput` if it is none, or too
         long."""
-        data, last = bytearray(), 0
+        data = bytearray()
+        last = 0
         for line in self.lines(name):
             data += repair(line.data)
             last = line.number
@@ -458,7 +461,8 @@ def _check_members(path: Path | NamedFile, members: Sequence[zipfile.ZipInfo], m
                 f"{path}: '{member.filename}' and '{following.filename}' share their data, like a zip bomb's; such an "
                 "archive is not read"
             )
-    size, stored = sum(member.file_size for member in members), sum(member.compress_size for member in members)
+    size = sum(member.file_size for member in members)
+    stored = sum(member.compress_size for member in members)
     if size > max(source.EXPANDED_BYTES, source.MAX_EXPANSION * stored):
         raise InvalidInput(
             f"{path} expands to more than {source.MAX_EXPANSION} times its size, like a zip bomb; if that is what you "

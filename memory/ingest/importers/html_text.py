@@ -24,7 +24,8 @@ _RAW = {name: re.compile(rf"</{name}(?=[\s/>])[^>]*+(?:>|\Z)|\Z", re.IGNORECASE)
 
 def text_of(html: str) -> str:
     """Returns the text of a piece of HTML: a line for each block, without scripts and styles."""
-    reader, place = _Reader(), 0
+    reader = _Reader()
+    place = 0
     while match := _TOKEN.match(html, place):
         place = match.end()
         if match["text"]:

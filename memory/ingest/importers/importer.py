@@ -106,7 +106,8 @@ class ImportOptions:
 
     def admit(self, message: NewMessage) -> bool:
         """True if a message is to be imported."""
-        thread, at = message.thread or "", message.created_at
+        thread = message.thread or ""
+        at = message.created_at
         if self.threads and not any(fnmatchcase(thread, pattern) for pattern in self.threads):
             return False
         if any(fnmatchcase(thread, pattern) for pattern in self.exclude):
@@ -347,7 +348,9 @@ def check_file(
     threads: set[str | None] = set()
     first = last = None
     count = batches = 0
-    parts, refused, refused_images = list[Part](), set[int](), dict[int, list[int]]()
+    parts = list[Part]()
+    refused = set[int]()
+    refused_images = dict[int, list[int]]()
     limit = _BatchLimit()
     for part in recognised.parts:
         before = count
@@ -378,7 +381,8 @@ def check_file(
                     last = max(last or message.created_at, message.created_at)
         parts.append(replace(part, messages=count - before))
         if len(listed) < MOST_LISTED:
-            name, number = part.names[0], len(part.names)
+            name = part.names[0]
+            number = len(part.names)
             listed.append(
                 FilesOfImport(first=name, files=number, format=part.format, messages=count - before, left_out=None)
             )
@@ -426,7 +430,8 @@ class _BatchLimit:
 
 def _batches(read: Iterable[ImportedMessage]) -> Iterator[list[ImportedMessage]]:
     """Yields messages in batches."""
-    limit, batch = _BatchLimit(), list[ImportedMessage]()
+    limit = _BatchLimit()
+    batch = list[ImportedMessage]()
     for imported in read:
         batch.append(imported)
         if limit.ends(imported):
@@ -463,7 +468,8 @@ def store_file(
     ageing: AgeingForecast | None = None
     left_out: dict[str, Left] = {}
     redacted: Counter[str] = Counter()
-    seen, unused = Counter[str](), Redaction(tuple(counted), by_rule=True)
+    seen = Counter[str]()
+    unused = Redaction(tuple(counted), by_rule=True)
     try:
         for batch, prepared in _prepared(storage, bank, source.read(files), threads):
             try:
@@ -518,7 +524,8 @@ def preview_file(
     what the files alone say. Raises the same errors as `import_file`."""
     tokens = 0
     languages: Counter[str] = Counter()
-    seen, rules = Counter[str](), Redaction(SENSITIVE, by_rule=True)
+    seen = Counter[str]()
+    rules = Redaction(SENSITIVE, by_rule=True)
 
     def count(message: NewMessage) -> None:
         nonlocal tokens
@@ -631,7 +638,9 @@ def _recognised_files(files: HistoryFiles, format: str) -> _Recognised:
     whole = _recognised(files)
     if whole is not None:
         return _Recognised([Part(whole[0], tuple(files.names))], whole[1], {})
-    parts, first, left_out = list[Part](), None, dict[str, str]()
+    parts = list[Part]()
+    first = None
+    left_out = dict[str, str]()
     for name in files.names if len(files.names) > 1 else ():
         recognised = _recognised(files.only([name]))
         if recognised is None:
@@ -666,7 +675,8 @@ def _read(files: HistoryFiles, parts: Sequence[Part], options: ImportOptions) ->
     """Yields the messages to be imported."""
     reading = options.reading
     for part in parts:
-        own, before = files.only(part.names), files.bytes_read
+        own = files.only(part.names)
+        before = files.bytes_read
         yield from islice(_read_part(files, own, before, part, options, reading), part.messages)
         files.bytes_read = before + own.total_bytes
 

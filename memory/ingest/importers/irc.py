@@ -52,7 +52,8 @@ class Irc:
         for name in files.names:
             day, thread = _of_path(name)
             for line in files.lines(name):
-                text, where = _decoded(line.data), f"{files.place(name)}, line {line.number}"
+                text = _decoded(line.data)
+                where = f"{files.place(name)}, line {line.number}"
                 if day_line := _DAY_LINE.match(text):
                     day = _day(day_line, where)
                     continue
@@ -102,7 +103,8 @@ def _of_path(name: str) -> tuple[date | None, str]:
     """Returns the day in a path, and the name of the thread: the rest of the path."""
     path = PurePosixPath(name)
     path = path.with_suffix("") if path.suffix in (".log", ".txt", ".gz", ".weechatlog") else path
-    text, day = unquote(str(path)), None
+    text = unquote(str(path))
+    day = None
     for match in _DAY_IN_PATH.finditer(text):
         if match[2] == match[4]:
             try:
@@ -126,7 +128,8 @@ def _entry(line: str) -> tuple[date | None, time, str, str] | None:
     try:
         if match := _WEECHAT.match(line):
             year, month, day, hour, minute, second = (int(match[place]) for place in range(1, 7))
-            prefix, text = match[7].strip(), match[8]
+            prefix = match[7].strip()
+            text = match[8]
             if prefix == "*":
                 prefix, _, text = text.partition(" ")
             elif prefix in _WEECHAT_SIGNS:

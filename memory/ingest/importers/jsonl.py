@@ -109,7 +109,8 @@ def _of_langchain(message: Any) -> Any:
 
 
 def _read(files: HistoryFiles, name: str, zone: tzinfo | None) -> Iterator[ImportedMessage]:
-    chain, place = b"", files.place(name)
+    chain = b""
+    place = files.place(name)
     for line in files.lines(name):
         if not line.data.strip() or (line.number == 1 and _is_header(line.data)):
             continue

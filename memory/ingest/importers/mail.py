@@ -125,7 +125,10 @@ class Mail:
 def _messages(files: HistoryFiles, name: str) -> Iterator[tuple[bytes, int]]:
     """Yields each message of a file with the number of its first line, one at a time."""
     lines: list[bytes] = []
-    first, is_mbox, after_blank, size = 1, False, True, 0
+    first = 1
+    is_mbox = False
+    after_blank = True
+    size = 0
     for line in files.lines(name):
         data = line.data
         if line.number == 1:
@@ -133,7 +136,9 @@ def _messages(files: HistoryFiles, name: str) -> Iterator[tuple[bytes, int]]:
         if is_mbox and after_blank and _FROM.match(data):
             if lines:
                 yield b"".join(lines), first
-            lines, first, size = [], line.number + 1, 0
+            lines = []
+            first = line.number + 1
+            size = 0
         else:
             size += len(data)
             if size <= MAX_MAIL_BYTES:
@@ -163,7 +168,8 @@ def _said(files: HistoryFiles, data: bytes, where: str, roots: dict[str, str]) -
     key = (_ID.findall(fields["message-id"]) or [hashlib.sha256(data.strip()).hexdigest()[:24]])[0]
     root, replied = _thread(fields, key, roots)
     roots[key] = root
-    subject, at = " ".join(fields["subject"].split()), _time(mail)
+    subject = " ".join(fields["subject"].split())
+    at = _time(mail)
     if at is None:
         files.leave_out("dates of mails, missing or damaged: such a mail gets the time of the import", where)
     text = f"{subject}\n\n{body}" if subject and not replied else body
@@ -190,7 +196,8 @@ def _field(mail: EmailMessage, name: str) -> str:
 
 def _thread(fields: Mapping[str, str], key: str, roots: Mapping[str, str]) -> tuple[str, str | None]:
     """Returns the id of the mail that began the conversation, and of the one that this replies to."""
-    references, replied = _ID.findall(fields["references"]), _ID.findall(fields["in-reply-to"])
+    references = _ID.findall(fields["references"])
+    replied = _ID.findall(fields["in-reply-to"])
     before = references or replied
     if not before:
         return key, None

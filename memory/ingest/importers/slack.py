@@ -15,7 +15,8 @@ from .format import ReadOptions
 from .source import ImportedMessage
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\.json")
-_PEOPLE, _CHANNELS = ("users.json", "org_users.json"), ("channels.json", "groups.json", "mpims.json")
+_PEOPLE = ("users.json", "org_users.json")
+_CHANNELS = ("channels.json", "groups.json", "mpims.json")
 _NOTICES = ("channel_", "group_", "bot_add", "bot_remove", "pinned_item", "unpinned_item", "tombstone", "huddle_thread")
 _BRACKETS = re.compile(r"<([@#!]?)([^<>|\n]{1,2000}+)(?:\|([^<>\n]{0,2000}+))?>")
 
@@ -80,7 +81,9 @@ def _said(
     if str(message.get("subtype") or "").startswith(_NOTICES):
         files.leave_out(NOTICES, where)
         return
-    user, ts, thread_ts = message.get("user"), message.get("ts"), message.get("thread_ts")
+    user = message.get("user")
+    ts = message.get("ts")
+    thread_ts = message.get("thread_ts")
     profile = message.get("bot_profile")
     bot = message.get("username") or (profile.get("name") if isinstance(profile, dict) else None)
     is_reply = bool(thread_ts) and thread_ts != ts
@@ -118,7 +121,9 @@ def plain(text: str, names: Mapping[str, str]) -> str:
     """Returns a text of Slack without its marks: mentions by name, links as they are, `&amp;` as `&`."""
 
     def shown(match: re.Match[str]) -> str:
-        sign, target, label = match[1], match[2], match[3]
+        sign = match[1]
+        target = match[2]
+        label = match[3]
         if sign == "@":
             return f"@{names.get(target) or label or target}"
         if sign == "#":

@@ -148,13 +148,15 @@ def _text(text: Any) -> str:
 def _piece(piece: Any) -> str:
     if not isinstance(piece, dict):
         return piece if isinstance(piece, str) else ""
-    text, link = str(piece.get("text") or ""), piece.get("href")
+    text = str(piece.get("text") or "")
+    link = piece.get("href")
     return f"{text} ({link})" if isinstance(link, str) and link and link != text else text
 
 
 def _media(message: Mapping[str, Any]) -> Iterator[str]:
     """Yields a line for each thing in a message that is no text."""
-    photo, file = message.get("photo"), message.get("file")
+    photo = message.get("photo")
+    file = message.get("file")
     if photo:
         yield "[photo]" if _MISSING.search(str(photo)) else f"[photo: {PurePosixPath(str(photo)).name}]"
     if file:

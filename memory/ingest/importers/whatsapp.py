@@ -97,7 +97,8 @@ class WhatsApp:
             files.bytes_read = before
             has_dots = all(sign == "." for _, sign in dates)
             order = _order([numbers for numbers, _ in dates], options, place, has_dots=has_dots)
-            digests, thread = Digests(), ""
+            digests = Digests()
+            thread = ""
             for entry in _entries(files, name):
                 where = f"{place}, line {entry.line}"
                 moment = _time(entry.header, order)
@@ -204,15 +205,19 @@ def _with_image(
 
 
 def _numbers(header: re.Match[str]) -> tuple[str, int, int, int]:
-    first, second, third = header["first"], header["second"], header["third"]
+    first = header["first"]
+    second = header["second"]
+    third = header["third"]
     kind = "year first" if len(first) == 4 else "year last" if len(third) == 4 else "short"
     return kind, int(first), int(second), int(third)
 
 
 #: Places of year, month and day.
 _Order = tuple[int, int, int]
-_DAY_FIRST, _MONTH_FIRST = (2, 1, 0), (2, 0, 1)
-_ISO, _YEAR_DAY = (0, 1, 2), (0, 2, 1)
+_DAY_FIRST = (2, 1, 0)
+_MONTH_FIRST = (2, 0, 1)
+_ISO = (0, 1, 2)
+_YEAR_DAY = (0, 2, 1)
 
 
 def _order(dates: Sequence[tuple[str, int, int, int]], options: ReadOptions, place: str, *, has_dots: bool) -> _Order:

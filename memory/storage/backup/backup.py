@@ -38,7 +38,8 @@ def back_up(
     _check_target(database, path, overwrite)
     if database.revision() is None:
         raise BackupError(f"{database.display_url} has no tables; there is nothing to back up")
-    programs, blob_file = programs or Programs(), blobs_path(path)
+    programs = programs or Programs()
+    blob_file = blobs_path(path)
     with held_blobs(database), atomic_files(blob_file, path) as (blobs, part):
         if database.dialect is SQLITE:
             revision = sqlite.back_up(database, part, progress)

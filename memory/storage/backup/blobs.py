@@ -43,7 +43,9 @@ def write_blobs(database: Database, used: UsedBlobs, path: Path) -> None:
         path.unlink()
         return
     with database.read() as connection:
-        folder, key, store = blob_folder(connection), digest_key(connection), contents.store_of(connection)
+        folder = blob_folder(connection)
+        key = digest_key(connection)
+        store = contents.store_of(connection)
     names = list(used)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for start in range(0, len(names), _AT_ONCE):

@@ -50,7 +50,8 @@ def atomic_files(*paths: Path) -> Iterator[list[Path]]:
 
 def copy(source: Path, target: Path, progress: Progress | None) -> None:
     """Copies a file over an existing one. Raises `OSError`."""
-    total, done = source.stat().st_size, 0
+    total = source.stat().st_size
+    done = 0
     with source.open("rb") as read, target.open("wb") as written:
         while block := read.read(_COPIED_AT_ONCE):
             written.write(block)

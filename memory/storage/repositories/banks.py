@@ -188,7 +188,9 @@ def delete(connection: Connection, bank_id: int) -> None:
 
 def delete_empty_threads(connection: Connection, bank_id: int, names: Iterable[str]) -> None:
     """Deletes those of the threads that have no messages."""
-    c, messages, ranges = schema.threads.c, schema.messages.c, schema.message_ranges.c
+    c = schema.threads.c
+    messages = schema.messages.c
+    ranges = schema.message_ranges.c
     still_open = select(messages.id).where(messages.thread_id == c.id).exists()
     sealed = select(ranges.page_id).where(ranges.thread_id == c.id).exists()
     for part in batched(sorted(set(names))):

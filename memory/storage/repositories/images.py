@@ -121,7 +121,8 @@ def insert(connection: Connection, bank_id: int, new: Mapping[int, Sequence[NewI
 
 
 def _insert(connection: Connection, bank_id: int, digest: bytes, image: NewImage) -> int:
-    size, original = ImageSize.of(image.file), image.original
+    size = ImageSize.of(image.file)
+    original = image.original
     values = {
         "bank_id": bank_id,
         "digest": digest,

@@ -147,7 +147,8 @@ def count_crossing(connection: Connection) -> dict[str, int]:
 
 def pages_without_contents(connection: Connection) -> list[str]:
     """Returns the keys of pages without a row of contents."""
-    pages, contents = schema.pages.c, schema.page_contents.c
+    pages = schema.pages.c
+    contents = schema.page_contents.c
     query = select(pages.key).outerjoin_from(schema.pages, schema.page_contents, contents.page_id == pages.id)
     return list(connection.execute(query.where(contents.page_id.is_(None)).order_by(pages.id)).scalars())
 
@@ -282,7 +283,8 @@ class CodeRow(NamedTuple):
 
 def codes_after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[CodeRow]:
     """Returns the codes of up to `limit` messages of a bank with higher ids, without packed ones."""
-    e, by = schema.embeddings.c, schema.embedders.c
+    e = schema.embeddings.c
+    by = schema.embedders.c
     query = (
         select(e.message_id, by.dimensions, func.length(e.code))
         .join_from(schema.embeddings, schema.embedders, by.id == e.embedder_id)
@@ -307,7 +309,8 @@ class CodeSegment(NamedTuple):
 
 def code_segments(connection: Connection, bank_id: int) -> Iterator[CodeSegment]:
     """Yields the packed codes of a bank."""
-    s, by = schema.embedding_segments.c, schema.embedders.c
+    s = schema.embedding_segments.c
+    by = schema.embedders.c
     ids = connection.execute(select(s.id).where(s.bank_id == bank_id).order_by(s.id)).scalars().all()
     query = select(s.id, s.first_message, s.last_message, s.messages, by.dimensions, s.codes)
     query = query.join_from(schema.embedding_segments, schema.embedders, by.id == s.embedder_id)
@@ -321,7 +324,8 @@ def code_segments(connection: Connection, bank_id: int) -> Iterator[CodeSegment]
 
 def delete_code_segment(connection: Connection, bank_id: int, segment_id: int) -> None:
     """Deletes packed codes of a bank."""
-    s, banks = schema.embedding_segments.c, schema.banks.c
+    s = schema.embedding_segments.c
+    banks = schema.banks.c
     connection.execute(schema.embedding_segments.delete().where(s.bank_id == bank_id, s.id == segment_id))
     version = banks.embeddings_version
     connection.execute(schema.banks.update().where(banks.id == bank_id).values(embeddings_version=version + 1))

@@ -198,6 +198,7 @@ def lag(connection: Connection, now: datetime, clock: datetime) -> QueueLag:
     """Returns the delay of the workers. `now`: time of the memory, by which pages age. `clock`: real time."""
     waits = select(func.min(_c.run_after)).where(_c.state == "waiting", _c.run_after <= clock)
     due = select(func.min(_due.due_at)).where(_due.kind == "age", _due.due_at <= now, _due.due_at > ALWAYS_DUE)
-    job, page = connection.execute(waits).scalar(), connection.execute(due).scalar()
+    job = connection.execute(waits).scalar()
+    page = connection.execute(due).scalar()
     ages = [0.0 if time is None else (at - time).total_seconds() for time, at in ((job, clock), (page, now))]
     return QueueLag(*ages)

@@ -408,7 +408,8 @@ def erased(connection: Connection, bank_id: int, ids: Collection[int]) -> set[in
 
 def erased_turns(connection: Connection, bank_id: int, keys_: Collection[str]) -> set[str]:
     """Returns those of the ids that are turns of a session which were erased."""
-    turns, erased_keys = sorted(filter(is_turn_id, keys_)), set[str]()
+    turns = sorted(filter(is_turn_id, keys_))
+    erased_keys = set[str]()
     c = schema.erased_messages.c
     for start in range(0, len(turns), _TURNS_AT_ONCE):
         query = select(c.turn).where(c.bank_id == bank_id, c.turn.in_(turns[start : start + _TURNS_AT_ONCE]))

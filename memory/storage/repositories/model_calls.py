@@ -96,7 +96,9 @@ def sums(
         window.append(_c.called_at < until)
     if by is None:
         return [dict(row) for row in connection.execute(select(*_SUMS).where(*window)).mappings()]
-    key, first, last = GROUPS[by], func.min(_c.called_at), func.max(_c.called_at)
+    key = GROUPS[by]
+    first = func.min(_c.called_at)
+    last = func.max(_c.called_at)
     query = select(key.label("key"), first.label("first_at"), last.label("last_at"), *_SUMS)
     query = query.where(*window).group_by(key).order_by(*([key] if by == "day" else [last.desc(), key]))
     return [dict(row) for row in connection.execute(query).mappings()]

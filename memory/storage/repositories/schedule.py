@@ -76,7 +76,8 @@ def note_stored(connection: Connection, bank_id: int, chars: int, due_at: dateti
 @cache
 def _note_stored(dialect: Dialect) -> Upsert:
     """Returns the statement of `note_stored`, cached because building it takes as long as executing it."""
-    chars, seal_at = bindparam("chars", type_=Integer), bindparam("seal_at", type_=_c.due_at.type)
+    chars = bindparam("chars", type_=Integer)
+    seal_at = bindparam("seal_at", type_=_c.due_at.type)
     statement = dialect.insert(schema.schedule).values(bank_id=bindparam("bank"), kind="seal", due_at=ALWAYS_DUE)
     chars_after = _c.chars_left - chars
     earlier = case((or_(_c.due_at.is_(None), _c.due_at > seal_at), seal_at), else_=_c.due_at)

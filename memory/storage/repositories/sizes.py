@@ -83,7 +83,8 @@ def open_totals(connection: Connection, bank_ids: Sequence[int]) -> dict[int, Op
     return totals
 
 
-_m, _size = schema.messages.c, columns.octet_length
+_m = schema.messages.c
+_size = columns.octet_length
 _open_row = func.coalesce(_size(_m.key) + KEY_ROW_BYTES, 0) + func.coalesce(_size(_m.name), 0) + _size(_m.role)
 _open_row += func.coalesce(_size(cast(_m.metadata, Text)), 0) + OPEN_MESSAGE_ROW_BYTES
 _open = select(
@@ -108,11 +109,13 @@ def totals(connection: Connection, bank_ids: Sequence[int]) -> dict[str, Counter
     return totals
 
 
-BEGUN, THREADS = "begun", "threads"
+BEGUN = "begun"
+THREADS = "threads"
 _t, _k, _r, _trash = (
     table.c for table in (schema.threads, schema.idempotency_keys, schema.message_ranges, schema.trash)
 )
-_manifests, _keepsakes = schema.page_manifests.c, schema.keepsakes.c
+_manifests = schema.page_manifests.c
+_keepsakes = schema.keepsakes.c
 _trash_lengths = [func.coalesce(func.length(column), 0) for column in (_trash.tokens, _trash.text, _trash.parts)]
 _sizes = {
     "embeddings": embeddings.SIZES,

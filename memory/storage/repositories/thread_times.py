@@ -75,7 +75,8 @@ def _pages_newest_first(connection: Connection, bank_id: int) -> Iterator[Row[in
 
 def totals(connection: Connection, bank_id: int, thread_ids: Sequence[int]) -> dict[int, ThreadTotals]:
     """Returns thread id → totals, for threads that have messages."""
-    numbers, first = Counter[int](), dict[int, int]()
+    numbers = Counter[int]()
+    first = dict[int, int]()
     still_open = select(_m.thread_id, func.min(_m.created_at), func.count().filter(_m.sealed_chars == 0))
     still_open = still_open.where(_m.bank_id == bank_id, columns.among(_m.thread_id, thread_ids))
     for thread_id, at, begun in connection.execute(still_open.group_by(_m.thread_id)):

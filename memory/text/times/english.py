@@ -85,7 +85,8 @@ def _from_date(match: re.Match[str], now: datetime) -> ResolvedTime | None:
         if named is None:
             return None
         anchor = named.exact.start.astimezone(now.tzinfo).date()
-    unit, back = match["unit"].lower(), _SIDES[" ".join(match["side"].lower().split())]
+    unit = match["unit"].lower()
+    back = _SIDES[" ".join(match["side"].lower().split())]
     if unit in ENGLISH.weekdays:
         return _weekday(anchor, ENGLISH.weekdays[unit], back, now)
     if unit in ("day", "night", "evening", "morning"):

@@ -60,7 +60,8 @@ def _before(text: str, start: int) -> str:
 
 def is_meant(text: str, time: TimeExpression, preposition: Preposition) -> bool:
     """Returns True if the expression in the query `text` denotes a time in the past."""
-    words, before = text[time.start : time.stop], _before(text, time.start)
+    words = text[time.start : time.stop]
+    before = _before(text, time.start)
     if _NEXT.match(text, time.stop) or _AFTER_NEXT_WEEK.search(before) or _KOREAN_NOT_PAST.search(before):
         return False
     if "전" in words and _KOREAN_EVENT.search(before):
@@ -98,7 +99,8 @@ def _year_ends(text: str, stop: int) -> bool:
 
 def _is_ordinary_month(text: str, time: TimeExpression, preposition: Preposition) -> bool:
     """Returns True if a lower-case “may”, “march” or the like is a month."""
-    words, before = text[time.start : time.stop].lower(), _before(text, time.start)
+    words = text[time.start : time.stop].lower()
+    before = _before(text, time.start)
     if words.startswith("this"):
         return False
     if words.startswith("last"):

@@ -129,7 +129,8 @@ class TimeLanguage:
             part = next(part for word, part in self.parts.items() if words["part"].startswith(word))
             first, last = _PARTS_OF_MONTH.get(part, (21, last))
         last = int(words.get("to", last))
-        begin, end = date(year, month, first), date(year, month, last)
+        begin = date(year, month, first)
+        end = date(year, month, last)
         return days(begin, end, now) if begin <= end else None
 
     def season(self, match: re.Match[str], now: datetime) -> ResolvedTime:

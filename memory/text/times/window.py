@@ -143,7 +143,8 @@ def _range(text: str, first: TimeExpression, second: TimeExpression | None, loca
     dashed = dashed and first.unambiguous and second.unambiguous
     if joint is None or not (opened or dashed or "부터" in joint[0] or "에서" in joint[0]) or is_count(text, second):
         return None
-    since, until = first.exact.start, second.exact.stop
+    since = first.exact.start
+    until = second.exact.stop
     if since >= until:  # “from November to February”: the November before that February
         earlier = list(find_times(text[first.start : first.stop], second.exact.start.astimezone(local.tzinfo)))
         since = earlier[0].exact.start if earlier else since
@@ -193,7 +194,8 @@ def _bounded(bound: str, time: TimeExpression) -> Window:
 
 def _without(query: str, start: int, stop: int) -> str:
     """Returns the query without `query[start:stop]` and its punctuation; empty if no word remains."""
-    left, right = query[:start].rstrip(), query[stop:].lstrip()
+    left = query[:start].rstrip()
+    right = query[stop:].lstrip()
     if not re.search(r"\w", left) or left[-1:] in ".?!":
         right = right.lstrip(",;: ")
     left = left.rstrip(",;") if not re.search(r"\w", right) else left

@@ -30,13 +30,15 @@ def put(connection: Connection, bank_id: int, contents: Sequence[bytes | None]) 
         return list(contents)
     stored: list[bytes | None] = []
     uploads: dict[str, bytes] = {}
-    key, folder = None, ""
+    key = None
+    folder = ""
     for content in contents:
         if content is None or len(content) < place.min_bytes:
             stored.append(content)
             continue
         if key is None:
-            key, folder = digest_key(connection), blob_folder(connection)
+            key = digest_key(connection)
+            folder = blob_folder(connection)
         reference = BlobReference.new(digest_of(key, bank_id, content), len(content))
         used = _use(connection, bank_id, reference)
         if used == reference:
@@ -53,7 +55,8 @@ def get(connection: Connection, stored: Sequence[tuple[int, bytes | None]]) -> l
     used = [reference for reference in references if reference is not None]
     if not used:
         return [item for _, item in stored]
-    folder, key = blob_folder(connection), digest_key(connection)
+    folder = blob_folder(connection)
+    key = digest_key(connection)
     contents = store_of(connection).get([path_of(folder, reference) for reference in used])
     result: list[bytes | None] = []
     for (bank_id, item), reference in zip(stored, references, strict=True):

@@ -77,7 +77,8 @@ def delete_marked(database: Transactions, marked: MarkedBlobs) -> bool:
     if marked.barrier is not None and not _snapshots_end(database, marked.barrier):
         return False
     with database.read() as connection:
-        folder, store = blob_folder(connection), contents.store_of(connection)
+        folder = blob_folder(connection)
+        store = contents.store_of(connection)
     try:
         store.delete([contents.path_of(folder, reference) for reference in marked.blobs])
     except StorageError as error:
@@ -105,7 +106,8 @@ def find_orphans(database: Transactions, clock: Callable[[], datetime] = lambda:
     """Returns the paths of objects of this database without a row, which no transaction can be about to commit: the
     uploads of transactions that were rolled back."""
     with database.read() as connection:
-        folder, store = blob_folder_if_any(connection), contents.store_of(connection)
+        folder = blob_folder_if_any(connection)
+        store = contents.store_of(connection)
         if folder is None or dialect_of(connection).hides_rows(
             connection
         ):  # the objects of hidden rows look like orphans

@@ -29,7 +29,9 @@ def all_uses(connection: Connection) -> list[BlobUse]:
     """Returns every blob that has a row or a reference."""
     counted: Counter[str] = Counter()
     uses_by_name: dict[str, tuple[BlobReference, int, str]] = {}
-    p, contents, dropped = schema.pages.c, schema.page_contents, schema.trash
+    p = schema.pages.c
+    contents = schema.page_contents
+    dropped = schema.trash
     for table, columns in (
         (contents, (contents.c.tokens, contents.c.text)),
         (dropped, (dropped.c.tokens, dropped.c.text, dropped.c.parts)),

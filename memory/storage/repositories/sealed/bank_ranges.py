@@ -71,7 +71,8 @@ class BankRanges:
     def of_messages(self, ids: Numbers) -> dict[int, list[list[int]]]:
         """Returns message id → rows of the ranges that contain it, for messages in any. `ids`: ascending."""
         places = self.find(ids)
-        ids, places = ids[places >= 0], places[places >= 0]
+        ids = ids[places >= 0]
+        places = places[places >= 0]
         result = {i: [row] for i, row in zip(ids.tolist(), self._rows(places).tolist(), strict=True)}
         for row in self.repeated[is_in(self.repeated[:, 0], ids)].tolist():
             result[row[0]].append(row)
@@ -89,7 +90,8 @@ class BankRanges:
         either side."""
         parts = [np.zeros(0, dtype=np.int64)]
         for step in (-1, 1):
-            following, reached = places, np.zeros(len(places), dtype=np.int64)
+            following = places
+            reached = np.zeros(len(places), dtype=np.int64)
             while len(following):
                 following, thread = following + step, self.thread[following]
                 inside = (following >= 0) & (following < len(self)) & (reached < reach)

@@ -31,7 +31,8 @@ def message_id_of(connection: Connection, key: str) -> int | None:
         raw = base64.b32hexdecode(key.upper())
     except ValueError:
         return None
-    number, proof = raw[:_HALF], raw[_HALF:]
+    number = raw[:_HALF]
+    proof = raw[_HALF:]
     return int.from_bytes(number, "big") if hmac.compare_digest(proof, _proof(connection, number)) else None
 
 

@@ -130,7 +130,8 @@ def _in_order(
             if message_id != last:
                 yield located.message
             last = message_id
-        waiting, part = waiting[ready:], next_part
+        waiting = waiting[ready:]
+        part = next_part
 
 
 def _passing(manifest: PageManifest, condition: MessageFilter) -> Iterator[tuple[int, int, Located]]:

@@ -79,7 +79,8 @@ class _Search:
         those of open ones. Reads the ids on their pages."""
         rows, threads = _windows(self.open.ids, self.open.threads, message_ids, self.reach)
         places = self.ranges.find(message_ids)
-        message_ids, places = message_ids[places >= 0], places[places >= 0]
+        message_ids = message_ids[places >= 0]
+        places = places[places >= 0]
         used = distinct(places)
         self._read(used)
         parts = [used, self.ranges.adjacent(distinct(places[self._at_edge(message_ids, places)]), self.reach)]
@@ -125,10 +126,11 @@ def _windows(ids: Numbers, threads: Numbers, message_ids: Numbers, reach: int) -
     if not len(ids):
         return np.zeros((0, 1 + 2 * reach), dtype=np.int64), ids
     order = np.argsort(ids, kind="stable")
-    at, known = places_in(ids[order], message_ids)
-    message_ids, at = message_ids[known], order[at[known]]
-    near = at[:, None] + np.concatenate([-np.arange(1, reach + 1), np.arange(1, reach + 1)])
-    inside = (near >= 0) & (near < len(ids))
-    near = np.where(inside, near, 0)
-    beside = inside & (threads[near] == threads[at][:, None])
-    return np.concatenate([message_ids[:, None], np.where(beside, ids[near], 0)], axis=1), threads[at]
+    at, is_there = places_in(ids[order], message_ids)
+    message_ids = message_ids[is_there]
+    at = order[at[is_there]]
+    indices = at[:, None] + np.concatenate([-np.arange(1, reach + 1), np.arange(1, reach + 1)])
+    inside = (indices >= 0) & (indices < len(ids))
+    indices = np.where(inside, indices, 0)
+    in_thread = inside & (threads[indices] == threads[at][:, None])
+    return np.concatenate([message_ids[:, None], np.where(in_thread, ids[indices], 0)], axis=1), threads[at]

@@ -83,7 +83,8 @@ def _insert(connection: Connection, bank_id: int, manifests: Mapping[int, PageMa
 def remove(connection: Connection, bank_id: int, page_id: int, manifest: PageManifest) -> None:
     """Deletes the ranges of a page with that manifest."""
     if len(manifest):
-        first, last = int(manifest.ids.min()), int(manifest.ids.max())
+        first = int(manifest.ids.min())
+        last = int(manifest.ids.max())
         of_page = (_c.bank_id == bank_id, _c.first_message >= first, _c.first_message <= last, _c.page_id == page_id)
         connection.execute(schema.message_ranges.delete().where(*of_page))
         _count(connection, bank_id, _b.ranges_changed)
@@ -100,7 +101,8 @@ def _ranges(page_id: int, manifest: PageManifest, bank_ids: Sequence[int]) -> It
     """Yields the ranges of the messages of a page. `bank_ids`: ids of these and of other messages of the bank,
     ascending."""
     order = np.argsort(manifest.ids)
-    ids, threads = manifest.ids[order].tolist(), manifest.threads[order].tolist()
+    ids = manifest.ids[order].tolist()
+    threads = manifest.threads[order].tolist()
     whole, begun = (values[order].tolist() for values in _extent(manifest))
     first = 0
     for place in range(1, len(ids) + 1):
@@ -116,7 +118,9 @@ def _ranges(page_id: int, manifest: PageManifest, bank_ids: Sequence[int]) -> It
 
 def _extent(manifest: PageManifest) -> tuple[Any, Any]:
     """Returns bool[n] each: True if the page holds all characters of a message, and True if it holds the first."""
-    which, start, stop = manifest.cells[:, 0], manifest.cells[:, 4], manifest.cells[:, 5]
+    which = manifest.cells[:, 0]
+    start = manifest.cells[:, 4]
+    stop = manifest.cells[:, 5]
     lengths = np.bincount(which, weights=stop - start, minlength=len(manifest)).astype(np.int64)
     begun = np.bincount(which, weights=start == 0, minlength=len(manifest)) > 0
     return lengths == manifest.chars, begun
