@@ -148,6 +148,8 @@ def limit_threads() -> None:
 def main() -> None:
     """Runs the `foxing` command; the entry point of the script."""
     limit_threads()
+    # A plug-in of pydantic would be looked for in all packages that are installed. None changes what a command does.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     for stream in (sys.stdout, sys.stderr):
         # Messages are Unicode in any locale; characters that a stream cannot encode are escaped.
         reconfigure = getattr(stream, "reconfigure", None)
