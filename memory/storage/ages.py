@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, case, func, select
+from sqlalchemy import ColumnElement, Connection, case, func, literal, select
 
 from foxing.memory.values.policy import Age, AgeFrom
 
@@ -24,7 +24,12 @@ class PageGroup(NamedTuple):
 
 def reached(age: timedelta, now: datetime, age_from: AgeFrom) -> ColumnElement[bool]:
     """Returns the condition that a page has an age at `now`."""
-    return _start(_p.last_at, _p.arrived_at, age_from) <= now - age
+    return started(literal(now - age, _p.last_at.type), age_from)
+
+
+def started(time: ColumnElement[datetime], age_from: AgeFrom) -> ColumnElement[bool]:
+    """Returns the condition that the age of a page has started by a time."""
+    return _start(_p.last_at, _p.arrived_at, age_from) <= time
 
 
 def oldest_pages(connection: Connection, bank_id: int, age_from: AgeFrom) -> list[PageGroup]:

@@ -29,6 +29,9 @@ def sum_by_bank(
     return query.where(columns.is_given(bank), *where).group_by(bank)
 
 
-def totals_by_bank(connection: Connection, query: Select[Any], bank_ids: Sequence[int]) -> Counter[int]:
-    """Returns bank id → total, of a query made by `sum_by_bank`."""
-    return Counter({bank: int(total) for bank, total in connection.execute(query, {"ids": bank_ids})})
+def totals_by_bank(
+    connection: Connection, query: Select[Any], bank_ids: Sequence[int], **parameters: object
+) -> Counter[int]:
+    """Returns bank id → total, of a query made by `sum_by_bank`. `parameters`: others of its conditions."""
+    rows = connection.execute(query, {"ids": bank_ids, **parameters})
+    return Counter({bank: int(total) for bank, total in rows})

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from typing import Literal
+from functools import cache, lru_cache
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Integer, and_, bindparam, case, literal, or_, select
+from sqlalchemy import Connection, Integer, Select, and_, bindparam, case, literal, or_, select
 
 from foxing.memory.storage import ages, columns, schema
 from foxing.memory.storage.dialects import Dialect, Upsert, dialect_of, insert_into
@@ -101,9 +101,20 @@ def count_to_age(
     age_from: AgeFrom,
 ) -> Counter[int]:
     """Returns bank id → number of unpinned pages that have at `now` the age in `first` for their tier and kept text."""
+    times = {f"start_{number}": now - age for number, age in enumerate(first.values())}
+    return totals_by_bank(connection, _pages_to_age(tuple(first), age_from), bank_ids, **times)
+
+
+@lru_cache(maxsize=64)
+def _pages_to_age(kinds: Sequence[tuple[str, bool]], age_from: AgeFrom) -> Select[Any]:
+    """Returns a query of `sum_by_bank` with parameters `start_0`, …: times of `kinds`, each a tier and kept text."""
     pages = schema.pages.c
     due = [
-        and_(pages.tier == tier, pages.text_kept == has_text, ages.reached(age, now, age_from))
-        for (tier, has_text), age in first.items()
+        and_(
+            pages.tier == tier,
+            pages.text_kept == has_text,
+            ages.started(bindparam(f"start_{number}", type_=pages.last_at.type), age_from),
+        )
+        for number, (tier, has_text) in enumerate(kinds)
     ]
-    return totals_by_bank(connection, sum_by_bank(pages.bank_id, literal(1), ~pages.pinned, or_(*due)), bank_ids)
+    return sum_by_bank(pages.bank_id, literal(1), ~pages.pinned, or_(*due))

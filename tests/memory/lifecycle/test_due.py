@@ -1,6 +1,8 @@
 """What is due in banks, as their statistics say."""
 
+import sys
 from datetime import UTC, datetime, timedelta
+from types import FrameType
 
 import pytest
 from support.clock import Clock
@@ -33,6 +35,26 @@ def test_a_bank_without_due_work(memory: Memory, clock: Clock) -> None:
         assert memory.bank("a").due == DueWork(messages_to_seal=0, pages_to_age=0)
         clock.now += timedelta(days=29)
         assert memory.bank("a").due.messages_to_seal == 0
+
+
+def test_what_is_due_is_asked_by_a_query_that_is_built_once(memory: Memory, clock: Clock) -> None:
+    calls = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    with memory:
+        store(memory, "a")
+        memory.seal("a")
+        clock.now += timedelta(days=31)
+        assert memory.bank("a").due.pages_to_age == 1
+        sys.setprofile(count)
+        try:
+            memory.bank("a")
+        finally:
+            sys.setprofile(None)
+    assert calls < 1500  # 2,200 where it is built each time
 
 
 def test_old_messages_are_to_be_sealed_and_old_pages_to_age(memory: Memory, clock: Clock) -> None:
