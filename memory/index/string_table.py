@@ -37,7 +37,7 @@ class StringTable(dict[str, int | None]):
         """`arrays`: see `lay_out`."""
         super().__init__()
         names = ("text", "places", "numbers", "buckets")
-        self._text, self._places, self._numbers, self._buckets = (memoryview(arrays[name].data) for name in names)
+        self._text, self._places, self._numbers, self._buckets = (arrays[name].data for name in names)
         self.get = self.__getitem__  # type: ignore[assignment]
 
     def __missing__(self, string: str) -> int | None:

@@ -77,7 +77,7 @@ class MappedTokenizer(UsePureTokenizer):  # type: ignore[misc]
     """The tokenizer of the package, with the tables of `tokenizer_arrays`."""
 
     def __init__(self, arrays: Arrays) -> None:
-        self._scores = memoryview(arrays["scores"].data)
+        self._scores = arrays["scores"].data
         self._pieces = range(len(self._scores))  # of which only the number is used
         self._unk_id, self._bos_id, self._eos_id = range(3)
         self._unk_score = float(arrays["scores"].min()) - 10.0
