@@ -23,6 +23,7 @@ from .settings import Settings
 from .store_queue import StoreQueue
 
 EMBEDDING_DELAY_S = 0.05  # collects messages to embed and write in one batch
+STORING_S = 0.3  # for which each batch waits while others store, who would wait for the interpreter
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -76,6 +77,7 @@ class Service:
             with suppress(FoxingError):
                 embedded = 1
                 while embedded and not self.stopping.is_set():
+                    await self.store_queue.wait_until_quiet(STORING_S)
                     embedded = await self.run_codec(self.memory.operations.embed_new, bank)
 
     async def close(self) -> None:

@@ -12,6 +12,7 @@ from foxing.memory import Memory, NewMessage, StoreResult
 from foxing.memory.ingest.calls import StoreCall
 
 GATHER_S = 0.005  # maximum time that a call waits for others
+QUIET_S = 0.05  # without a call, after which nobody stores
 GATHERED = 64  # maximum number of calls in a batch
 GATHERED_CHARS, GATHERED_MESSAGES = 20_000, 32  # maximum size of a call that is batched
 
@@ -29,12 +30,15 @@ class StoreQueue:
         #: Number of calls in the last batch. Most of their callers call again after the response.
         self._last = 0
         self._enough: asyncio.Event | None = None
+        #: Time of the last call, by the clock of the event loop.
+        self._called_at = 0.0
 
     async def store(
         self, bank: str, messages: Sequence[NewMessage], thread: str | None, idempotency_key: str | None
     ) -> StoreResult:
         """Stores messages and returns the result of `Memory.store`. Raises its errors."""
         call = StoreCall(bank, messages, thread, idempotency_key)
+        self._called_at = asyncio.get_running_loop().time()
         large = len(messages) > GATHERED_MESSAGES or sum(len(m.text) for m in messages) > GATHERED_CHARS
         large = large or any(message.images for message in messages)
         if large:  # others would wait for it
@@ -50,6 +54,13 @@ class StoreQueue:
             # An empty context: otherwise the spans of later requests would be children of the first request's span.
             self._running = asyncio.get_running_loop().create_task(self._run(), context=Context())
         return await answered
+
+    async def wait_until_quiet(self, limit_s: float) -> None:
+        """Waits until nobody has stored for `QUIET_S`, for at most `limit_s` seconds."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + limit_s
+        while (now := loop.time()) < min(end, self._called_at + QUIET_S):
+            await asyncio.sleep(min(end, self._called_at + QUIET_S) - now)
 
     async def _run(self) -> None:
         while self._waiting:

@@ -16,6 +16,7 @@ from benchmarks.recall import RecallSpeed
 from benchmarks.relevance.measurement import RelevanceRow, ReliabilityBin
 from benchmarks.resume.measurement import BytesRow, ResumeRow
 from benchmarks.service import StoreSpeed
+from benchmarks.stores.__main__ import StoreRow
 from benchmarks.updates.measurement import UpdatesRow
 from foxing.encoder.bench import BenchRow, CharacterRow, CodecSpeed, TierSpeed
 
@@ -28,6 +29,7 @@ _ROW_TYPES = {
     "decay": DecayRow,
     "relevance": RelevanceRow,
     "resume": ResumeRow,
+    "stores": StoreRow,
     "updates": UpdatesRow,
 }
 #: Key of each measurement for its conditions: weights, machine, Python version and day.
@@ -192,6 +194,11 @@ class Figures:
     def service(self) -> StoreSpeed:
         """Latency of storing over HTTP."""
         return StoreSpeed(**{name: value for name, value in self._document["service"].items() if name != MEASURED})
+
+    @property
+    def stores(self) -> list[StoreRow]:
+        """Storing and searching, by store."""
+        return [StoreRow(**row) for row in self._rows("stores")]
 
     @property
     def commands(self) -> CommandSpeed:

@@ -232,6 +232,11 @@ def measure_commands(_: Path) -> Measurement:
     return dict(run_json("benchmarks.commands"))
 
 
+def measure_stores(_: Path) -> Measurement:
+    """Measures storing and searching beside other stores."""
+    return dict(run_json("benchmarks.stores"))
+
+
 #: Measurement → function that makes it from the data folder, in the order of execution.
 MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "codec": measure_codec,
@@ -247,6 +252,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "context": measure_context,
     "service": measure_service,
     "commands": measure_commands,
+    "stores": measure_stores,
 }
 
 

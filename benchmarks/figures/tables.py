@@ -326,6 +326,22 @@ def service_table(figures: Figures) -> str:
     return markdown_table(("figure", "measured", "on"), rows)
 
 
+def stores_table(figures: Figures) -> str:
+    """Returns storing and searching beside other stores."""
+    rows = [
+        [
+            row.store,
+            f"{row.stores_per_s:.0f} · {row.store_p99_ms:,.0f} ms",
+            f"{row.store_cpu_ms:.1f} · {row.whole_cpu_ms:.1f} ms",
+            f"{row.caught_up_s:.0f} s",
+            f"{row.search_cpu_ms:.1f} ms",
+        ]
+        for row in figures.stores
+    ]
+    header = ("store", "stores a second · p99", "CPU of a store · with what follows", "idle after", "CPU of a search")
+    return markdown_table(header, rows)
+
+
 def relevance_table(figures: Figures) -> str:
     """Returns the relevance of recall on LoCoMo, by embedder."""
     head = (
@@ -442,4 +458,5 @@ TABLES: Mapping[str, DocumentedTable] = {
     "context": DocumentedTable(context_table, ("context",)),
     "context-per-token": DocumentedTable(context_per_token_table, ("context",)),
     "service": DocumentedTable(service_table, ("service", "commands")),
+    "stores": DocumentedTable(stores_table, ("stores",)),
 }

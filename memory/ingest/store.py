@@ -131,7 +131,8 @@ class StoreRules:
         message = validate_message(item, number, self.now, self.max_bytes)
         if self.redaction:
             message = self.redaction.message(message, redacted)
-        return AcceptedMessage.of(message, thread, self.digest_key, prepare_images(message, number, self.bank))
+        shown = prepare_images(message, number, self.bank) if message.images else ()
+        return AcceptedMessage.of(message, thread, self.digest_key, shown)
 
 
 @dataclass(frozen=True)

@@ -273,7 +273,7 @@ class Policy(Input):
     ) -> AgeingForecast:
         """Returns the forecast for messages or a page of this age. `available`: the tiers of the codec; `tier`: the
         current tier, None if not sealed yet; `exact`: whether the exact text is kept."""
-        policy = self.served_by(available)
+        policy = self.served_by(available) if available else self
         steps = [step for step in policy.steps if tier is None or tier_rank(step.tier) > tier_rank(tier)]
         ahead = [AgeingStep(tier=step.tier, at=self.unpaused(age.when(step.after))) for step in steps]
         drops = (step.at for step in ahead if not policy.keeps_text(step.tier))

@@ -1,0 +1,1 @@
+"""Foxing's service beside other stores, behind the same requests and with the same embedder."""
