@@ -91,18 +91,13 @@ class FoxingProcess:
             raise RuntimeError(f"the process did not start: {self.log_path.read_text(errors='replace')[-2000:]}")
         return line
 
-    @property
-    def pid(self) -> int:
-        """Id of the process."""
-        return self._process.pid
-
     def memory_mib(self) -> float:
         """Returns the resident memory of the process in MiB."""
         return round(int(self._ps("rss")) / 1024, 1)
 
     def processor_s(self) -> float:
         """Returns the user and system CPU time of the process since its start, in seconds."""
-        return processor_s(self.pid)
+        return processor_s(self._process.pid)
 
     def wait_until_idle(self, limit_s: float) -> float:
         """Waits until the process has used hardly any CPU time for `IDLE_S`, or for `limit_s`; returns the seconds

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,9 +22,10 @@ from benchmarks.command_line import add_json_option, at_least, show_rows, write_
 from benchmarks.load import texts
 from benchmarks.load.banks import BANK
 from benchmarks.load.client import ROOT, Clients, Task
-from benchmarks.load.processes import Service, checked, client, processor_s
+from benchmarks.load.postgresql import PostgresServer
+from benchmarks.load.processes import Service, checked, client, processor_s, server_processor_s
 
-from .systems import SYSTEMS
+from .systems import PGVECTOR, SYSTEMS
 
 FOXING = "foxing"
 START_S = 2.0  # start-up time of the client process
@@ -54,12 +55,28 @@ class StoreRow:
 
 
 @contextmanager
-def _served(name: str, folder: Path) -> Iterator[tuple[str, int]]:
-    """Serves a new store; yields its address and the id of its process. Raises `NotInstalled`."""
+def _served(name: str, folder: Path) -> Iterator[tuple[str, Callable[[], float]]]:
+    """Serves a new store; yields its address, and the CPU seconds of its process, with those of PostgreSQL. Raises
+    `NotInstalled`."""
     if name == FOXING:
         with Service(folder, environment=SETTINGS) as service:
-            yield service.url(), service.pid
-        return
+            yield service.url(), service.processor_s
+    elif name == PGVECTOR:
+        folder.chmod(0o755)  # if this process runs as root, the server runs as another user
+        try:
+            server = PostgresServer(folder)
+        except ImportError as error:
+            raise NotInstalled(str(error)) from error
+        with server, _served_here(name, folder) as (url, used):
+            yield url, lambda: used() + (server_processor_s(server.url) or 0)
+    else:
+        with _served_here(name, folder) as served:
+            yield served
+
+
+@contextmanager
+def _served_here(name: str, folder: Path) -> Iterator[tuple[str, Callable[[], float]]]:
+    """Serves a store as `benchmarks.stores.server` does."""
     command = [sys.executable, "-m", "benchmarks.stores.server", name, str(folder)]
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT)
@@ -71,7 +88,7 @@ def _served(name: str, folder: Path) -> Iterator[tuple[str, int]]:
         started = json.loads(line)
         if "not_installed" in started:
             raise NotInstalled(started["not_installed"])
-        yield started["url"], process.pid
+        yield started["url"], lambda: processor_s(process.pid)
     finally:
         process.kill()
         process.communicate()
@@ -81,25 +98,25 @@ def measured(name: str, seconds: float, callers: int, searches: int) -> StoreRow
     """Returns the figures of a store in a new folder. Raises `NotInstalled`."""
     with (
         tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder,
-        _served(name, Path(folder)) as (url, pid),
+        _served(name, Path(folder)) as (url, processor),
         client(url) as requests,
     ):
         random = Random("stores")
         checked(requests.post(f"/v1/banks/{BANK}/messages", json=_stored(texts.message(random))))
         checked(requests.post(f"/v1/banks/{BANK}/recall", json={"query": texts.query(random)}))
-        used, begin_at = processor_s(pid), time.time() + START_S
+        used, begin_at = processor(), time.time() + START_S
         outcome = Clients(Task(url, "store", BANK, callers, seconds, pause_s=0, begin_at=begin_at)).outcome()
-        stored, ended = processor_s(pid) - used, time.perf_counter()
-        caught_up = _idle_at(pid) - ended
-        embedded = processor_s(pid) - used
+        stored, ended = processor() - used, time.perf_counter()
+        caught_up = _idle_at(processor) - ended
+        embedded = processor() - used
         times = []
         for number in range(WARM + searches):
             if number == WARM:
-                used = processor_s(pid)
+                used = processor()
             asked = time.perf_counter()
             checked(requests.post(f"/v1/banks/{BANK}/recall", json=_question(name, texts.query(random))))
             times.append((time.perf_counter() - asked) * 1e3)
-        searched = processor_s(pid) - used
+        searched = processor() - used
     count = max(1, len(outcome.times_ms))
     return StoreRow(
         store=name,
@@ -122,12 +139,13 @@ def _question(name: str, query: str) -> dict[str, Any]:
     return {"query": query, "limit": 10} if name == FOXING else {"query": query}
 
 
-def _idle_at(pid: int) -> float:
-    """Waits until a process is idle; returns the time by `time.perf_counter` since which it is."""
-    since, used = time.perf_counter(), processor_s(pid)
+def _idle_at(processor: Callable[[], float]) -> float:
+    """Waits until a store is idle; returns since when, by `time.perf_counter`. `processor`: the CPU seconds that it has
+    used."""
+    since, used = time.perf_counter(), processor()
     while time.perf_counter() - since < IDLE_S:
         time.sleep(0.1)
-        now = processor_s(pid)
+        now = processor()
         if now - used > IDLE_SHARE * (time.perf_counter() - since):
             since, used = time.perf_counter(), now
     return since

@@ -100,7 +100,46 @@ class Chroma:
         return texts
 
 
+def database_in(folder: Path) -> str:
+    """Returns the URL of the PostgreSQL server in a folder, see `PostgresServer`."""
+    return f"postgresql://postgres@/postgres?host={folder / 'sockets'}"
+
+
+class PgVector:
+    """A table of PostgreSQL with vectors of pgvector and its index HNSW, on the server in a folder."""
+
+    def __init__(self, folder: Path, embedder: Embedder) -> None:
+        try:
+            import psycopg
+        except ImportError as error:
+            raise NotInstalled(str(error)) from error
+        if not (folder / "sockets").exists():
+            raise NotInstalled("there is no PostgreSQL server with pgvector")
+        self._connection = psycopg.connect(database_in(folder), autocommit=True)
+        self._connection.execute("CREATE EXTENSION vector")
+        vectors = f"vector({embedder.dimensions})"
+        self._connection.execute(
+            f"CREATE TABLE {COLLECTION} (id bigserial PRIMARY KEY, content text, embedding {vectors})"
+        )
+        self._connection.execute(f"CREATE INDEX ON {COLLECTION} USING hnsw (embedding vector_cosine_ops)")
+        self._embedder = embedder
+
+    def add(self, text: str) -> None:
+        """See `Store`."""
+        [vector] = self._embedder.embed_documents([text]).tolist()
+        self._connection.execute(
+            f"INSERT INTO {COLLECTION} (content, embedding) VALUES (%s, %s::vector)", (text, str(vector))
+        )
+
+    def search(self, question: str) -> list[str]:
+        """See `Store`."""
+        [vector] = self._embedder.embed_queries([question]).tolist()
+        query = f"SELECT content FROM {COLLECTION} ORDER BY embedding <=> %s::vector LIMIT {LIMIT}"
+        return [text for (text,) in self._connection.execute(query, (str(vector),))]
+
+
+PGVECTOR = "pgvector"
 #: Name → constructor, which raises `NotInstalled`.
 SYSTEMS: Mapping[str, Callable[[Path, Embedder], Store]] = MappingProxyType(
-    {"langgraph SqliteStore": LangGraphSqlite, "mem0 + Qdrant": Mem0Qdrant, "Chroma": Chroma}
+    {"langgraph SqliteStore": LangGraphSqlite, "mem0 + Qdrant": Mem0Qdrant, "Chroma": Chroma, PGVECTOR: PgVector}
 )
