@@ -86,7 +86,9 @@ def shown_of(
     connection: Connection, candidates: Candidates, matches: Sequence[Candidate], query: RecallQuery
 ) -> list[Shown]:
     """Returns the matches of the answer with their neighbours, followed by those ranked next that are no neighbours."""
-    shown = _with_neighbours(connection, candidates, matches[: query.limit], query)
+    shown = list(map(Shown, matches[: query.limit]))
+    if query.neighbours and candidates.query.terms:
+        shown = _with_neighbours(connection, candidates, matches[: query.limit], query)
     given = {near.message.id for item in shown for near in item.neighbours}
     return [*shown, *(Shown(match) for match in matches[query.limit :] if match.message.id not in given)]
 
@@ -96,8 +98,6 @@ def _with_neighbours(
 ) -> list[Shown]:
     """Returns the matches with the neighbours that the query asks for and its filter admits. Each neighbour is listed
     once, with the first match that it surrounds, in thread order; `ANSWER_CHARS` caps their length."""
-    if not query.neighbours or not candidates.query.terms:
-        return [Shown(match) for match in matches]
     bank_id = candidates.bank_id
     around = messages_around(connection, bank_id, [match.message.id for match in matches], query.neighbours).of
     near = list(dict.fromkeys(i for match in matches for side in around[match.message.id] for i in side))

@@ -15,8 +15,6 @@ from foxing.memory.storage.repositories import bank_versions
 from .cache import cache_of
 
 _AT_ONCE = 50_000  # messages read together
-#: Messages of all banks that are read past, rather than all of the bank, to find those stored since.
-_FEW = 20_000
 _c = schema.messages.c
 
 Numbers = npt.NDArray[np.int64]
@@ -62,7 +60,8 @@ def of_bank(connection: Connection, bank_id: int) -> OpenThreads:
     cached = cache_of(connection).open_threads.get(bank_id)
     if cached is None or cached.version != versions.ranges:
         cached = OpenThreads.of(versions.ranges, np.zeros((0, 3), dtype=np.int64))
-    added = _read(connection, bank_id, cached.last, versions.newest)
+    by_id = versions.newest - cached.last <= len(cached.ids)  # messages of other banks are fewer than those of this one
+    added = _read(connection, bank_id, cached.last, by_id=by_id)
     if not len(added):
         return cached
     current = cached.followed_by(added)
@@ -70,14 +69,13 @@ def of_bank(connection: Connection, bank_id: int) -> OpenThreads:
     return current
 
 
-def _read(connection: Connection, bank_id: int, after: int, newest: int) -> Numbers:
-    """Returns int64[n, 3]: the open messages of a bank with ids above `after`, as for `OpenThreads.of`."""
+def _read(connection: Connection, bank_id: int, after: int, *, by_id: bool) -> Numbers:
+    """Returns int64[n, 3]: the open messages of a bank with ids above `after`, as for `OpenThreads.of`. `by_id`:
+    whether these are looked for among those of all banks, rather than among all of the bank."""
     found = [np.zeros((0, 3), dtype=np.int64)]
     while True:
-        query = _open(few=newest - after <= _FEW)
-        rows = dialect_of(connection).fetch_numbers(
-            connection, query, {"bank": bank_id, "after": after, "limit": _AT_ONCE}
-        )
+        parameters = {"bank": bank_id, "after": after, "limit": _AT_ONCE}
+        rows = dialect_of(connection).fetch_numbers(connection, _open(by_id=by_id), parameters)
         if rows:
             found.append(np.array([tuple(row) for row in rows], dtype=np.int64))
             after = int(found[-1][:, 0].max())
@@ -86,9 +84,9 @@ def _read(connection: Connection, bank_id: int, after: int, newest: int) -> Numb
 
 
 @cache
-def _open(*, few: bool) -> Select[Any]:
-    """Returns a query for up to `limit` open messages of the `bank` with ids above `after`. `few`: whether all banks
-    have few of them, so that the index of banks, which has no order of ids, is better not used."""
+def _open(*, by_id: bool) -> Select[Any]:
+    """Returns a query for up to `limit` open messages of the `bank` with ids above `after`. `by_id`: whether it
+    does not use the index of banks, which has no order of ids."""
     bank, after, limit = (bindparam(name, type_=BigInteger) for name in ("bank", "after", "limit"))
-    of_bank = (_c.bank_id + 0 if few else _c.bank_id) == bank
+    of_bank = (_c.bank_id + 0 if by_id else _c.bank_id) == bank
     return select(_c.id, _c.thread_id, _c.passages).where(of_bank, _c.id > after).order_by(_c.id).limit(limit)
