@@ -7,7 +7,7 @@ from itertools import takewhile
 from .parts import statements_in
 from .statement import INFORMATIVE, SentenceFrame, Statement
 from .tokens import BREAK, CHANGE, JOIN, Token, token_of, words_in
-from .wording import DENIALS, BegunPhrases, Kind, Phrase, Role, Wording, phrases_from
+from .wording import DENIALS, WordPhrases, Kind, Phrase, Role, Wording, phrases_from
 from .words import BREAKS, HIRAGANA, raw_words
 
 MOST_WORDS = 60  # of a sentence
@@ -63,8 +63,8 @@ class Parse:
         beginnings = [phrases_from(word, code) for word in lower]
         place = 0
         while place < len(raw):
-            begun = beginnings[place]
-            phrases = () if begun is None else _present(begun, lower, place)
+            of_word = beginnings[place]
+            phrases = () if of_word is None else _present(of_word, lower, place)
             stop = self._apply_one_of(phrases, raw, lower, place) if phrases else None
             if not phrases and lower[place] in clauses:
                 self.tokens += self._break(lower[place])
@@ -199,12 +199,12 @@ class Parse:
         return text
 
 
-def _present(begun: BegunPhrases, lower: Sequence[str], place: int) -> Sequence[Phrase]:
+def _present(of_word: WordPhrases, lower: Sequence[str], place: int) -> Sequence[Phrase]:
     """Returns the phrases that begin with a word, longest first."""
     second = lower[place + 1] if place + 1 < len(lower) else ""
-    candidates = begun.by_second.get(second, begun.by_second[""])
+    candidates = of_word.by_second.get(second, of_word.by_second[""])
     present = [phrase for phrase in candidates if tuple(lower[place : place + len(phrase.words)]) == phrase.words]
-    return present or begun.beginning
+    return present or of_word.beginning
 
 
 def _unspaced(raw: Sequence[str], code: str) -> Iterator[Token]:

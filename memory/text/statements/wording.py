@@ -269,7 +269,7 @@ def wording(code: str) -> Wording:
     return Wording.parse(code, tomllib.loads(text.replace("ß", "ss")))  # as texts are compared
 
 
-class BegunPhrases(NamedTuple):
+class WordPhrases(NamedTuple):
     """Phrases that begin with a word."""
 
     #: Second word → phrases that may go on with it, longest first; "" for any other second word.
@@ -279,7 +279,7 @@ class BegunPhrases(NamedTuple):
 
 
 @lru_cache(maxsize=_CACHED_WORDS)
-def phrases_from(word: str, code: str) -> BegunPhrases | None:
+def phrases_from(word: str, code: str) -> WordPhrases | None:
     """Returns the phrases that begin with a word; None if there are none."""
     words = wording(code)
     candidates = words.phrases.get(word, ())
@@ -291,7 +291,7 @@ def phrases_from(word: str, code: str) -> BegunPhrases | None:
         second: [phrase for phrase in candidates if len(phrase.words) == 1 or phrase.words[1] == second]
         for second in seconds
     }
-    return BegunPhrases(by_second, beginnings[:1])
+    return WordPhrases(by_second, beginnings[:1])
 
 
 def asks_for_the_past(question: str, answer: str = "") -> bool:
