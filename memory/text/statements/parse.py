@@ -7,7 +7,7 @@ from itertools import takewhile
 from .parts import statements_in
 from .statement import INFORMATIVE, SentenceFrame, Statement
 from .tokens import BREAK, CHANGE, JOIN, Token, token_of, words_in
-from .wording import DENIALS, WordPhrases, Kind, Phrase, Role, Wording, phrases_from
+from .wording import DENIALS, Kind, Phrase, Role, Wording, WordPhrases, phrases_from
 from .words import BREAKS, HIRAGANA, raw_words
 
 MOST_WORDS = 60  # of a sentence
