@@ -54,6 +54,12 @@ class FoxingProcess:
         path = "/foxing/status" if self._arguments[0] == "proxy" else "/healthz"
         httpx.get(f"{self.url}{path}", timeout=120).raise_for_status()  # answered once it has started
 
+    @property
+    def pid(self) -> int:
+        """Id of the process."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """Kills the process."""
         self._end(signal.SIGKILL)

@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx
 
+from benchmarks.load.processes import processor_s
 from benchmarks.proxy.processes import FoxingProcess
 
 _SOURCES = Path(__file__).parents[2] / "memory"
@@ -68,7 +69,7 @@ def bodies(size: int, calls: int) -> Iterator[bytes]:
     number = written = made = 0
     while made < calls:
         name = f"toolu_{number:020}"
-        result = "\n".join(lines[(number * 90) % len(lines) :][: 90 if written < size - 20_000 else 10])
+        result = "\n".join(lines[(number * 90) % len(lines) :][: 90 if written < size - 10_000 else 3])
         call = {"type": "tool_use", "id": name, "name": "Bash", "input": {"command": f"sed -n {number}p"}}
         messages.append({"role": "assistant", "content": [{"type": "text", "text": "Let me see."}, call]})
         messages.append({"role": "user", "content": [{"type": "tool_result", "tool_use_id": name, "content": result}]})
@@ -90,6 +91,8 @@ def measure(size: int, pairs: int) -> dict[str, Any]:
         proxy = stack.enter_context(FoxingProcess(folder, "proxy", *arguments))
         clients = [stack.enter_context(httpx.Client(timeout=60)) for _ in range(2)]
         for number, body in enumerate(bodies(size, pairs + _WARM)):
+            if number == _WARM:
+                began_s = processor_s(proxy.pid)
             times = [0.0, 0.0]
             for place in (0, 1) if number % 2 else (1, 0):
                 url = (proxy.url, upstream)[place]
@@ -102,11 +105,14 @@ def measure(size: int, pairs: int) -> dict[str, Any]:
             if number >= _WARM:
                 later.append(times[0] - times[1])
                 own.append(overhead)
+        used_s = processor_s(proxy.pid) - began_s
     return {
         "bytes": len(body),
         "pairs": len(later),
         "later_ms": _quantiles(later),
         "own_ms": _quantiles(own),
+        # of a request with all that follows it, such as the storing of its turn
+        "cpu_ms": round(used_s * 1e3 / len(later), 1),
     }
 
 
