@@ -19,8 +19,6 @@ from foxing.memory.text.statements import (
     Asked,
     Sentence,
     ShortAnswer,
-    names_one_of,
-    names_rather,
     replaces,
     sentences,
     value_words,
@@ -127,8 +125,7 @@ class Statements:
     @cached_property
     def _names(self) -> Sequence[Sequence[Sentence]]:
         """The sentences of each span that have a number, a code or a day of the question."""
-        question = self._asked.question
-        return [names_one_of(question, of_one) for of_one in self.sentences]
+        return [self._asked.names_one_of(of_one) for of_one in self.sentences]
 
     def _answers_as_well(self, newer: int, older: int) -> bool:
         """Returns True if a span is later than another one and answers about as well."""
@@ -150,13 +147,13 @@ class Statements:
         new, old = self._answers[newer], self._answers[older]
         if new is None or old is None or self.said[newer] <= self.said[older]:
             return False
-        return self._is_about(newer, older) and new.resumes(old)
+        return self._may_be_about_one(newer, older) and new.resumes(old)
 
-    def _is_about(self, newer: int, older: int) -> bool:
-        """Returns True if a span has about as much of the question as an earlier one, and not only what many have
-        where the earlier one alone has a word of it."""
-        old, new = self._all_stems[older], self._all_stems[newer]
-        return bool(old) and len(old & new) >= ABOUT * len(old) and not self._is_singled_out(older, newer)
+    def _may_be_about_one(self, one: int, other: int) -> bool:
+        """Returns True if two spans share what the question asks for: a word of it that few have, or most of them."""
+        shared = self._all_stems[one] & self._all_stems[other]
+        few = min((self._stem_counts[stem] for stem in shared), default=MANY) < MANY
+        return few or (bool(shared) and len(shared) >= ABOUT * len(self._stem_counts))
 
     def _is_singled_out(self, one: int, other: int) -> bool:
         """Returns True if the question has a word that of all spans one alone has, and with another one it shares only
@@ -179,12 +176,10 @@ class Statements:
         """Returns True if a span says of the thing which the question names what another one says of another."""
         if not self._may_pass(one, other) or self._is_singled_out(other, one):
             return False
-        if self._names[one] and names_rather(self._asked.question, self._names[one], self.sentences[other]):
-            return not self._resumes(other, one)
-        first, second = self._answers[one], self._answers[other]
-        if first is None or second is None or not self._asked.names_rather(first, second):
-            return False
-        return not self._resumes(other, one)
+        rather = self._asked.names_rather(
+            self._names[one], self.sentences[other], self._answers[one], self._answers[other]
+        )
+        return rather and not self._resumes(other, one)
 
     @cached_property
     def whole_first(self) -> list[int]:
@@ -216,37 +211,43 @@ class Statements:
     def replaced(self, near: npt.NDArray[np.bool_] | None = None) -> dict[int, int]:
         """Returns the index of each span that a later one replaces → the index of the newest that does, directly or
         through others. `near`: bool[n, n], which are near in meaning; None if it is not known."""
-        by_thing: dict[str, set[int]] = {}
+        by_word: dict[str, set[int]] = {}
         for number, each in enumerate(self._focus):
-            for thing in each.sentence.things:
-                by_thing.setdefault(thing, set()).add(number)
+            for word in self._words_in_common(each):
+                by_word.setdefault(word, set()).add(number)
         replaced = _named(self.spans)
         close = None if near is None else near.tolist()
         ages = {index: age for age, index in enumerate(sorted(range(len(self.spans)), key=self.said.__getitem__))}
         for after in sorted(self._focus, key=lambda each: -ages[each.place]):
             newer = after.place
-            for number in set[int]().union(*(by_thing[thing] for thing in after.sentence.things)):
+            for number in set[int]().union(*(by_word[word] for word in self._words_in_common(after))):
                 before = self._focus[number]
                 older = before.place
                 if (
                     ages[older] < ages[newer]
                     and older not in replaced
                     and (close is None or close[older][newer])
-                    and after.is_about(before)
-                    and self._replaces(newer, after.sentence, older, before.sentence)
+                    and self._replaces(after, before)
                 ):
                     replaced[older] = newer
         return {older: _last(newest, replaced) for older, newest in replaced.items()}
 
-    def _replaces(self, newer: int, after: Sentence, older: int, before: Sentence) -> bool:
+    def _words_in_common(self, one: _Focused) -> Collection[str]:
+        """Returns the words of a sentence of which another one that is compared with it has one at least: things, and
+        stems of the question that few have."""
+        return one.sentence.things | {stem for stem in one.stems if self._stem_counts[stem] < MANY}
+
+    def _replaces(self, after: _Focused, before: _Focused) -> bool:
+        newer, older = after.place, before.place
         new, old = self.spans[newer], self.spans[older]
         now, then = self._answers[newer], self._answers[older]
         one_speaker = (old.role, old.name) == (new.role, new.name)
         each_other = {old.role, new.role} == {"user", "assistant"}
-        if now and then and not after.changed and now.lacks_a_place_of(then):
-            same = False
-        else:
-            same = replaces(after, before, same_speaker=one_speaker, to_each_other=each_other)
+        same = (
+            after.is_about(before)
+            and not (now and then and not after.sentence.changed and now.lacks_a_place_of(then))
+            and replaces(after.sentence, before.sentence, same_speaker=one_speaker, to_each_other=each_other)
+        )
         if not same and now and then and self._may_resume(newer, older):
             same = now.ends(then, same_speaker=one_speaker, to_each_other=each_other)
         return same and (
@@ -255,11 +256,8 @@ class Statements:
 
     def _may_resume(self, newer: int, older: int) -> bool:
         """Returns True if two spans have enough of what the question asks for that one may have become of the other."""
-        shared = self._all_stems[newer] & self._all_stems[older]
-        enough = ABOUT * len(self._stem_counts)
         return (
-            len(shared) >= enough
-            and self._is_about(newer, older)
+            self._may_be_about_one(newer, older)
             and self._may_pass(newer, older)
             and self._scores_well(newer, older, LEAST_RESUMED)
         )

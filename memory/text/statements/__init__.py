@@ -4,11 +4,11 @@ A statement replaces another if both have the same subject and a different value
 moved to August”. What stands before the predicate, with its numbers, codes and days, is the subject; what stands after
 it is the value; and words that differ in two places say another thing of another thing. A sentence is compared as a
 whole and by its parts, of which each may resume the subject of the one before it. Which words announce a change,
-end a subject or have one value at a time is data, one TOML file per language. Nothing is understood beyond words, so
-the rules would rather miss a replacement than invent one.
+end a subject or have one value at a time is data, one TOML file per language. What is said in other words is scored by
+a small learned network. Nothing is understood beyond words, so both would rather miss a replacement than invent one.
 """
 
-from .comparison import names_one_of, names_rather, quantities_in, replaces, value_words
+from .comparison import replaces, value_words
 from .questions import Asked, ShortAnswer
 from .sentences import Sentence, sentences
 from .wording import CODES, asks_for_the_past, wording
@@ -19,9 +19,6 @@ __all__ = [
     "Sentence",
     "ShortAnswer",
     "asks_for_the_past",
-    "names_one_of",
-    "names_rather",
-    "quantities_in",
     "replaces",
     "sentences",
     "value_words",

@@ -1,20 +1,16 @@
 """Statements compared: those of a later message that replace those of an earlier one."""
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from itertools import product
 
 from .differences import Difference, difference_in_any_order, differences_of
 from .sentences import Sentence
 from .statement import INFORMATIVE, Statement
-from .tokens import BREAK, Token, forms_of, kinds_of, language_of, tokens_in
+from .tokens import BREAK, Token, forms_of, kinds_of
 from .wording import BY_WORDS, Kind
 
 #: Share of its words that a statement must have in common with the one it replaces, where it announces a change and
 #: where it does not.
 SHARED_WITH_CHANGE, SHARED = 0.6, 0.75
-#: Share of the words of one that two statements about things of one sort have in common.
-SHARED_BY_SIBLINGS = 0.3
 MOST_VALUE_WORDS = 3
 MOST_WORDS_OF_NAME = 8
 LEAST_WORDS_OF_RELATION = 2  # of a sentence that says what is so of which thing
@@ -42,38 +38,6 @@ def replaces(after: Sentence, before: Sentence, *, same_speaker: bool, to_each_o
     )
 
 
-@lru_cache(maxsize=8)
-def quantities_in(question: str, code: str | None = None) -> frozenset[str]:
-    """Returns the times, numbers and codes of a question as they are compared in a language, by default its own."""
-    words = tokens_in(question, code or language_of(question))
-    return frozenset(token.form for token in words if token.kind & Kind.QUANTITY)
-
-
-def names_one_of(question: str, message: Sequence[Sentence]) -> Sequence[Sentence]:
-    """Returns the sentences of a message that have a number, a code or a day of a question."""
-    return [sentence for sentence in message if not sentence.words.isdisjoint(quantities_in(question, sentence.code))]
-
-
-def names_rather(question: str, one: Sequence[Sentence], other: Sequence[Sentence]) -> bool:
-    """Returns True if a message says of a thing that a question names by a number, a code or a day what another message
-    says of another thing."""
-    for first, second in product(one, other):
-        shared = len(first.things & second.things)
-        if (
-            first.code != second.code
-            or not shared
-            or shared < SHARED_BY_SIBLINGS * min(len(first.things), len(second.things))
-        ):
-            continue
-        asked = quantities_in(question, first.code)
-        for a, b in product(first.statements[:1], second.statements[:1]):
-            pairs = [(_quantities(each.old), _quantities(each.new)) for each in differences_of(a, b)]
-            named = [(bool(mine & asked), bool(others & asked)) for mine, others in pairs if mine and others]
-            if (True, False) in named and (False, True) not in named:
-                return True
-    return False
-
-
 def value_words(old: Sequence[Sentence], new: Sequence[Sentence]) -> str:
     """Returns the words of a message that do not say what a statement is about, and in the place of which a later
     message has others, without states: who asks whether something is still open means that which holds now."""
@@ -82,7 +46,8 @@ def value_words(old: Sequence[Sentence], new: Sequence[Sentence]) -> str:
     return " ".join(token.form for tokens in values for token in tokens if not token.kind & Kind.STATUS)
 
 
-def _quantities(tokens: Sequence[Token]) -> frozenset[str]:
+def quantities_of(tokens: Sequence[Token]) -> frozenset[str]:
+    """Returns the times, numbers and codes among words."""
     return frozenset(token.form for token in tokens if token.kind & Kind.QUANTITY)
 
 
@@ -111,7 +76,7 @@ def has_other_end(after: Sentence, before: Sentence) -> bool:
         all(_is_name(end, alone=bool(kinds & _VERBS)) for end in ends)
         and not words[0] <= words[1]
         and not words[1] <= words[0]
-        and not (_quantities(ends[0]) and _quantities(ends[1]))
+        and not (quantities_of(ends[0]) and quantities_of(ends[1]))
     )
 
 

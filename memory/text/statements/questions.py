@@ -3,27 +3,35 @@
 import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import product
+from math import inf
 from typing import NamedTuple
 
 from foxing.memory.text.terms import is_unspaced
 
-from .comparison import of_one_person
+from .comparison import of_one_person, quantities_of
 from .differences import differences_of
 from .parse import MOST_WORDS
+from .scorer import pair_features, weights
 from .sentences import Sentence
 from .statement import INFORMATIVE
-from .tokens import Token, kinds_of, language_of, tokens_in
+from .tokens import Token, language_of, tokens_in
 from .wording import Kind
 from .words import parts_of_code
 
 SHORTEST_WORD = 4  # letters of a word that may tell things apart, such as “under”, though it says nothing by itself
 STEM = 5  # first letters of a word that its derivations share: “citizen” and “citizenship”
+#: Share of the words of one that two statements about things of one sort have in common.
+SHARED_BY_SORT = 0.3
 #: Share of the words of the longer of two sentences that they have in common if they say the same of two things.
 SHARED_BY_PARALLELS = 0.25
 SHARED_BY_SIBLINGS, SHARED_BY_TOPICS = 0.4, 0.5
 #: Share of the words from which a statement does not put it in other words.
 MOST_SHARED_BY_OTHER_WORDS = 0.5
 MOST_SENTENCES_OF_ANSWER = 2  # “Change of plans! We meet at the Bell.”
+
+#: Logarithms of the odds from which a later message comes before an earlier one, and says that it holds no more.
+NEWEST_FIRST, MARKED = -1.0, -0.5
 
 _WORD = re.compile(r"\w+")
 _ASCII = frozenset(map(chr, range(128)))
@@ -36,6 +44,8 @@ class ShortAnswer(NamedTuple):
     #: Words of the question that it has, and those of them that say something by themselves.
     asked: frozenset[str]
     named: frozenset[str]
+    #: Words of the question, as they are compared in the language of the message.
+    question: Sequence[Token]
 
     def is_as_good_as(self, old: "ShortAnswer") -> bool:
         """Returns True if a later message is about what the question names and an earlier statement is about: it has
@@ -49,35 +59,13 @@ class ShortAnswer(NamedTuple):
         )
 
     def resumes(self, old: "ShortAnswer") -> bool:
-        """Returns True if a later message tells in its own words what has become of an earlier statement: it announces
-        a change or names the earlier value, and is neither made like it nor about someone else."""
-        [before] = old.sentences if len(old.sentences) == 1 else (None,)
-        if before is None or before.code != self.sentences[0].code:
-            return False
-        words = frozenset[str]().union(*(sentence.words for sentence in self.sentences))
-        common = words & before.words
-        if not common or words <= before.words or any(_is_made_like(sentence, before) for sentence in self.sentences):
-            return False
-        if any(map(_is_code, old.asked - words)):
-            return False
-        changed = any(sentence.changed for sentence in self.sentences)
-        values = {token.form for token in before.tokens if not token.kind & Kind.QUANTITY}
-        names_the_old = bool(common & values - self.asked)
-        if not (changed and names_the_old) and any(_is_parallel(sentence, before) for sentence in self.sentences):
-            return False
-        kinds = kinds_of([token for sentence in self.sentences for token in sentence.tokens])
-        told_apart = {token.form for token in before.tokens if token.kind & Kind.IDENTIFYING} & old.named
-        persons = {token.form for sentence in self.sentences for token in sentence.tokens if token.kind & Kind.PERSON}
-        return (
-            not kinds & Kind.ADDITION
-            and told_apart <= words
-            and persons <= before.words | self.asked
-            and (changed or names_the_old)
-        )
+        """Returns True if a later message likely says with another value, in its own words, what an earlier statement
+        says."""
+        return self._odds(old) >= NEWEST_FIRST
 
     def ends(self, old: "ShortAnswer", *, same_speaker: bool, to_each_other: bool) -> bool:
-        """Returns True if a later message tells in its own words that what an earlier one states holds no more: not
-        what has happened, nor what another speaker does. See `replaces`."""
+        """Returns True if a later message very likely says in its own words that what an earlier one states holds no
+        more: not what has happened, nor what another speaker does. See `replaces`."""
         return (
             len(old.sentences) == 1
             and not old.sentences[0].kinds & Kind.EVENT
@@ -85,8 +73,25 @@ class ShortAnswer(NamedTuple):
                 of_one_person(sentence, old.sentences[0], same_speaker=same_speaker, to_each_other=to_each_other)
                 for sentence in self.sentences
             )
-            and self.resumes(old)
+            and self._odds(old) >= MARKED
         )
+
+    def _odds(self, old: "ShortAnswer") -> float:
+        """Returns the logarithm of the odds that a later message says with another value what an earlier statement
+        says; minus infinity if rules compare them, since they are made alike, or if they are of two codes."""
+        [before] = old.sentences if len(old.sentences) == 1 else (None,)
+        if before is None or before.code != self.sentences[0].code:
+            return -inf
+        words = frozenset[str]().union(*(sentence.words for sentence in self.sentences))
+        if (
+            words <= before.words
+            or any(map(_is_code, old.asked - words))
+            or any(map(_is_code, self.named - before.words))
+            or any(_is_made_like(sentence, before) for sentence in self.sentences)
+            or (not old.named <= self.asked and any(_is_parallel(sentence, before) for sentence in self.sentences))
+        ):
+            return -inf
+        return weights().score(pair_features(self.question, self.sentences, before))
 
     def lacks_a_place_of(self, old: "ShortAnswer") -> bool:
         """Returns True if an earlier message has a word of the question that says where or when, such as “under”, and
@@ -103,8 +108,10 @@ class Asked:
         self._split = frozenset(_WORD.findall(self._lower))
         self._long_words = tuple(word for word in self._split if len(word) >= SHORTEST_WORD)
         self._named = cache(self._is_named)
-        self._of = cache(lambda of: frozenset(form for token in tokens_in(question, of) for form in _forms(token)))
-        self.stems = _stems(frozenset(token.form for token in tokens_in(question, code) if token.kind & INFORMATIVE))
+        self._tokens = cache(lambda of: tokens_in(question, of))
+        self._quantities = cache(lambda of: quantities_of(self._tokens(of)))
+        self._of = cache(lambda of: frozenset(form for token in self._tokens(of) for form in _forms(token)))
+        self.stems = _stems(frozenset(token.form for token in self._tokens(code) if token.kind & INFORMATIVE))
 
     def answer(self, sentences: Sequence[Sentence]) -> ShortAnswer | None:
         """Returns a message beside the question; None if it has too many sentences, or none."""
@@ -115,9 +122,40 @@ class Asked:
         asked = self._of(sentences[0].code)
         found = (form for sentence in sentences for token in sentence.tokens for form in _forms(token))
         named = frozenset[str]().union(*(sentence.words for sentence in sentences))
-        return ShortAnswer(sentences, asked.intersection(found), asked & named)
+        return ShortAnswer(sentences, asked.intersection(found), asked & named, self._tokens(sentences[0].code))
 
-    def names_rather(self, one: ShortAnswer, other: ShortAnswer) -> bool:
+    def names_one_of(self, message: Sequence[Sentence]) -> Sequence[Sentence]:
+        """Returns the sentences of a message that have a number, a code or a day of the question."""
+        return [sentence for sentence in message if not sentence.words.isdisjoint(self._quantities(sentence.code))]
+
+    def names_rather(
+        self,
+        one: Sequence[Sentence],
+        other: Sequence[Sentence],
+        first: ShortAnswer | None,
+        second: ShortAnswer | None,
+    ) -> bool:
+        """Returns True if a message says of the thing which the question names what another message says of another
+        thing. `one`: those of its sentences that `names_one_of` gives; `first`, `second`: both messages as answers."""
+        if any(self._numbers_rather(a, b) for a, b in product(one, other)):
+            return True
+        return first is not None and second is not None and self._names_rather(first, second)
+
+    def _numbers_rather(self, one: Sentence, other: Sentence) -> bool:
+        """Returns True if the question has a number, a code or a day of one of two statements of one sort, in the place
+        of which the other has another."""
+        shared, asked = len(one.things & other.things), self._quantities(one.code)
+        if one.code != other.code or not shared or shared < SHARED_BY_SORT * min(len(one.things), len(other.things)):
+            return False
+        pairs = [
+            (quantities_of(each.old), quantities_of(each.new))
+            for a, b in product(one.statements[:1], other.statements[:1])
+            for each in differences_of(a, b)
+        ]
+        named = [(bool(mine & asked), bool(others & asked)) for mine, others in pairs if mine and others]
+        return (True, False) in named and (False, True) not in named
+
+    def _names_rather(self, one: ShortAnswer, other: ShortAnswer) -> bool:
         """Returns True if one of two statements that say the same of two things says it of the one that the question
         names, be it within another word: “north” and “northern”."""
         if len(one.sentences) != 1 or len(other.sentences) != 1:
@@ -209,8 +247,10 @@ def _is_code(form: str) -> bool:
 
 
 def _is_made_like(one: Sentence, other: Sentence) -> bool:
-    """Returns True if two sentences are of one form, or most of their words are the same."""
-    return _have_one_form(one, other) or _share_of_words(one.words, other.words) >= MOST_SHARED_BY_OTHER_WORDS
+    """Returns True if two sentences are of one form, or most of their words are the same and words that name the thing,
+    or several, differ."""
+    share = _share_of_words(one.words, other.words)
+    return _have_one_form(one, other) or (share >= MOST_SHARED_BY_OTHER_WORDS and _is_parallel(one, other))
 
 
 def _is_parallel(after: Sentence, before: Sentence) -> bool:

@@ -1,0 +1,213 @@
+"""Score of a pair of statements: how likely a later message says with another value what an earlier one states.
+
+Numbers that say how the two and a question overlap go through a small network, to whose result the weights of words
+that only one of them has are added, by their hashes. `training/updates` makes the weights.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from functools import cache, lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foxing.memory.text.terms import is_unspaced
+
+from .differences import differences_of
+from .sentences import Sentence
+from .statement import INFORMATIVE
+from .tokens import Token, kinds_of
+from .wording import Kind
+
+WEIGHTS = Path(__file__).parents[1] / "data" / "succession.npz"
+BITS = 12  # of the hash of a word
+#: Letters of a word that count, and those that two forms of one word share at least.
+LETTERS, LEAST_COMMON = 6, 4
+ALIKE = 0.7  # how much such forms match
+MOST_COUNTED = 4
+_SYLLABLES = 2  # of Hangul that two forms of a word share
+_CODES = ("en", "de", "fr", "ja", "ko")
+_KINDS = (Kind.QUANTITY, Kind.NAME, Kind.PERSON, Kind.STATUS)
+_FLAGS = (Kind.ADDITION, Kind.EVENT, Kind.OWN, Kind.OTHERS, Kind.STATUS, Kind.ROLE, Kind.SEVERAL, Kind.COPULA)
+
+
+class PairFeatures(NamedTuple):
+    """What a pair of statements looks like."""
+
+    #: Numbers of how they overlap, about 0 to 1.
+    numbers: list[float]
+    #: Places of the weights of words that only one of them has.
+    words: list[int]
+
+
+@lru_cache(1 << 14)
+def _match(one: str, other: str) -> float:
+    """Returns how alike two words are, 0 to 1: forms or compounds of one word share their beginning, or an
+    ideograph."""
+    if one == other:
+        return 1.0
+    common = _alike_at_start(one, other)
+    if "가" <= one[:1] <= "힣":
+        return ALIKE if common >= _SYLLABLES else 0.0
+    if is_unspaced(one[:1]):
+        return ALIKE if any(pair in other for pair in _ideographs(one)) else 0.0
+    if not (one.isalpha() and other.isalpha()):
+        return 0.0
+    return ALIKE if common >= LEAST_COMMON else 0.0
+
+
+def _ideographs(word: str) -> Iterator[str]:
+    """Yields the pairs of ideographs in a word, or the one that it is."""
+    if len(word) == 1 and "\u3400" <= word <= "\u9fff":
+        yield word
+    yield from (a + b for a, b in pairwise(word) if all("\u3400" <= each <= "\u9fff" for each in (a, b)))
+
+
+def _best(word: str, others: Collection[str]) -> float:
+    return 1.0 if word in others else max((_match(word, other) for other in others), default=0.0)
+
+
+def pair_features(question: Sequence[Token], after: Sequence[Sentence], before: Sentence) -> PairFeatures:
+    """Returns the features of a later message and the one sentence of an earlier one. `question`: its words."""
+    new = [token for sentence in after for token in sentence.tokens]
+    old = before.tokens
+    asked = _informative(question)
+    ours, theirs = _informative(new), _informative(old)
+    in_new = {form: _best(form, ours) for form in asked}
+    in_old = {form: _best(form, theirs) for form in asked}
+    kept = {form: _best(form, ours) for form in theirs}
+    added = {form: _best(form, theirs) for form in ours}
+    of_question_new = {form: _best(form, asked) for form in ours}
+    of_question_old = {form: _best(form, asked) for form in theirs}
+
+    numbers = [_mean(in_new.values()), _mean(in_old.values()), _mean(min(in_new[f], in_old[f]) for f in asked)]
+    for forms in (asked, [f for f, kind in asked.items() if kind & Kind.IDENTIFYING or not f.isalpha()]):
+        numbers += [
+            _count(in_old[f] > in_new[f] for f in forms),
+            _count(in_new[f] > in_old[f] for f in forms),
+            _count(bool(in_new[f] and in_old[f]) for f in forms),
+        ]
+    exact_new, exact_old = asked.keys() & ours.keys(), asked.keys() & theirs.keys()
+    numbers += [
+        len(exact_new & exact_old) / (len(asked) or 1),
+        len(exact_new) / (len(asked) or 1),
+        _count(0 < in_new[f] < in_old[f] for f in asked),
+        _count(0 < in_old[f] < in_new[f] for f in asked),
+        len(ours.keys() & theirs.keys()) / (len(theirs) or 1),
+    ]
+    numbers += [_mean(kept.values()), _mean(added.values())]
+    topic = before.statements[0].topic_forms if before.statements else frozenset[str]()
+    numbers += [
+        _mean(kept.get(f, 0.0) for f in topic),
+        _mean(of_question_old.get(f, 0.0) for f in topic),
+        _count(f not in topic and kept[f] > 0 and not of_question_old[f] for f in theirs),
+        _count(kept[f] > 0 and not of_question_old[f] for f in theirs),
+        _count(not kept[f] and of_question_old[f] > 0 for f in theirs),
+        _count(not added[f] and of_question_new[f] > 0 for f in ours),
+    ]
+    lost = {f: kind for f, kind in theirs.items() if not kept[f] and not of_question_old[f]}
+    gained = {f: kind for f, kind in ours.items() if not added[f] and not of_question_new[f]}
+    numbers += [_count(map(bool, lost)), _count(map(bool, gained)), float(not lost), float(not gained)]
+    for kind in _KINDS:
+        one, other = _count(k & kind for k in lost.values()), _count(k & kind for k in gained.values())
+        numbers += [one, other, float(bool(one) and bool(other)), _count(theirs[f] & kind and kept[f] for f in theirs)]
+    first = after[0].statements[:1]
+    differences = list(differences_of(before.statements[0], first[0])) if before.statements and first else []
+    numbers += [
+        _count(map(bool, differences)),
+        float(any(each.old_names and each.new_names for each in differences)),
+        float(any(each.old_names or each.new_names for each in differences)),
+        _count(each.is_of_quantities for each in differences),
+        float(len(differences) == 1),
+    ]
+    forms_new, forms_old = ([t.form for t in tokens if t.form] for tokens in (new, old))
+    start, end = _alike_at_start(forms_new, forms_old), _alike_at_start(forms_new[::-1], forms_old[::-1])
+    least = max(1, min(len(forms_new), len(forms_old)))
+    numbers += [start / least, end / least, float(start > 0), float(end > 0), min(start + end, least) / least]
+    numbers += [float([t.kind for t in new] == [t.kind for t in old]), len(forms_new) / 20, len(forms_old) / 20]
+    numbers += [len(after) - 1.0, min(2.0, len(forms_new) / max(1, len(forms_old))) / 2]
+    numbers += [
+        float(any(s.announces for s in after)),
+        float(any(s.changed for s in after)),
+        float(any(s.opened for s in after)),
+        float(before.changed),
+        float(any(not s.exclusive.isdisjoint(before.exclusive) for s in after)),
+        float(all(s.has_parts for s in after)),
+        float(len(asked) / 8),
+    ]
+    kinds = (kinds_of(new), kinds_of(old))
+    numbers += [float(bool(each & flag)) for each in kinds for flag in _FLAGS]
+    numbers += [_bigrams_shared(after, before)]
+    numbers += [float(before.code == code) for code in _CODES]
+    words = [*_hashes("a", new, {**theirs, **asked}), *_hashes("b", old, {**ours, **asked})]
+    return PairFeatures(numbers, words)
+
+
+def _informative(tokens: Sequence[Token]) -> dict[str, int]:
+    return {token.form: token.kind for token in tokens if token.kind & INFORMATIVE and token.form}
+
+
+def _mean(values: Collection[float] | Iterator[float]) -> float:
+    every = list(values)
+    return sum(every) / len(every) if every else 0.0
+
+
+def _count(values: Collection[object] | Iterator[object]) -> float:
+    return min(MOST_COUNTED, sum(map(bool, values))) / MOST_COUNTED
+
+
+def _alike_at_start(one: Sequence[str], other: Sequence[str]) -> int:
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _bigrams_shared(after: Sequence[Sentence], before: Sentence) -> float:
+    """Returns the share of the pairs of letters of the earlier text that the later one has."""
+    new = {a + b for sentence in after for a, b in pairwise(sentence.text)}
+    old = {a + b for a, b in pairwise(before.text)}
+    return len(new & old) / (len(old) or 1)
+
+
+def _hashes(side: str, tokens: Sequence[Token], others: Collection[str]) -> Iterator[int]:
+    """Yields places of the weights of words that are no names, no figures and not among others, and of pairs of
+    them."""
+    last = ""
+    for token in tokens:
+        form = token.form[:LETTERS]
+        if not form or token.form in others or token.kind & Kind.NAME or any(map(str.isdigit, form)):
+            last = ""
+            continue
+        yield crc32(f"{side} {form}".encode()) & ((1 << BITS) - 1)
+        if last and side == "a":
+            yield crc32(f"{side} {last} {form}".encode()) & ((1 << BITS) - 1)
+        last = form
+
+
+class Weights(NamedTuple):
+    """Weights of the score."""
+
+    #: float32[numbers], [numbers], [numbers, hidden], [hidden], [hidden], [1]
+    mean: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    hidden: NDArray[np.float32]
+    hidden_bias: NDArray[np.float32]
+    out: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    #: float32[2 ** BITS]
+    words: NDArray[np.float32]
+
+    def score(self, pair: PairFeatures) -> float:
+        """Returns the logarithm of the odds of a pair."""
+        inner = ((np.array(pair.numbers, np.float32) - self.mean) / self.scale) @ self.hidden + self.hidden_bias
+        return float(np.maximum(inner, 0) @ self.out + self.bias[0] + self.words[pair.words].sum())
+
+
+@cache
+def weights() -> Weights:
+    """Returns the weights, loaded once per process."""
+    with np.load(WEIGHTS) as stored:
+        every = {name: stored[name].astype(np.float32) for name in Weights._fields}
+        every["words"] *= stored["words_scale"]
+    return Weights(**every)
