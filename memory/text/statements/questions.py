@@ -12,7 +12,7 @@ from foxing.memory.text.terms import is_unspaced
 from .comparison import of_one_person, quantities_of
 from .differences import differences_of
 from .parse import MOST_WORDS
-from .scorer import pair_features, weights
+from .scorer import letter_pairs, pair_features, weights
 from .sentences import Sentence
 from .statement import INFORMATIVE
 from .tokens import Token, language_of, tokens_in
@@ -26,7 +26,7 @@ SHARED_BY_SORT = 0.3
 #: Share of the words of the longer of two sentences that they have in common if they say the same of two things.
 SHARED_BY_PARALLELS = 0.25
 SHARED_BY_SIBLINGS, SHARED_BY_TOPICS = 0.4, 0.5
-#: Share of the words from which a statement does not put it in other words.
+#: Share of the pairs of letters of the longer of two statements from which they are not in other words.
 MOST_SHARED_BY_OTHER_WORDS = 0.5
 MOST_SENTENCES_OF_ANSWER = 2  # “Change of plans! We meet at the Bell.”
 
@@ -88,7 +88,6 @@ class ShortAnswer(NamedTuple):
             or any(map(_is_code, old.asked - words))
             or any(map(_is_code, self.named - before.words))
             or any(_is_made_like(sentence, before) for sentence in self.sentences)
-            or (not old.named <= self.asked and any(_is_parallel(sentence, before) for sentence in self.sentences))
         ):
             return -inf
         return weights().score(pair_features(self.question, self.sentences, before))
@@ -247,10 +246,11 @@ def _is_code(form: str) -> bool:
 
 
 def _is_made_like(one: Sentence, other: Sentence) -> bool:
-    """Returns True if two sentences are of one form, or most of their words are the same and words that name the thing,
-    or several, differ."""
-    share = _share_of_words(one.words, other.words)
-    return _have_one_form(one, other) or (share >= MOST_SHARED_BY_OTHER_WORDS and _is_parallel(one, other))
+    """Returns True if two sentences are of one form, or most of their letters are the same."""
+    pairs, others = letter_pairs(one.text), letter_pairs(other.text)
+    return len(pairs & others) >= MOST_SHARED_BY_OTHER_WORDS * max(len(pairs), len(others)) or _have_one_form(
+        one, other
+    )
 
 
 def _is_parallel(after: Sentence, before: Sentence) -> bool:

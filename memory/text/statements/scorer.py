@@ -140,7 +140,7 @@ def pair_features(question: Sequence[Token], after: Sequence[Sentence], before: 
     ]
     kinds = (kinds_of(new), kinds_of(old))
     numbers += [float(bool(each & flag)) for each in kinds for flag in _FLAGS]
-    numbers += [_bigrams_shared(after, before)]
+    numbers += [_pairs_shared(after, before)]
     numbers += [float(before.code == code) for code in _CODES]
     words = [*_hashes("a", new, {**theirs, **asked}), *_hashes("b", old, {**ours, **asked})]
     return PairFeatures(numbers, words)
@@ -163,10 +163,15 @@ def _alike_at_start(one: Sequence[str], other: Sequence[str]) -> int:
     return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def _bigrams_shared(after: Sequence[Sentence], before: Sentence) -> float:
+@lru_cache(1 << 10)
+def letter_pairs(text: str) -> frozenset[str]:
+    """Returns the pairs of letters that stand together in a text."""
+    return frozenset(map("".join, pairwise(text)))
+
+
+def _pairs_shared(after: Sequence[Sentence], before: Sentence) -> float:
     """Returns the share of the pairs of letters of the earlier text that the later one has."""
-    new = {a + b for sentence in after for a, b in pairwise(sentence.text)}
-    old = {a + b for a, b in pairwise(before.text)}
+    new, old = frozenset[str]().union(*(letter_pairs(each.text) for each in after)), letter_pairs(before.text)
     return len(new & old) / (len(old) or 1)
 
 
