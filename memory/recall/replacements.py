@@ -34,7 +34,7 @@ LEAST_COSINE = 0.2
 #: Share of the score of an earlier message that a later one has at least if it answers about as well.
 LEAST_SCORE = 0.5
 #: The same for one that tells of a change in its own words, and so has fewer of the question.
-LEAST_RESUMED = 0.2
+LEAST_RESUMED = 0.1
 #: Share of the words of the question that a later statement has in common with the earlier one that it replaces.
 ABOUT = 0.5
 #: Share of those words of the question that any match has which a sentence has that says what is asked, and their
