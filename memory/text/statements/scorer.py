@@ -35,7 +35,7 @@ _FLAGS = (Kind.ADDITION, Kind.EVENT, Kind.OWN, Kind.OTHERS, Kind.STATUS, Kind.RO
 
 
 class PairFeatures(NamedTuple):
-    """What a pair of statements looks like."""
+    """Look of a pair of statements beside a question."""
 
     #: Numbers of how they overlap, about 0 to 1.
     numbers: list[float]
@@ -61,9 +61,13 @@ def _match(one: str, other: str) -> float:
 
 def _ideographs(word: str) -> Iterator[str]:
     """Yields the pairs of ideographs in a word, or the one that it is."""
-    if len(word) == 1 and "\u3400" <= word <= "\u9fff":
+    if len(word) == 1 and _is_ideograph(word):
         yield word
-    yield from (a + b for a, b in pairwise(word) if all("\u3400" <= each <= "\u9fff" for each in (a, b)))
+    yield from (a + b for a, b in pairwise(word) if all(map(_is_ideograph, (a, b))))
+
+
+def _is_ideograph(character: str) -> bool:
+    return "\u3400" <= character <= "\u9fff"
 
 
 def _best(word: str, others: Collection[str]) -> float:
@@ -74,59 +78,64 @@ def pair_features(question: Sequence[Token], after: Sequence[Sentence], before: 
     """Returns the features of a later message and the one sentence of an earlier one. `question`: its words."""
     new = [token for sentence in after for token in sentence.tokens]
     old = before.tokens
-    asked = _informative(question)
+    query = _informative(question)
     ours, theirs = _informative(new), _informative(old)
-    in_new = {form: _best(form, ours) for form in asked}
-    in_old = {form: _best(form, theirs) for form in asked}
-    kept = {form: _best(form, ours) for form in theirs}
-    added = {form: _best(form, theirs) for form in ours}
-    of_question_new = {form: _best(form, asked) for form in ours}
-    of_question_old = {form: _best(form, asked) for form in theirs}
+    in_new = {form: _best(form, ours) for form in query}
+    in_old = {form: _best(form, theirs) for form in query}
+    old_matches = {form: _best(form, ours) for form in theirs}
+    new_matches = {form: _best(form, theirs) for form in ours}
+    of_question_new = {form: _best(form, query) for form in ours}
+    of_question_old = {form: _best(form, query) for form in theirs}
 
-    numbers = [_mean(in_new.values()), _mean(in_old.values()), _mean(min(in_new[f], in_old[f]) for f in asked)]
-    for forms in (asked, [f for f, kind in asked.items() if kind & Kind.IDENTIFYING or not f.isalpha()]):
+    numbers = [_mean(in_new.values()), _mean(in_old.values()), _mean(min(in_new[f], in_old[f]) for f in query)]
+    for forms in (query, [f for f, kind in query.items() if kind & Kind.IDENTIFYING or not f.isalpha()]):
         numbers += [
             _count(in_old[f] > in_new[f] for f in forms),
             _count(in_new[f] > in_old[f] for f in forms),
             _count(bool(in_new[f] and in_old[f]) for f in forms),
         ]
-    exact_new, exact_old = asked.keys() & ours.keys(), asked.keys() & theirs.keys()
+    exact_new, exact_old = query.keys() & ours.keys(), query.keys() & theirs.keys()
     numbers += [
-        len(exact_new & exact_old) / (len(asked) or 1),
-        len(exact_new) / (len(asked) or 1),
-        _count(0 < in_new[f] < in_old[f] for f in asked),
-        _count(0 < in_old[f] < in_new[f] for f in asked),
+        len(exact_new & exact_old) / (len(query) or 1),
+        len(exact_new) / (len(query) or 1),
+        _count(0 < in_new[f] < in_old[f] for f in query),
+        _count(0 < in_old[f] < in_new[f] for f in query),
         len(ours.keys() & theirs.keys()) / (len(theirs) or 1),
     ]
-    numbers += [_mean(kept.values()), _mean(added.values())]
+    numbers += [_mean(old_matches.values()), _mean(new_matches.values())]
     topic = before.statements[0].topic_forms if before.statements else frozenset[str]()
     numbers += [
-        _mean(kept.get(f, 0.0) for f in topic),
+        _mean(old_matches.get(f, 0.0) for f in topic),
         _mean(of_question_old.get(f, 0.0) for f in topic),
-        _count(f not in topic and kept[f] > 0 and not of_question_old[f] for f in theirs),
-        _count(kept[f] > 0 and not of_question_old[f] for f in theirs),
-        _count(not kept[f] and of_question_old[f] > 0 for f in theirs),
-        _count(not added[f] and of_question_new[f] > 0 for f in ours),
+        _count(f not in topic and old_matches[f] > 0 and not of_question_old[f] for f in theirs),
+        _count(old_matches[f] > 0 and not of_question_old[f] for f in theirs),
+        _count(not old_matches[f] and of_question_old[f] > 0 for f in theirs),
+        _count(not new_matches[f] and of_question_new[f] > 0 for f in ours),
     ]
-    lost = {f: kind for f, kind in theirs.items() if not kept[f] and not of_question_old[f]}
-    gained = {f: kind for f, kind in ours.items() if not added[f] and not of_question_new[f]}
+    lost = {f: kind for f, kind in theirs.items() if not old_matches[f] and not of_question_old[f]}
+    gained = {f: kind for f, kind in ours.items() if not new_matches[f] and not of_question_new[f]}
     numbers += [_count(map(bool, lost)), _count(map(bool, gained)), float(not lost), float(not gained)]
     for kind in _KINDS:
         one, other = _count(k & kind for k in lost.values()), _count(k & kind for k in gained.values())
-        numbers += [one, other, float(bool(one) and bool(other)), _count(theirs[f] & kind and kept[f] for f in theirs)]
+        numbers += [
+            one,
+            other,
+            float(bool(one) and bool(other)),
+            _count(theirs[f] & kind and old_matches[f] for f in theirs),
+        ]
     first = after[0].statements[:1]
     differences = list(differences_of(before.statements[0], first[0])) if before.statements and first else []
     numbers += [
         _count(map(bool, differences)),
-        float(any(each.old_names and each.new_names for each in differences)),
-        float(any(each.old_names or each.new_names for each in differences)),
-        _count(each.is_of_quantities for each in differences),
+        float(any(change.old_names and change.new_names for change in differences)),
+        float(any(change.old_names or change.new_names for change in differences)),
+        _count(change.is_of_quantities for change in differences),
         float(len(differences) == 1),
     ]
     forms_new, forms_old = ([t.form for t in tokens if t.form] for tokens in (new, old))
     start, end = _alike_at_start(forms_new, forms_old), _alike_at_start(forms_new[::-1], forms_old[::-1])
-    least = max(1, min(len(forms_new), len(forms_old)))
-    numbers += [start / least, end / least, float(start > 0), float(end > 0), min(start + end, least) / least]
+    shorter = max(1, min(len(forms_new), len(forms_old)))
+    numbers += [start / shorter, end / shorter, float(start > 0), float(end > 0), min(start + end, shorter) / shorter]
     numbers += [float([t.kind for t in new] == [t.kind for t in old]), len(forms_new) / 20, len(forms_old) / 20]
     numbers += [len(after) - 1.0, min(2.0, len(forms_new) / max(1, len(forms_old))) / 2]
     numbers += [
@@ -136,13 +145,13 @@ def pair_features(question: Sequence[Token], after: Sequence[Sentence], before: 
         float(before.changed),
         float(any(not s.exclusive.isdisjoint(before.exclusive) for s in after)),
         float(all(s.has_parts for s in after)),
-        float(len(asked) / 8),
+        float(len(query) / 8),
     ]
     kinds = (kinds_of(new), kinds_of(old))
-    numbers += [float(bool(each & flag)) for each in kinds for flag in _FLAGS]
+    numbers += [float(bool(of_one & flag)) for of_one in kinds for flag in _FLAGS]
     numbers += [_pairs_shared(after, before)]
     numbers += [float(before.code == code) for code in _CODES]
-    words = [*_hashes("a", new, {**theirs, **asked}), *_hashes("b", old, {**ours, **asked})]
+    words = [*_hashes("a", new, {**theirs, **query}), *_hashes("b", old, {**ours, **query})]
     return PairFeatures(numbers, words)
 
 
@@ -151,8 +160,8 @@ def _informative(tokens: Sequence[Token]) -> dict[str, int]:
 
 
 def _mean(values: Collection[float] | Iterator[float]) -> float:
-    every = list(values)
-    return sum(every) / len(every) if every else 0.0
+    numbers = list(values)
+    return sum(numbers) / len(numbers) if numbers else 0.0
 
 
 def _count(values: Collection[object] | Iterator[object]) -> float:
@@ -171,7 +180,7 @@ def letter_pairs(text: str) -> frozenset[str]:
 
 def _pairs_shared(after: Sequence[Sentence], before: Sentence) -> float:
     """Returns the share of the pairs of letters of the earlier text that the later one has."""
-    new, old = frozenset[str]().union(*(letter_pairs(each.text) for each in after)), letter_pairs(before.text)
+    new, old = frozenset[str]().union(*(letter_pairs(sentence.text) for sentence in after)), letter_pairs(before.text)
     return len(new & old) / (len(old) or 1)
 
 
@@ -213,6 +222,6 @@ class Weights(NamedTuple):
 def weights() -> Weights:
     """Returns the weights, loaded once per process."""
     with np.load(WEIGHTS) as stored:
-        every = {name: stored[name].astype(np.float32) for name in Weights._fields}
-        every["words"] *= stored["words_scale"]
-    return Weights(**every)
+        arrays = {name: stored[name].astype(np.float32) for name in Weights._fields}
+        arrays["words"] *= stored["words_scale"]
+    return Weights(**arrays)
