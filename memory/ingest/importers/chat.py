@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 MOST_CHARS_OF_NAME = 200
 EMPTY = "messages without text"
+#: Months as formats abbreviate them, in small letters.
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 NOTICES = "notices of joins, calls, titles and the like"
 #: Reason for messages whose fields are not those of the format.
 UNREADABLE = "messages that cannot be read"
@@ -30,7 +32,7 @@ def said(
     *,
     key: str,
     thread: str,
-    name: str | None,
+    name: str | None = None,
     text: str | tuple[Part, ...],
     at: datetime | None,
     role: str = "user",

@@ -69,14 +69,13 @@ def _record(
     attached = record.get("attachedFiles")
     names = [f"[file: {item}]" for item in attached] if isinstance(attached, list) else []
     prompt = "\n".join([title.removeprefix(_PROMPTED), *names])
-    yield from said(files, where, key=f"gemini:{key}:prompt", thread=thread, name=None, text=prompt, at=at)
+    yield from said(files, where, key=f"gemini:{key}:prompt", thread=thread, text=prompt, at=at)
     for number, answer in enumerate(answers):
         yield from said(
             files,
             where,
             key=f"gemini:{key}:answer:{number}",
             thread=thread,
-            name=None,
             text=answer,
             at=at,
             role="assistant",
@@ -108,7 +107,7 @@ class AiStudio:
             if isinstance(system, dict) and (text := _chunk_text(system)).strip():
                 where = f"{files.place(name)}, systemInstruction"
                 key = f"{thread}:system"
-                yield from said(files, where, key=key, thread=thread, name=None, text=text, at=None, role="system")
+                yield from said(files, where, key=key, thread=thread, text=text, at=None, role="system")
             for number, chunk in enumerate(chunks):
                 where = f"{files.place(name)}, chunk {number + 1}"
                 if chunk.get("isThought"):
@@ -119,7 +118,6 @@ class AiStudio:
                     where,
                     key=f"{thread}:{number}",
                     thread=thread,
-                    name=None,
                     text=_chunk_text(chunk),
                     at=time_with_offset(chunk.get("createTime")),
                     role="assistant" if chunk.get("role") == "model" else "user",

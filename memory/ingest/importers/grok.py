@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from .chat import readable, said, since_epoch
+from .chat import readable, said, since_epoch, time_with_offset
 from .files import HistoryFiles
 from .format import ReadOptions
 from .source import ImportedMessage
@@ -46,7 +46,6 @@ def _said(
         where,
         key=f"{thread}:{response.get('_id') or response.get('id') or number}",
         thread=thread,
-        name=None,
         text=str(response.get("message") or ""),
         at=_time(response.get("create_time")) or _time(started),
         role="user" if str(response.get("sender")).lower() == "human" else "assistant",
@@ -64,11 +63,7 @@ def _time(value: Any) -> datetime | None:
     text = str(date.get("$numberLong") if isinstance(date, dict) else date)
     if text.isdecimal():
         return since_epoch(int(text) / 1000)
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return at if at.tzinfo is not None else None
+    return time_with_offset(text)
 
 
 GROK = Grok()

@@ -12,12 +12,11 @@ from urllib.parse import unquote
 
 from foxing.memory.errors import InvalidInput
 
-from .chat import Digests, local_time, said
+from .chat import MONTHS, Digests, local_time, said
 from .files import HistoryFiles
 from .format import ReadOptions
 from .source import ImportedMessage
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CLOCK = re.compile(r"\A\[?(\d\d):(\d\d)(?::(\d\d))?\]?[ \t](.*)", re.DOTALL)
 _SAID = re.compile(r"\A *<[ @+%&~!]?([^<>\s]{1,64}+)> ?(.*)", re.DOTALL)
 _ACTED = re.compile(r"\A *\* ([^\s*]{1,64}+) (.*)", re.DOTALL)
@@ -118,7 +117,7 @@ def _of_path(name: str) -> tuple[date | None, str]:
 
 def _day(match: re.Match[str], where: str) -> date:
     try:
-        return date(int(match[3]), _MONTHS.index(match[1].lower()) + 1, int(match[2]))
+        return date(int(match[3]), MONTHS.index(match[1].lower()) + 1, int(match[2]))
     except ValueError as error:
         raise InvalidInput(f"{where}: '{match[0]}' has no day; write it like 'Day changed Wed Sep 21 2016'") from error
 

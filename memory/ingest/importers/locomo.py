@@ -10,13 +10,13 @@ from pydantic import ValidationError
 from foxing.memory.errors import InvalidInput, InvalidTime
 from foxing.memory.values.messages import NewMessage
 
+from .chat import MONTHS
 from .files import HistoryFiles
 from .format import ReadOptions
 from .source import ImportedMessage
 
 BETWEEN_TURNS = timedelta(seconds=5)  # assumed; only sessions are dated
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _SESSION_TIME = re.compile(
     r"\A\s*(\d{1,2}):(\d\d)\s*([ap])\.?m\.?\s+on\s+(\d{1,2})\s+([A-Za-z]{3})[a-z]*,?\s+(\d{4})\s*", re.I
 )
@@ -106,13 +106,13 @@ def _message(turn: Mapping[str, Any], sample: str, user: Any, at: datetime) -> N
 def _session_time(text: Any, where: str, zone: tzinfo | None) -> datetime:
     match = _SESSION_TIME.fullmatch(text) if isinstance(text, str) else None
     month = match[5].lower() if match else ""
-    if match is None or month not in _MONTHS:
+    if match is None or month not in MONTHS:
         raise InvalidTime(f"{where}: '{text}' is not a time; write it like '1:56 pm on 8 May, 2023'")
     if zone is None:
         raise InvalidTime(f"{where}: the time '{text}' has no timezone; give that of the file").asking("timezone")
     hour = int(match[1]) % 12 + (12 if match[3].lower() == "p" else 0)
     try:
-        local = datetime(int(match[6]), _MONTHS.index(month) + 1, int(match[4]), hour, int(match[2]), tzinfo=zone)
+        local = datetime(int(match[6]), MONTHS.index(month) + 1, int(match[4]), hour, int(match[2]), tzinfo=zone)
         return local.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise InvalidTime(f"{where}: the time '{text}' does not exist; correct it") from error

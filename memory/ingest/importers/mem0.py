@@ -40,7 +40,6 @@ class Mem0:
                     where,
                     key=f"mem0:{value['id']}",
                     thread=f"mem0:{owner}",
-                    name=None,
                     text=value["memory"],
                     at=_time(value.get("created_at"), options.zone, where),
                 )
