@@ -31,8 +31,7 @@ from foxing.memory import (
     StorageError,
 )
 from foxing.memory.ingest.dry_run import DryRun
-from foxing.memory.ingest.importers import ImportSource
-from foxing.memory.ingest.importers.importer import check_file, preview_file
+from foxing.memory.ingest.importers import ImportSource, check_file, preview_file
 from foxing.memory.ingest.importers.jobs import RENEWAL_S
 from foxing.renderer import FoxingError
 from foxing.renderer.private_files import opener

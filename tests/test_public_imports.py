@@ -72,7 +72,6 @@ PAST = {
         "preview_file store_file"
     ),
     "memory.ingest.importers.files": "leaves_folder",
-    "memory.ingest.importers.importer": "check_file preview_file",
     "memory.ingest.importers.jobs": "RENEWAL_S UNFINISHED",
     "memory.ingest.importers.jsonl": "export_header",
     "memory.ingest.provider_messages": "messages_of with_images",
@@ -114,10 +113,10 @@ PAST = {
     "renderer.announcement": (
         "Announcement AnotherService CHALLENGE_HEADER PROOF_HEADER TOKEN_HEADER fields_of proof_for seconds_left"
     ),
-    "renderer.errors": "NoEngine REPAIR_S UnknownReader is_of_engine",
+    "renderer.errors": "NoEngine REPAIR_S is_of_engine",
     "renderer.plugins": "CLIENT OWN_PACKAGES",
     "renderer.private_files": "FILE_MODE create make_folder opener prepare_sqlite repair within write",
-    "renderer.readers": "Reader ReaderProfileError UnknownReader page_images require_exact",
+    "renderer.readers": "Reader ReaderProfileError page_images require_exact",
     "renderer.readers.billing": "Billing Patches",
 }
 MAX_EXPORTS, MAX_MEMBERS = 216, 35

@@ -11,13 +11,12 @@ from typing import Any
 
 from foxing.integrations.frameworks.provider_answers import Json
 from foxing.integrations.turns.sent import SentConversation, text_of_user
-from foxing.memory import InvalidInput, MemoryFault
+from foxing.memory import InvalidInput, MemoryFault, UnknownReader
 from foxing.memory.conversation import render
 from foxing.memory.conversation.changes import settled, without_thinking
 from foxing.memory.fold.conversation import ConversationItem, parse_item
 from foxing.memory.fold.images import image_tokens
 from foxing.renderer import Readers
-from foxing.renderer.errors import UnknownReader
 from foxing.renderer.readers.billing import Billing
 
 from .wires import ProviderWire

@@ -9,8 +9,8 @@ from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
+from foxing.memory import UnknownReader
 from foxing.renderer import Readers
-from foxing.renderer.readers import UnknownReader
 from foxing.renderer.readers.billing import Billing, Patches
 
 #: Counts the tokens of a text.

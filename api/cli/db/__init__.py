@@ -4,13 +4,12 @@ import typer
 
 from .backup import backup, restore
 from .check import check
-from .schema import current, upgrade
+from .schema import upgrade
 
 database_commands = typer.Typer(
     name="db", help="Upgrade, back up, restore and check the database.", no_args_is_help=True
 )
 database_commands.command("upgrade")(upgrade)
-database_commands.command("current")(current)
 database_commands.command("backup")(backup)
 database_commands.command("restore")(restore)
 database_commands.command("check")(check)

@@ -1,34 +1,33 @@
-"""`db upgrade` and `db current`: the schema of the database."""
+"""`db upgrade`: the schema of the database."""
+
+from typing import Annotated
 
 import typer
 
 from foxing.api.cli.context import JsonOption, state_of
 
 
-def upgrade(context: typer.Context, as_json: JsonOption = False) -> None:
+def upgrade(
+    context: typer.Context,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the schema revision of the database and change nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Upgrade the schema of the database to this version. Commands that open a memory also do this."""
     from foxing.memory.storage.database import Database
 
     state = state_of(context)
-    with Database(state.settings().database_url) as database, state.progress("upgrading"):
+    database_options = state.existing_database() if dry_run else state.settings().database_url
+    with Database(database_options) as database, state.progress("upgrading"):
         before = database.revision()
-        database.migrate()
+        if not dry_run:
+            database.migrate()
         after = database.revision()
-    outcome = f"at schema {after}" if before == after else f"upgraded from schema {before or '(none)'} to {after}"
+    outcome = (
+        f"upgraded from schema {before or '(none)'} to {after}" if before != after else f"at schema {after or '(none)'}"
+    )
     state.answer(
         {"database": database.display_url, "before": before, "after": after},
         lambda console: console.print(f"{database.display_url}: {outcome}"),
-    )
-
-
-def current(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Show the schema revision of the database without changing it."""
-    from foxing.memory.storage.database import Database
-
-    state = state_of(context)
-    with Database(state.existing_database()) as database:
-        revision = database.revision()
-    state.answer(
-        {"database": database.display_url, "revision": revision},
-        lambda console: console.print(f"{database.display_url}: schema {revision or '(none)'}"),
     )

@@ -21,9 +21,9 @@ from foxing.encoder.reader_curve.chat import ChatAnswer, headers
 from foxing.encoder.reader_curve.curve import CellResult, Cost, ReaderCurve, asking
 from foxing.encoder.reader_curve.sample_pages import SamplePage
 from foxing.encoder.remote.endpoint import Endpoint
-from foxing.memory import InvalidInput
+from foxing.memory import InvalidInput, UnknownReader
 from foxing.renderer import Readers
-from foxing.renderer.readers import Reader, UnknownReader
+from foxing.renderer.readers import Reader
 
 _CELL = re.compile(r"(\d{1,3})[x×](\d{1,3})")
 

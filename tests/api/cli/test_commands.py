@@ -106,7 +106,7 @@ def test_every_command_has_help() -> None:
     assert top.exit_code == 0
     names = ("demo", "serve", "worker", "import", "export", "recall", "read", "pages", "banks", "seal", "age", "policy")
     names = (*names, "undo", "erase")
-    for name in (*names, "reencode", "codec list", "codec check", "codec bench", "db upgrade", "db current"):
+    for name in (*names, "reencode", "codec list", "codec check", "codec bench", "db upgrade"):
         assert name.split()[0] in top.stdout
         shown = runner.invoke(app, [*name.split(), "--help"])
         assert shown.exit_code == 0, shown.output
@@ -353,12 +353,12 @@ def test_policy_is_shown_and_set(foxing: Foxing, file: Path, tmp_path: Path) -> 
 def test_database_commands(tmp_path: Path) -> None:
     (tmp_path / "new.db").touch()
     foxing = Foxing(str(tmp_path / "new.db"))
-    assert foxing.json("db", "current")["revision"] is None
+    assert foxing.json("db", "upgrade", "--dry-run")["before"] is None
     upgraded = foxing.json("db", "upgrade")
     assert upgraded["before"] is None
-    assert foxing.json("db", "current")["revision"] == upgraded["after"]
+    assert foxing.json("db", "upgrade", "--dry-run")["before"] == upgraded["after"]
     assert "at schema" in foxing.text("db", "upgrade")
-    assert str(upgraded["after"]) in foxing.text("db", "current")
+    assert str(upgraded["after"]) in foxing.text("db", "upgrade", "--dry-run")
 
 
 def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
@@ -375,7 +375,7 @@ def test_a_database_of_a_newer_version_is_refused(foxing: Foxing) -> None:
     execute(foxing.database, "UPDATE alembic_version SET version_num = 'from_the_future'")
     for command in (["banks"], ["db", "upgrade"]):
         assert foxing.failure(*command)["type"] == "urn:foxing:problem:database-too-new"
-    assert foxing.json("db", "current")["revision"] == "from_the_future"
+    assert foxing.json("db", "upgrade", "--dry-run")["before"] == "from_the_future"
 
 
 def test_invalid_settings_exit_with_status_2(foxing: Foxing, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -476,7 +476,7 @@ _ON_WHAT_IS_THERE = (
     ("reindex",),
     ("db", "check"),
     ("db", "backup", "backup.db"),
-    ("db", "current"),
+    ("db", "upgrade", "--dry-run"),
 )
 
 
@@ -504,7 +504,7 @@ def test_an_empty_database_stays_empty_until_something_is_stored(
     else:
         empty = Foxing(request.getfixturevalue("postgres_server").new_database(migrated=False))
     assert "there is no database at" in empty.failure("banks")["detail"]
-    assert empty.json("db", "current")["revision"] is None
+    assert empty.json("db", "upgrade", "--dry-run")["before"] is None
     empty.text("import", str(file), "--bank", "b")
     assert [bank["id"] for bank in empty.json("banks")["banks"]] == ["b"]
 

@@ -184,7 +184,7 @@ def test_the_commands(database_url: str, elsewhere: Callable[[], str], programs:
     other = Foxing(elsewhere())
     assert "--yes" in other.failure("db", "restore", path, *options)["detail"]
     assert "restored" in other.text("db", "restore", path, "--yes", *options)
-    assert other.json("db", "current")["revision"] == written["revision"]
+    assert other.json("db", "upgrade", "--dry-run")["before"] == written["revision"]
     with Memory(other.database) as memory:
         assert memory.message("ana", "m").text == "hello"
     assert "not empty" in other.failure("db", "restore", path, "--yes", *options)["detail"]
