@@ -17,22 +17,23 @@ PUBLIC = {package.__name__: set(package.__all__) for package in (foxing.memory, 
 #: has become an export, and add nothing. Those of `renderer` beside `announcement` are what the client of hooks loads,
 #: for which every prompt waits: looking a name up among the exports takes it longer than all it does.
 PAST = {
-    "encoder.acceptance": "AcceptancePlan FullCheck full_check markdown sample_texts",
     "encoder.bench": (
         "BenchRow CharacterRow CodecSpeed PageSet identifier_texts load_texts measure_characters "
-        "measure_speed named_file texts_of"
+        "measure_speed measure_thresholds named_file texts_of"
     ),
     "encoder.bench.comparison": "WordComparison compare_message",
     "encoder.bench.plan": "plan_rows run_plan warm_up",
     "encoder.bench.word_classes": "WordClass",
     "encoder.bench.word_lists": "ENGLISH",
     "encoder.diagnostics": "CodecCheck check_codec",
+    "encoder.flag_thresholds": "FlagThresholds",
     "encoder.plugin": "model_in",
     "encoder.reader_curve.chat": "ChatAnswer headers",
     "encoder.reader_curve.curve": "CellResult Cost Prices ReaderCurve asking",
     "encoder.reader_curve.journal": "Journal",
     "encoder.reader_curve.profile": "measured_reader profile_table",
     "encoder.reader_curve.sample_pages": "CELLS SamplePage sample_pages",
+    "encoder.reader_curve.search": "MOST_TOKENS TypeSearch",
     "encoder.remote.endpoint": "Endpoint",
     "encoder.text_tokens": "cut_to_tokens load_vocabulary",
     "memory": "doors",
@@ -60,7 +61,7 @@ PAST = {
     "memory.fold.plan": (
         "IDENTIFIER_SHARE IMAGE_RISK ItemCost LEAST_KEPT_CALLS Standing Step TEXT_RISK Terms plan_fold"
     ),
-    "memory.garbage": "exempt_loaded",
+    "memory.garbage": "collect_rarely exempt_loaded",
     "memory.images.files": "check_pixels",
     "memory.images.limits": "ImageRefused",
     "memory.index.model_endpoint": "EndpointOptions",
@@ -116,10 +117,10 @@ PAST = {
     "renderer.errors": "NoEngine REPAIR_S is_of_engine",
     "renderer.plugins": "CLIENT OWN_PACKAGES",
     "renderer.private_files": "FILE_MODE create make_folder opener prepare_sqlite repair within write",
-    "renderer.readers": "Reader ReaderProfileError page_images require_exact",
+    "renderer.readers": "Reader ReaderProfileError UnknownReader page_images require_exact",
     "renderer.readers.billing": "Billing Patches",
 }
-MAX_EXPORTS, MAX_MEMBERS = 216, 35
+MAX_EXPORTS, MAX_MEMBERS = 215, 35
 
 
 def imports(source: str) -> dict[str, set[str]]:

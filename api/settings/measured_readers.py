@@ -7,7 +7,8 @@ from typing import Any
 
 from platformdirs import user_data_path
 
-from foxing.renderer.readers import ReaderProfileError, Readers
+from foxing.renderer import Readers
+from foxing.renderer.readers import ReaderProfileError
 
 log = logging.getLogger(__name__)
 

@@ -13,12 +13,13 @@ from rich.console import Console
 from foxing.api.cli.context import State
 from foxing.api.cli.output import printable
 from foxing.api.settings.measured_readers import measured_folder
-from foxing.encoder.errors import CodecError
+from foxing.encoder import CodecError
 from foxing.encoder.reader_curve.curve import asking
 from foxing.encoder.reader_curve.profile import measured_reader, profile_table
 from foxing.encoder.reader_curve.search import MOST_TOKENS, TypeSearch
-from foxing.memory.errors import InvalidInput
-from foxing.renderer.readers import Reader, Readers, UnknownReader
+from foxing.memory import InvalidInput
+from foxing.renderer import Readers
+from foxing.renderer.readers import Reader, UnknownReader
 
 from . import calibration
 
