@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from foxing.memory import Memory, MemoryOptions
 from foxing.memory.codec_source import CodecSource
+from foxing.memory.garbage import collect_as_usual
 from foxing.memory.storage.database import Database
 from foxing.renderer import Readers
 
@@ -18,13 +19,15 @@ def open_memory(settings: Settings, *, create: bool = True, embed_later: bool = 
     """Returns an open memory whose database is migrated to this version. `create`: create the database if it does not
     exist. `embed_later`: store without waiting for the embedder. Raises `StorageError`, `NoDatabase`, `DatabaseTooNew`,
     `EmbedderError` or `RerankerError`."""
-    return Memory(
+    memory = Memory(
         replace(settings.database_options, create=create),
         codec=settings.codec,
         device=settings.device,
         codec_options=settings.codecs,
         options=_options(settings, embed_later),
     )
+    collect_as_usual()
+    return memory
 
 
 def open_check(database: Database, settings: Settings) -> "DatabaseCheck":

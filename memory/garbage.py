@@ -13,10 +13,18 @@ _LOADING = 100_000
 
 
 def collect_rarely() -> None:
-    """Has garbage collected rarely until `exempt_loaded`, and not at the end of the process. To walk each time what a
-    process has loaded, and keeps, takes a third of the time of loading."""
+    """Has garbage collected rarely until `collect_as_usual`, and not at the end of the process. To walk what is loaded
+    each time takes a third of the time of loading."""
     gc.set_threshold(_LOADING)
     atexit.register(gc.freeze)
+
+
+def collect_as_usual() -> None:
+    """Ends `collect_rarely`, when what the process needs is imported. All objects that there are, garbage included, are
+    exempt from garbage collection."""
+    if gc.get_threshold()[0] == _LOADING:
+        gc.freeze()
+        gc.set_threshold(*_THRESHOLDS)
 
 
 def exempt_loaded() -> None:
@@ -25,4 +33,4 @@ def exempt_loaded() -> None:
     the process ends."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_THRESHOLDS)
+    collect_as_usual()

@@ -24,3 +24,12 @@ def test_a_command_walks_what_it_loads_rarely() -> None:
     counts, frozen = json.loads(run.stderr)
     assert sum(counts) <= 3
     assert frozen > 10_000
+
+
+def test_a_command_at_work_collects_as_usual() -> None:
+    script = (
+        "import gc; usual = gc.get_threshold(); from foxing.memory.garbage import collect_as_usual, collect_rarely\n"
+        "collect_as_usual(); assert gc.get_freeze_count() == 0; collect_rarely(); assert gc.get_threshold() != usual\n"
+        "collect_as_usual(); assert gc.get_threshold() == usual and gc.get_freeze_count() > 0"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
