@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from foxing.encoder import Reading, VisionTokens, known_misread, with_misread
 from foxing.memory.storage.repositories.messages import Message
@@ -10,8 +10,10 @@ from foxing.memory.storage.repositories.pages import PageContent, PageParts, Pag
 from foxing.renderer import Cells
 
 from .content import PageState
-from .drawing import Flags
 from .exact_text import pack_text
+
+if TYPE_CHECKING:
+    from .drawing import Flags  # reading pages needs none of what draws and fades them
 
 NO_CONTENT = PageContent(b"", None)
 
@@ -78,7 +80,7 @@ class ReadyPage:
         row: PageRow,
         tokens: VisionTokens,
         reading: Reading,
-        misread: Flags | None = None,
+        misread: "Flags | None" = None,
         *,
         blob: bytes | None = None,
         parts: PageParts | None = None,
