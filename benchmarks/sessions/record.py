@@ -27,6 +27,7 @@ from foxing.integrations.testing import ModelAnswer, RecordedCall, ScriptedCall,
 
 from .clients import CLIENTS, ClientRow, Installation, Turn
 from .recording import SUFFIX, Session, SessionWriter
+from .replay import texts_of
 
 Json = dict[str, Any]
 KINDS = ("long", "loop", "compacting", "mixed")
@@ -97,10 +98,10 @@ class ScriptedModel:
     def _answer(self, value: Json) -> ModelAnswer:
         said = value.get("messages") or value.get("input") or []
         answered = max((n for n, each in enumerate(said) if _is_answer(each)), default=-1)
-        latest = "\n".join(_texts(said[answered + 1 :]))
+        latest = "\n".join(texts_of(said[answered + 1 :]))
         if not _tool_names(value) or "create a detailed summary" in latest or "anchored summary" in latest:
             return ModelAnswer((Text("We went on. " * (500 if len(said) > 10 else 1)),))
-        if any(_SUB_AGENT in text for text in _texts(said[:3])):
+        if any(_SUB_AGENT in text for text in texts_of(said[:3])):
             self._agent_calls += 1
             calls = [] if self._agent_calls % 5 == 0 else [self._look(f"agent{self._agent_calls:020}")]
             return ModelAnswer((Text("I look for you."), *calls))
@@ -153,13 +154,6 @@ def _tool_names(value: Json) -> list[str]:
 
 def _is_answer(item: Json) -> bool:
     return item.get("role") == "assistant" or item.get("type") == "function_call"
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _texts(inner)
 
 
 def _prepare(folder: Path) -> tuple[Path, Path]:

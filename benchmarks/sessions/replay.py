@@ -115,8 +115,8 @@ def replay(
             bodies += len(body)
             if exchange.calls:
                 said = _messages(json.loads(body))
-                sent = "\n".join(_texts(_messages(last.value or {})))
-                history = "\n".join(_texts(said))
+                sent = "\n".join(texts_of(_messages(last.value or {})))
+                history = "\n".join(texts_of(said))
                 if report.calls % SAMPLED == 0:
                     values += _values(exchange, history, sent, memory)
                 if first_fold is None and len(said) >= FIRST_FOLD:
@@ -201,11 +201,14 @@ def _messages(value: Json) -> list[Json]:
     return value.get("messages") or value.get("input") or []
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
+def texts_of(value: Any) -> Iterator[str]:
+    """Yields the strings of a request, without those of images."""
+    if isinstance(value, str) and not value.startswith("data:"):
         yield value
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _texts(inner)
+    inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    if not (isinstance(value, dict) and value.get("type") == "base64"):
+        for each in inner:
+            yield from texts_of(each)
 
 
 def _values(exchange: Exchange, history: str, sent: str, memory: Memory) -> Iterator[tuple[bool, bool]]:
