@@ -2,6 +2,7 @@
 
 import logging
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,3 +31,9 @@ def measured_readers() -> dict[str, dict[str, Any]]:
         else:
             profiles |= table
     return profiles
+
+
+def with_measured_readers(own: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the profiles of the settings, and the measured ones of other models."""
+    models = {model for table in own.values() if isinstance(table, dict) for model in table.get("models") or ()}
+    return {**{name: table for name, table in measured_readers().items() if name not in models}, **own}

@@ -21,7 +21,7 @@ from foxing.renderer import Readers
 from foxing.renderer.readers import ReaderProfileError
 
 from .codecs import CodecSettings, checked_codecs, with_plain_names
-from .measured_readers import measured_readers
+from .measured_readers import with_measured_readers
 from .names import (
     ENV_DELIMITER,
     ENV_PREFIX,
@@ -274,7 +274,7 @@ class Settings(BaseSettings):
     @field_validator("readers", mode="before")
     @classmethod
     def _with_measured_readers(cls, value: object) -> object:
-        return {**measured_readers(), **value} if isinstance(value, dict) else value
+        return with_measured_readers(value) if isinstance(value, dict) else value
 
     @field_validator("readers")
     @classmethod

@@ -457,6 +457,18 @@ def test_a_broken_profile_is_left_out(home: Path, caplog: pytest.LogCaptureFixtu
     assert "run foxing calibrate again, or remove it" in caplog.text
 
 
+def test_a_profile_of_the_settings_goes_before_a_measured_one(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.mkdir(parents=True)
+    (home / "made.toml").write_text("[readers.made-7]\nassume = 'claude'\n", encoding="utf-8")
+    assert Readers(load_settings().readers)["made-7"].accepts_images
+    table = "[readers.ours]\ntitle = 'Ours'\nprovider = 'openai'\nmodels = ['made-7']\n"
+    (tmp_path / "foxing.toml").write_text(table, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert Readers(load_settings().readers)["made-7"].title == "Ours"
+
+
 def test_options_of_a_whole_curve_need_a_name(foxing: Foxing) -> None:
     refused = foxing.run(*SEARCHED, "--url", "http://127.0.0.1:9/v1", "--cell", "8x16")
     assert refused.exit_code == 2
