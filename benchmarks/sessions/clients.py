@@ -29,7 +29,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Installation:
-    """Where a client is, and where it works."""
+    """Folders of a client and of its work, and the upstream that it asks."""
 
     #: Folder of npm with `node_modules`.
     npm: Path

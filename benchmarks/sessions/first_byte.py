@@ -1,4 +1,4 @@
-"""How much later the first byte of an answer comes through the proxy, as a client measures it.
+"""Delay of the first byte of an answer through the proxy, as a client measures it.
 
     python -m benchmarks.sessions.first_byte [--sizes 76000 840000] [--pairs 120]
 

@@ -23,7 +23,7 @@ _KINDS: Mapping[str, type[Text | Thinking | ScriptedCall]] = {"text": Text, "thi
 
 @dataclass(frozen=True)
 class Session:
-    """What is known of a recorded session."""
+    """Beginning of a recorded session."""
 
     client: str
     version: str

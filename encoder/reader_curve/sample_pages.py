@@ -76,8 +76,8 @@ def _pages(
 ) -> Iterator[SamplePage]:
     tried = Reader.model_validate({**reader.model_dump(), "type": (cell.model_dump(),)})
     layout = reader_layout(tried)
-    most = ceil(characters / layout.columns) if characters is not None else layout.rows
-    layout = replace(layout, rows=min(layout.rows, rows or layout.rows, most))
+    row_limit = ceil(characters / layout.columns) if characters is not None else layout.rows
+    layout = replace(layout, rows=min(layout.rows, rows or layout.rows, row_limit))
     for number in numbers:
         texts = list(_sentences(f"{cell.width_px}x{cell.height_px}:{number}", layout.cells))
         text = " ".join(texts)

@@ -63,8 +63,8 @@ class TypeSearch:
         except ReaderProfileError:
             return True
         prompt = count_text_tokens(PROMPT)
-        most = sum(page.image.tokens + prompt + max_answer_tokens(page) for page in pages)
-        if self.tokens + most > self.most_tokens:
+        limit = sum(page.image.tokens + prompt + max_answer_tokens(page) for page in pages)
+        if self.tokens + limit > self.most_tokens:
             return False
         self.advance(cell, self.tokens)
         for page in pages:

@@ -102,7 +102,7 @@ def calibrate(
     a page twice.
     """
     if reader is None:
-        if any(each is not None for each in (cell, rows, journal, output)) or dry_run:
+        if any(option is not None for option in (cell, rows, journal, output)) or dry_run:
             raise typer.BadParameter("give --reader, the name of the profile, to measure a whole curve")
         from .smallest import find_smallest
 

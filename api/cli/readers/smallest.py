@@ -85,16 +85,16 @@ def _base_of(state: State, model: str, base: str | None) -> Reader:
         return calibration.reader_to_measure(state, base, given=True)
     readers = Readers(state.settings().readers)
     try:
-        found = readers[model]
+        profile = readers[model]
     except UnknownReader as error:
         raise UnknownReader(f"{error}. Name one of these with --base to copy its billing and limits") from error
-    if found.billing is not None and found.limits is not None:
-        return found
+    if profile.billing is not None and profile.limits is not None:
+        return profile
     name = model.rpartition("/")[2]
-    like = [each for each in readers.values() if each.provider == found.provider and each.billing is not None]
+    like = [reader for reader in readers.values() if reader.provider == profile.provider and reader.billing is not None]
     if not like:
-        raise InvalidInput(f"no reader of {found.provider} accepts images; name one with --base")
-    return max(like, key=lambda each: (Prefix.similarity(each.name, name), -len(each.name)))
+        raise InvalidInput(f"no reader of {profile.provider} accepts images; name one with --base")
+    return max(like, key=lambda reader: (Prefix.similarity(reader.name, name), -len(reader.name)))
 
 
 def _base_url(upstream: str) -> str:
