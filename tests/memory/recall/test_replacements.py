@@ -276,9 +276,45 @@ def test_of_one_time_what_was_stored_last_replaces(memory: Memory) -> None:
 
 def test_of_statements_that_answer_equally_the_newest_is_first(memory: Memory) -> None:
     store(memory, "The tip is open till six in the evening.", "Winter hours at the tip: they lock up at four.")
-    assert links(memory, "When does the tip close?") == [("m1", None), ("m0", None)]
+    assert links(memory, "When does the tip close?") == [("m1", None), ("m0", "m1")]
     store(memory, "Prague has a tram to the market hall.", "Brno has a bus to the market hall.", start=2)
     assert links(memory, "How do I get to the market hall in Prague?")[0] == ("m2", None)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "question"),
+    [
+        (
+            "The parcel comes on Monday.",
+            "A lorry broke down, so the parcel people are driving up on Wednesday.",
+            "When does the parcel come?",
+        ),
+        ("Der Kurs ist im Nordflügel.", "Zu eng: der Kurs wandert in die große Halle.", "Wo ist der Kurs?"),
+        ("Der Ofen kommt am 3. Mai.", "Laut Fahrer steht der Ofen am 9. vor der Tür.", "Wann kommt der Ofen?"),
+        ("La dictée est à 9 h.", "Trop de retards, la dictée attend 10 h.", "À quelle heure est la dictée ?"),
+        ("講座は三階です。", "三階は満員で、講座には一階の部屋を借りた。", "講座はどこ？"),
+        ("돋보기 모임은 지하.", "습기가 심해서 돋보기 모임은 다락에 모여요.", "돋보기 모임 어디야?"),
+    ],
+)
+def test_what_is_told_in_other_words_replaces(memory: Memory, first: str, second: str, question: str) -> None:
+    store(memory, first, second)
+    assert links(memory, question) == [("m1", None), ("m0", "m1")]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "question"),
+    [
+        ("The quiz is in Cedar.", "Somebody forgot an umbrella at the quiz yesterday.", "Where is the quiz?"),
+        ("Crate 70012 goes to Hull.", "The courier dropped crate 70019 off in Cardiff.", "Where does crate 70012 go?"),
+        ("Der Kurs ist im Nordflügel.", "Im Kurs haben wir heute viel gelacht.", "Wo ist der Kurs?"),
+        ("送別会は別館です。", "送別会の花束は誰が買いますか、教えて。", "送別会はどこ？"),
+    ],
+)
+def test_what_is_told_beside_a_statement_replaces_nothing(
+    memory: Memory, first: str, second: str, question: str
+) -> None:
+    store(memory, first, second)
+    assert all(newest is None for _, newest in links(memory, question))
 
 
 def test_an_original_broadcaster_is_not_in_the_past(memory: Memory) -> None:
