@@ -7,6 +7,7 @@ next one repeats is worth less the second time.
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -37,19 +38,16 @@ class Dialogue:
     """The messages of a page as those of its threads."""
 
     def __init__(self, texts: Sequence[MessageFeatures], function_words: frozenset[str]) -> None:
-        self._before: dict[int, MessageFeatures] = {}
-        self._after: dict[int, MessageFeatures] = {}
+        threads = _threads(texts)
+        neighbours = [pair for thread in threads for pair in pairwise(thread)]
+        self._before = {text.number: before for before, text in neighbours}
+        self._after = {text.number: after for text, after in neighbours}
         #: Thread → first word of a value of its results → all words of each.
         self._values: dict[str, dict[str, set[tuple[str, ...]]]] = {}
         #: Numbers of messages of tools that repeat an earlier one of their thread.
         self.repeated: frozenset[int] = frozenset(_repetitions(texts))
         self._function_words = function_words
-        last: dict[str, MessageFeatures] = {}
         for text in texts:
-            if text.thread in last:
-                self._before[text.number] = last[text.thread]
-                self._after[last[text.thread].number] = text
-            last[text.thread] = text
             if text.speaker == "tool":
                 self._add_values(text)
         #: Number of the message → the values that it names.
@@ -59,9 +57,9 @@ class Dialogue:
         for text in texts:
             self._count(text)
         #: Number of the message → words that others have stated just before.
-        self._heard = {number: words for thread in _threads(texts) for number, words in _heard(thread)}
+        self._heard = {number: words for thread in threads for number, words in _heard(thread)}
         #: Threads in which people talk to each other.
-        self._of_people = {thread[0].thread for thread in _threads(texts) if _is_of_people(thread)}
+        self._of_people = {thread[0].thread for thread in threads if _is_of_people(thread)}
 
     def is_between_people(self, text: MessageFeatures) -> bool:
         """Returns whether a message is part of a talk between people who go by their names."""
