@@ -61,7 +61,7 @@ PAST = {
     "memory.fold.plan": (
         "IDENTIFIER_SHARE IMAGE_RISK ItemCost LEAST_KEPT_CALLS Standing Step TEXT_RISK Terms plan_fold"
     ),
-    "memory.garbage": "collect_rarely exempt_loaded",
+    "memory.garbage": "collect_as_usual collect_rarely exempt_loaded",
     "memory.images.files": "check_pixels",
     "memory.images.limits": "ImageRefused",
     "memory.index.model_endpoint": "EndpointOptions",

@@ -36,7 +36,7 @@ class Turn:
 
     @property
     def call_id(self) -> str | None:
-        """Id of the tool call that it makes or answers, if that tells it from all other calls; None otherwise."""
+        """Id of the tool call that it makes or answers, if no other call has the same; None otherwise."""
         call = str(self.parts[0].get("id", NO_ID))
         return call if self.parts[0]["type"] in ("tool_call", "tool_result") and len(call) >= _UNIQUE_CHARS else None
 

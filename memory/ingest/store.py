@@ -96,7 +96,7 @@ class AcceptedMessage:
 
     @property
     def is_long(self) -> bool:
-        """Whether nobody waits for its embedding."""
+        """True if nobody waits for its embedding."""
         return len(self.passages) > LONG_PASSAGES
 
     @property
@@ -131,8 +131,8 @@ class StoreRules:
         message = validate_message(item, number, self.now, self.max_bytes)
         if self.redaction:
             message = self.redaction.message(message, redacted)
-        shown = prepare_images(message, number, self.bank) if message.images else ()
-        return AcceptedMessage.of(message, thread, self.digest_key, shown)
+        images_of_message = prepare_images(message, number, self.bank) if message.images else ()
+        return AcceptedMessage.of(message, thread, self.digest_key, images_of_message)
 
 
 @dataclass(frozen=True)
@@ -342,12 +342,16 @@ class MessageStore:
         `MessageVectors.encode_now`. Messages of large calls that are stored already have neither, and long ones have no
         embedding unless they are stored `in_background`."""
         known = {item for request in requests if len(request.given) >= MANY_IDS for item in self._known(request)}
-        every = (item for request in requests for item in request.messages if item.code is None and item not in known)
-        plain = [item for item in every if in_background or not item.is_long]
+        unembedded = (
+            item for request in requests for item in request.messages if item.code is None and item not in known
+        )
+        plain = [item for item in unembedded if in_background or not item.is_long]
         speech = [item.speech for item in plain]
         coded = _with_codes(plain, self.vectors.encode_now(speech, in_background=in_background))
         ready = dict(zip(plain, coded, strict=True))
-        encoded = [replace(each, messages=[ready.get(item, item) for item in each.messages]) for each in requests]
+        encoded = [
+            replace(request, messages=[ready.get(item, item) for item in request.messages]) for request in requests
+        ]
         for item in (item for request in encoded for item in request.messages if item not in known):
             _ = item.terms  # computed here, before the transaction
         return encoded
@@ -552,9 +556,9 @@ class _BankWriter:
         items = [item for item, _ in self._new]
         ids = [self._ids[item] for item in items]
         messages.insert(connection, _rows(connection, bank.id, self._new, ids), bank.id)
-        shown = {i: item.images for i, item in zip(ids, items, strict=True) if item.images}
-        if shown and self._policy.images != "never":
-            images.insert(connection, bank.id, shown)
+        pictures = {i: item.images for i, item in zip(ids, items, strict=True) if item.images}
+        if pictures and self._policy.images != "never":
+            images.insert(connection, bank.id, pictures)
         self._store.index.add(connection, bank.id, {i: item.terms for i, item in zip(ids, items, strict=True)})
         coded = {i: item.code for i, item in zip(ids, items, strict=True) if item.code is not None}
         if coded:

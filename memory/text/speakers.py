@@ -32,8 +32,8 @@ def index_terms(text: str, name: str | None, passages: Sequence[Passage]) -> lis
     term that reaches into the next passage counts in the one where it begins."""
     spoken_by = name_terms(name)
     if all(text[stop - 1].isspace() for _, stop in passages[:-1]):  # no word is in two passages
-        said = terms_of_each(text[start:stop] for start, stop in passages)
-        return [counts + spoken_by for counts in said] if spoken_by else said
+        spoken = terms_of_each(text[start:stop] for start, stop in passages)
+        return [counts + spoken_by for counts in spoken] if spoken_by else spoken
     ends = [stop for _, stop in passages]
     counts = [Counter(spoken_by) for _ in ends]
     for term, start, _ in term_runs(text):

@@ -114,14 +114,14 @@ def terms(text: str) -> Counter[str]:
 
 def terms_of_each(texts: Iterable[str]) -> list[Counter[str]]:
     """Returns term → number of occurrences in each of the texts, which share most of their words."""
-    known: dict[str, list[str]] = {}
+    terms_of_chunk: dict[str, list[str]] = {}
     counted = []
     for text in texts:
         counts: dict[str, int] = {}
         for chunk, count in Counter(map(_WHOLE, CHUNK.finditer(text))).items():
-            if chunk not in known:
-                known[chunk] = [term for term, _, _ in _terms_of(chunk)]
-            for term in known[chunk]:
+            if chunk not in terms_of_chunk:
+                terms_of_chunk[chunk] = [term for term, _, _ in _terms_of(chunk)]
+            for term in terms_of_chunk[chunk]:
                 counts[term] = counts.get(term, 0) + count
         counted.append(Counter(counts))
     return counted

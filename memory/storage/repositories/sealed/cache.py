@@ -33,7 +33,7 @@ class BankCache(Generic[T]):
 
     def __init__(self, most_bytes: int) -> None:
         self._lock = Lock()
-        self._held: LRUCache[int, T] = LRUCache(most_bytes, getsizeof=lambda held: held.memory_bytes)
+        self._held: LRUCache[int, T] = LRUCache(most_bytes, getsizeof=lambda entry: entry.memory_bytes)
 
     def get(self, bank_id: int) -> T | None:
         """Returns the cached value of a bank; None if there is none."""

@@ -49,8 +49,8 @@ class OpenThreads:
 
     def followed_by(self, rows: Numbers) -> "OpenThreads":
         """Returns these and messages stored since, see `of`."""
-        held = np.stack([self.ids, self.threads, self.passages], axis=1)
-        return OpenThreads.of(self.version, np.concatenate([held, rows]))
+        columns = np.stack([self.ids, self.threads, self.passages], axis=1)
+        return OpenThreads.of(self.version, np.concatenate([columns, rows]))
 
 
 def of_bank(connection: Connection, bank_id: int) -> OpenThreads:
@@ -72,15 +72,15 @@ def of_bank(connection: Connection, bank_id: int) -> OpenThreads:
 def _read(connection: Connection, bank_id: int, after: int, *, by_id: bool) -> Numbers:
     """Returns int64[n, 3]: the open messages of a bank with ids above `after`, as for `OpenThreads.of`. `by_id`:
     whether these are looked for among those of all banks, rather than among all of the bank."""
-    found = [np.zeros((0, 3), dtype=np.int64)]
+    batches = [np.zeros((0, 3), dtype=np.int64)]
     while True:
         parameters = {"bank": bank_id, "after": after, "limit": _AT_ONCE}
         rows = dialect_of(connection).fetch_numbers(connection, _open(by_id=by_id), parameters)
         if rows:
-            found.append(np.array([tuple(row) for row in rows], dtype=np.int64))
-            after = int(found[-1][:, 0].max())
+            batches.append(np.array([tuple(row) for row in rows], dtype=np.int64))
+            after = int(batches[-1][:, 0].max())
         if len(rows) < _AT_ONCE:
-            return np.concatenate(found)
+            return np.concatenate(batches)
 
 
 @cache
