@@ -1,7 +1,7 @@
 """Questions beside statements: which sentences answer, and whether two messages answer about equally."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import product
 from math import inf
@@ -32,6 +32,8 @@ MOST_SENTENCES_OF_ANSWER = 2  # “Change of plans! We meet at the Bell.”
 
 #: Logarithms of the odds from which a later message comes before an earlier one, and says that it holds no more.
 NEWEST_FIRST, MARKED = -1.0, -0.5
+
+_BEGINNING = 4  # letters by which two words are of one stem or compound
 
 _WORD = re.compile(r"\w+")
 _ASCII = frozenset(map(chr, range(128)))
@@ -87,6 +89,7 @@ class ShortAnswer(NamedTuple):
             words <= before.words
             or any(map(_is_code, old.asked - words))
             or any(map(_is_code, self.named - before.words))
+            or not _are_begun(_subject_of(before) & old.named, words)
             or any(_is_made_like(sentence, before) for sentence in self.sentences)
         ):
             return -inf
@@ -251,6 +254,16 @@ def _is_made_like(one: Sentence, other: Sentence) -> bool:
     return len(pairs & others) >= MOST_SHARED_BY_OTHER_WORDS * max(len(pairs), len(others)) or _have_one_form(
         one, other
     )
+
+
+def _subject_of(sentence: Sentence) -> frozenset[str]:
+    """Returns the words of a sentence that come before its predicate."""
+    return sentence.statements[0].topic_forms if sentence.statements else frozenset()
+
+
+def _are_begun(words: Iterable[str], among: frozenset[str]) -> bool:
+    """Returns True if for each word there is one that begins as it does, such as another compound of its first part."""
+    return all(any(other[:_BEGINNING] == word[:_BEGINNING] for other in among) for word in words)
 
 
 def _is_parallel(after: Sentence, before: Sentence) -> bool:

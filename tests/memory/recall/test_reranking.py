@@ -25,7 +25,7 @@ pytest.importorskip("httpx")
 TIMEOUT_S = 60.0  # reached only by a test that fails
 #: The word search prefers the first; the second answers the question.
 SAID = {
-    "question": "You asked when trains to Busan leave. Trains to Busan leave when?",
+    "question": "Busan trains leave. Trains leave to Busan. Trains to Busan leave when?",
     "answer": "Trains to Busan leave at noon, as far as somebody at the station could tell us yesterday.",
     "other": "Busan is by the sea.",
 }
