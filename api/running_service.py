@@ -14,7 +14,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
-from foxing.memory.problems import VERSION_HEADER
 from foxing.renderer import TOKEN_HEADER, Announcement
 
 if TYPE_CHECKING:
@@ -69,6 +68,8 @@ class RunningService:
 
     def version(self) -> str:
         """Returns the version that the service states, for people."""
+
+        from foxing.memory.problems import VERSION_HEADER
 
         answered = self._response("GET", "/healthz", None, {}, ANSWER_S)
         stated = None if answered is None else answered[0].headers[VERSION_HEADER]
