@@ -35,7 +35,7 @@ def test_a_codec_that_a_server_decodes_for_loads_no_decoder(tmp_path: Path, smal
     tokens = [VisionCodec(model, "0" * 12, layout=small_page).encode([image], "small")[0] for model in (whole, encoder)]
     assert tokens[0] == tokens[1]
     page = PageFeatures("small", from_tokens(tokens[0]))
-    embeddings = [model.prompt_embeddings(page, model.prompt("free-ocr")) for model in (whole, encoder)]
+    embeddings = [model.prompt_embeddings(page) for model in (whole, encoder)]
     assert torch.equal(*embeddings)
     broken = edited_copy(
         checkpoint.folder, tmp_path / "broken", edit_weights(lambda t: t.pop("model.projector.layers.bias"))
