@@ -321,12 +321,12 @@ def test_many_workers_and_schedulers_age_each_page_once(database_url: str, monke
 
         def tick(number: int) -> None:
             while not done.wait(0.01):
-                replicas[number % 2].jobs.fill(now)
+                replicas[number % 2].operations.jobs.fill(now)
 
         def work(number: int) -> int:
             moved = 0
             while not done.is_set():
-                result = replicas[number % 2].jobs.work(now)
+                result = replicas[number % 2].operations.jobs.work(now)
                 moved += result.moved_pages if result is not None else 0
                 if result is None and memory.operations.jobs.length().running == 0 and not _due(memory):
                     done.set()

@@ -54,7 +54,7 @@ def test_what_is_due_is_asked_by_a_query_that_is_built_once(memory: Memory, cloc
             memory.bank("a")
         finally:
             sys.setprofile(None)
-    assert calls < 1500  # 2,200 where it is built each time
+    assert calls < 2000  # more where it is built each time: 2,200 with SQLite
 
 
 def test_old_messages_are_to_be_sealed_and_old_pages_to_age(memory: Memory, clock: Clock) -> None:
