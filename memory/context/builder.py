@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from foxing.memory.errors import NotFound
+from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.lifecycle.recall_weights import RecallWeights
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.message_images import MessageImages
@@ -210,6 +211,7 @@ class ContextBuilder:
             try:
                 banks.get(connection, bank)
             except NotFound as missing:
+                check_bank_name(bank)
                 return [str(missing)]
         return []
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from foxing.memory.errors import InvalidInput, NotFound, Unreadable
 from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.ingest.doubtful_words import doubtful_words
+from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.content import StoredContents
 from foxing.memory.pages.drawing import draw_page
@@ -120,6 +121,7 @@ class ImageRecaller:
             try:
                 candidates = find_candidates(connection, self.search, bank_name, question)
             except NotFound as missing:  # a bank comes into being with its first message
+                check_bank_name(bank_name)
                 return _nothing(str(missing))
             if candidates is None:
                 return _nothing()

@@ -9,6 +9,7 @@ from typing import Any
 from foxing.memory.errors import NotFound
 from foxing.memory.fair_semaphore import FairSemaphore
 from foxing.memory.index.hybrid import HybridSearch
+from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.message_images import MessageImages, may_have_images
 from foxing.memory.pages.message_parts import recalled_message
@@ -91,6 +92,7 @@ class Recaller:
             try:
                 candidates = find_candidates(connection, self.search, bank_name, question)
             except NotFound as missing:  # a bank comes into being with its first message
+                check_bank_name(bank_name)
                 return _nothing(query, str(missing))
             if candidates is None:
                 return _nothing(query)

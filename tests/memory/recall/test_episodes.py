@@ -254,6 +254,16 @@ def test_a_bank_that_does_not_exist_yet_answers_with_nothing(memory: Memory) -> 
         assert "there is no bank 'new'" in context.notes[0]
 
 
+def test_a_name_that_no_bank_can_have_is_refused(memory: Memory) -> None:
+    for ask in (
+        lambda bank: memory.recall(bank, "what?"),
+        lambda bank: memory.recall_images(bank, "what?"),
+        lambda bank: memory.context(bank, reader="text", budget=500, query="what?"),
+    ):
+        with pytest.raises(InvalidInput, match="a bank's name"):
+            ask("$")
+
+
 def test_a_greeting_finds_next_to_nothing(memory: Memory) -> None:
     fill(memory)
     for greeting in ("hello", "Hi!", "thanks", "안녕하세요"):
