@@ -2,11 +2,11 @@
 
 import json
 import sqlite3
-import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import httpx
@@ -14,7 +14,7 @@ import pytest
 from anthropic import Anthropic, NotFoundError
 from openai import OpenAI
 
-from foxing.integrations.outbox.file import OutboxEntry, OutboxFile, states
+from foxing.integrations.outbox.file import states
 from foxing.integrations.proxy.server import BackgroundProxy
 from foxing.integrations.testing import ScriptedCall, Thinking, Upstream
 from foxing.integrations.turns.journal import TurnJournal
@@ -24,6 +24,14 @@ from .conftest import BANK, MODEL, StartProxy
 from .sessions import PlayedSession
 
 BETA = "message-threads-2026-08-12"
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(6000):
+        if condition():
+            return
+        sleep(0.01)
+    raise AssertionError("it has not come to pass within a minute")
 
 
 def stored(memory: Memory) -> list[tuple[str, str]]:
@@ -223,32 +231,16 @@ def test_keys_are_neither_stored_nor_logged(
 
 
 def test_delivered_turns_are_gone_from_the_journal_and_its_log(
-    start: StartProxy, memory: Memory, upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: StartProxy, memory: Memory, upstream: Upstream, tmp_path: Path
 ) -> None:
-    delivered, emptied = threading.Event(), threading.Event()
-    remove, forget = OutboxFile.remove, OutboxFile.forget
-
-    def removing(file: OutboxFile, entries: Sequence[OutboxEntry], *, refused: bool = False) -> None:
-        remove(file, entries, refused=refused)
-        delivered.set()
-
-    def forgetting(file: OutboxFile) -> bool:
-        after = delivered.is_set()  # an idle outbox empties its log as well
-        done = forget(file)
-        if done and after:
-            emptied.set()
-        return done
-
-    monkeypatch.setattr(OutboxFile, "remove", removing)
-    monkeypatch.setattr(OutboxFile, "forget", forgetting)
     proxy = start()
     body = {"model": MODEL, "max_tokens": 9, "messages": [{"role": "user", "content": "The code word is heliotrope."}]}
     answer = httpx.post(f"{proxy.url}/v1/messages", json=body, headers={"x-api-key": "k", "anthropic-version": "1"})
     assert answer.status_code == 200
-    assert emptied.wait(60)
-    assert any("heliotrope" in each.text for each in memory.export(BANK))
-    for path in tmp_path.glob("proxy.db*"):
-        assert b"heliotrope" not in path.read_bytes(), path.name
+    wait_until(lambda: any("heliotrope" in each.text for each in memory.export(BANK)))
+    files = list(tmp_path.glob("proxy.db*"))
+    assert files
+    wait_until(lambda: all(b"heliotrope" not in path.read_bytes() for path in files if path.exists()))
 
 
 def test_a_journal_from_before_is_cleared_of_what_it_delivered(tmp_path: Path) -> None:
