@@ -218,9 +218,9 @@ class _Comparison:
         longer to find. `shared`: how many."""
         if (self.changed and (self.one_topic or self._of_roles)) or self._names_the_old:
             return True
-        new, most = len(self.new), max(len(self.new), len(self.old))
-        of_quantity = SHARED_WITH_CHANGE * (shared + new) if self.changed else SHARED * (shared + most)
-        return shared >= min(of_quantity, SHARED * (shared + most - MOST_VALUE_WORDS))
+        new, longer = len(self.new), max(len(self.new), len(self.old))
+        of_quantity = SHARED_WITH_CHANGE * (shared + new) if self.changed else SHARED * (shared + longer)
+        return shared >= min(of_quantity, SHARED * (shared + longer - MOST_VALUE_WORDS))
 
     def _keeps_the_topic(self, differences: Sequence[Difference]) -> bool:
         """Returns True if all words of what the earlier statement is about are in the later one, or both are of roles,
