@@ -163,12 +163,6 @@ class PoolError(Unavailable):
     kind = ProblemKind("pool", 503, "The worker pool cannot be used", retry="later")
 
 
-class RerankerError(Unavailable):
-    """The reranker cannot be used or did not respond."""
-
-    kind = ProblemKind("reranker", 503, "The reranker cannot be used", retry="later")
-
-
 class Unreadable(MemoryFault):
     """A page cannot be read."""
 

@@ -20,7 +20,6 @@ from .errors import (
     NotFound,
     PoolError,
     ReaderFailed,
-    RerankerError,
     SearchIndexError,
     StorageError,
     TimeTravelForbidden,
@@ -29,8 +28,9 @@ from .errors import (
     UnknownReader,
     Unreadable,
 )
+from .in_threads import InThreads
 from .problems import Problem
-from .values.banks import BankEnd, BankInfo, Banks, DueWork
+from .values.banks import BankEnd, BankInfo, Banks
 from .values.base import Fields, Value
 from .values.compression import CompressRequest, CompressResult, RetrieveResult
 from .values.context import ContextFields, ContextRequest, ContextResult, TokenPrices
@@ -69,8 +69,9 @@ from .values.savings import ModelCall, ModelCalls, RecordedCalls, Savings, Savin
 from .values.threads import ThreadInfo, Threads
 
 if TYPE_CHECKING:
-    from .async_memory import AsyncMemory, AsyncRecordStore
+    from .async_memory import AsyncMemory
     from .ingest.importers import ImportOptions, NamedFile
+    from .maintenance import Maintenance
     from .memory import Memory, Operations
     from .options import MemoryOptions
     from .records.store import RecordStore
@@ -83,7 +84,6 @@ __all__ = [
     "AgeReport",
     "AgeingForecast",
     "AsyncMemory",
-    "AsyncRecordStore",
     "BankEnd",
     "BankInfo",
     "Banks",
@@ -97,7 +97,6 @@ __all__ = [
     "ContextResult",
     "DatabaseOptions",
     "DatabaseTooNew",
-    "DueWork",
     "EmbedderError",
     "EmbeddingReport",
     "ErasureReport",
@@ -114,12 +113,14 @@ __all__ = [
     "ImportPreview",
     "ImportQuery",
     "ImportReport",
+    "InThreads",
     "InvalidCursor",
     "InvalidInput",
     "InvalidPolicy",
     "InvalidTime",
     "LeftOut",
     "LeftOutOfImport",
+    "Maintenance",
     "MatchScore",
     "Memory",
     "MemoryFault",
@@ -160,7 +161,6 @@ __all__ = [
     "RecordedCalls",
     "Records",
     "ReencodingReport",
-    "RerankerError",
     "RetrieveResult",
     "Savings",
     "SavingsBy",

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import datetime
-from itertools import islice
 
 from sqlalchemy import Connection
 
@@ -16,7 +15,7 @@ from .ingest.validate import check_bank_name
 from .lifecycle.due import due_in
 from .recall.cursors import IdRanges, TimePosition, decode_cursor, encode_cursor, id_ranges, time_position
 from .storage.database import Database
-from .storage.repositories import banks, pages, sizes, thread_times
+from .storage.repositories import banks, pages, sizes, threads
 from .storage.repositories.banks import Bank
 from .storage.repositories.pages import KeepsakeTotals, PageRow
 from .storage.repositories.sealed import manifests
@@ -52,24 +51,16 @@ def list_threads(database: Database, bank: str, *, limit: int, cursor: str | Non
         bank_id = banks.get(connection, bank).id
         list_name = f"threads:{bank_id}"
         seen = time_position(decode_cursor(cursor, list_name)) if cursor else None
-        ends = thread_times.newest_first(connection, bank_id)
-        after_cursor = (end for end in ends if seen is None or end < (seen.at, seen.id))
-        threads = list(islice(after_cursor, limit + 1))
-        listed = threads[:limit]
-        ids = [end.id for end in listed]
-        names = banks.thread_names(connection, ids)
-        totals = thread_times.totals(connection, bank_id, ids)
+        totals = threads.newest_first(connection, bank_id)
+        after_cursor = [item for item in totals if seen is None or item < (seen.at, seen.id)]
+        listed = after_cursor[:limit]
+        names = banks.thread_names(connection, [item.id for item in listed])
     infos = [
-        ThreadInfo(
-            thread=names[end.id],
-            messages=totals[end.id].messages,
-            first_at=totals[end.id].first_at,
-            last_at=end.last_at,
-        )
-        for end in listed
+        ThreadInfo(thread=names[item.id], messages=item.messages, first_at=item.first_at, last_at=item.last_at)
+        for item in listed
     ]
     following = None
-    if len(threads) > limit:
+    if len(after_cursor) > limit:
         following = encode_cursor(list_name, TimePosition(listed[-1].last_at, listed[-1].id).encoded())
     return Threads(threads=infos, next_cursor=following)
 

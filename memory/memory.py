@@ -111,19 +111,21 @@ class Memory:
 
         Raises `StorageError` if the database or the search index cannot be used, `DatabaseTooNew` if a newer version
         wrote the database, `NoDatabase` if it does not exist and `DatabaseOptions(create=False)` is given, and
-        `EmbedderError` or `RerankerError` for an endpoint without address or model.
+        `EmbedderError` for an endpoint without address or model.
         """
-        self._codecs, self._clock = CodecSource(codec, device, codec_options), clock
+        self._codecs = CodecSource(codec, device, codec_options)
+        self._clock = clock
         self._options = options or MemoryOptions()
-        self._search, reranking = self._options.search(), self._options.reranking()
-        self._index, self._vectors = self._search.index, self._search.vectors
+        self._search = self._options.search()
+        self._index = self._search.index
+        self._vectors = self._search.vectors
         self._database = open_database(database)
         self._decoder = PageDecoder(
             self._codecs.current, self._codecs.bundled, cache_bytes=self._options.page_cache_bytes
         )
         self._assembler = MessageAssembler(self._decoder)
         self._recall_weights = RecallWeights(self._database, enabled=self._options.recall_weights)
-        self._recaller = Recaller(self._database, self._search, self._assembler, reranking, self._options.gap_mark)
+        self._recaller = Recaller(self._database, self._search, self._assembler, self._options.gap_mark)
         self._images = MessageImages(self._database)
         self._late = LateEmbedding(lambda bank: self._embedder.embed_stored(bank))
 
@@ -204,14 +206,16 @@ class Memory:
     def _image_recaller(self) -> ImageRecaller:
         from .recall.images import ImageRecaller
 
-        readers, gap_mark = self._options.readers, self._options.gap_mark
+        readers = self._options.readers
+        gap_mark = self._options.gap_mark
         return ImageRecaller(self._database, self._search, self._assembler, readers, gap_mark, self._proofs)
 
     @once
     def _context(self) -> ContextBuilder:
         from .context.builder import ContextBuilder
 
-        readers, weights = self._options.readers, self._recall_weights
+        readers = self._options.readers
+        weights = self._recall_weights
         return ContextBuilder(self._database, self._recaller, self._assembler, readers, weights, self._proofs)
 
     @once
@@ -259,7 +263,6 @@ class Memory:
         self._recall_weights.write()
         self._database.close()
         self._vectors.source.close()
-        self._recaller.reranker.close()
 
     @property
     def codec(self) -> Codec:
@@ -302,31 +305,37 @@ class Memory:
         thread: str | None = None,
         idempotency_key: str | None = None,
         provider: Provider | None = None,
+        session: str | None = None,
+        answer: str | None = None,
     ) -> StoreResult:
         """Stores messages atomically, creating the bank if necessary. They can be recalled immediately: those above
         about 40 kB by their words, and by their meaning once a thread has embedded them.
 
         A message without `created_at` is dated now; one without `thread` belongs to `thread`. Storing the same message
         under the same id is idempotent. `idempotency_key`: a repeated call with the same key returns the first result.
-        `provider`: the messages are those of its API, as a request or an answer has them; see `messages_of`.
+        `provider`: the messages are those of its API, as a request or an answer has them. `session`: they are a
+        conversation from its beginning, of which each turn is stored once; "auto" for a session that follows from its
+        first words. `answer`: body of the answer to them.
         Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge`, and `Conflict` if an id or the idempotency key was used
         for other content.
         """
         if provider is None:
+            if session is not None or answer is not None:
+                raise InvalidInput("session and answer need provider, the format of the messages")
             return self._store.store(StoreCall(bank, messages, thread, idempotency_key), self.now())
         from .ingest.provider_messages import messages_of
 
-        read = messages_of(provider, messages)
-        if not read.messages and read.left_out:
+        read = messages_of(provider, messages, thread=thread, session=session, answer=answer)
+        if not read.messages and (read.left_out or session):
             return StoreResult(ids=[], stored=0, duplicates=0, left_out=read.left_out)
         result = self._store.store(StoreCall(bank, read.messages, thread, idempotency_key), self.now())
         return result.model_copy(update={"left_out": read.left_out})
 
     def message(self, bank: str, message_id: str) -> MessageInfo:
         """Returns a message as remembered, with its keepsakes and its recall weight. Raises `NotFound`."""
-        [found] = self._images.fill(bank, [self._recaller.message(bank, message_id)], everything=True)
-        keepsakes = self._recaller.keepsakes(bank, found.message_id) if found.page_ids else []
-        return self._recall_weights.info(bank, found, keepsakes, self.now())
+        [message] = self._images.fill(bank, [self._recaller.message(bank, message_id)], everything=True)
+        keepsakes = self._recaller.keepsakes(bank, message.message_id) if message.page_ids else []
+        return self._recall_weights.info(bank, message, keepsakes, self.now())
 
     def export(self, bank: str) -> Iterator[RecalledMessage]:
         """Yields all messages of a bank in time order, as remembered now. Raises `NotFound`."""
@@ -362,8 +371,8 @@ class Memory:
         if track:
             for name, spans in parts.items():
                 self._recall_weights.record(name, result.model_copy(update={"spans": spans}), now)
-        shown = {name: iter(self._images.fill(name, spans)) for name, spans in parts.items()}
-        spans = [next(shown[span.bank or bank]) for span in result.spans]
+        filled = {name: iter(self._images.fill(name, spans)) for name, spans in parts.items()}
+        spans = [next(filled[span.bank or bank]) for span in result.spans]
         scores = self._recaller.scores(bank, built, now) if built.explain else []
         return result.model_copy(update={"spans": spans, "scores": scores})
 
@@ -417,8 +426,8 @@ class Memory:
     ) -> RecordedCalls:
         """Records what calls of models were billed, from which `savings` derives what folding saved. Each call is
         recorded once. Creates the bank if necessary. Raises `InvalidInput`, `InvalidTime`; nothing is recorded then."""
-        given = calls if isinstance(calls, ModelCalls) else ModelCalls.from_fields({"calls": list(calls)})
-        return self._ledger.record(bank, given.calls, self.now())
+        recorded = calls if isinstance(calls, ModelCalls) else ModelCalls.from_fields({"calls": list(calls)})
+        return self._ledger.record(bank, recorded.calls, self.now())
 
     def savings(
         self,
@@ -717,13 +726,13 @@ class Operations:
         from .fold.compressor import matching_part, message_id_of
 
         try:
-            found = self._memory._recaller.message(bank, message_id_of(hash))
+            message = self._memory._recaller.message(bank, message_id_of(hash))
         except NotFound as error:
             raise NotFound(f"there is no text with the hash '{hash[:40]}' here; it may have been erased") from error
-        self._memory._recall_weights.record_keys(bank, [found.message_id], self._memory.now())
-        text = found.text if query is None else matching_part(found.text, query)
+        self._memory._recall_weights.record_keys(bank, [message.message_id], self._memory.now())
+        text = message.text if query is None else matching_part(message.text, query)
         return RetrieveResult(
-            hash=hash, original_content=text, complete=text == found.text and not found.gaps, kept=found.kept
+            hash=hash, original_content=text, complete=text == message.text and not message.gaps, kept=message.kept
         )
 
     def reencode(self, bank: str, *, dry_run: bool = False, progress: Progress | None = None) -> ReencodingReport:

@@ -9,13 +9,10 @@ from .index.embedder import Embedder
 from .index.embedder_source import EmbedderSource
 from .index.hybrid import HybridSearch
 from .index.model_endpoint import EndpointOptions
-from .index.model_source import NONE
 from .index.search_index import SearchIndex
 from .index.search_indexes import DEFAULT_INDEX, open_search_index
 from .index.vectors import VECTOR_CACHE_BYTES, MessageVectors
 from .pages.decoder import PAGE_CACHE_BYTES
-from .recall.reranking.reranker import Reranker
-from .recall.reranking.source import TIMEOUT_S, RerankerSource
 from .values.gap_marks import TEXT_GAP_MARK
 
 MAX_MESSAGE_BYTES = 1 << 20  # 1 MiB
@@ -40,12 +37,6 @@ class MemoryOptions:
     embed_later: bool = False
     #: Size of the cache of embeddings, in bytes.
     vector_cache_bytes: int = VECTOR_CACHE_BYTES
-    #: The reranker of the best matches, or its name; "endpoint" for `reranker_endpoint`.
-    reranker: str | Reranker = NONE
-    #: The endpoint of the reranker "endpoint".
-    reranker_endpoint: EndpointOptions | None = None
-    #: Timeout of the reranker in seconds, after which recall returns the matches without reranking.
-    reranker_timeout_s: float = TIMEOUT_S
     #: Whether recalled messages fade later than others.
     recall_weights: bool = True
     #: Whether text in images is read when they are sealed, where the extra `ocr` is installed.
@@ -64,7 +55,3 @@ class MemoryOptions:
             open_search_index(index) if isinstance(index, str) else index,
             MessageVectors(source, self.vector_cache_bytes),
         )
-
-    def reranking(self) -> RerankerSource:
-        """Returns the reranker of these options. Raises `RerankerError` for an endpoint without address or model."""
-        return RerankerSource(self.reranker, self.reranker_endpoint, self.reranker_timeout_s)

@@ -38,7 +38,7 @@ _REINDEX = "run foxing reindex --words"
 class Read:
     """Readable messages of a bank, with their rows."""
 
-    found: Mapping[int, Message]
+    rows: Mapping[int, Message]
     remembered: Mapping[int, RememberedMessage]
     #: message id → texts in its images
     pictured: PicturedTexts
@@ -82,33 +82,23 @@ class IndexChecks:
     def codes(self, survey: BankSurvey) -> Iterator[Finding]:
         """Finds embeddings that are damaged, of the wrong size, or of messages that do not exist. The scheduler embeds
         these again."""
-        bank_id = survey.bank_id
-        after = 0
-        while True:
-            with self._database.read() as connection:
-                rows = integrity.codes_after(connection, bank_id, after, 2048)
-                findings = self._wrong_codes(connection, survey, rows)
-            yield from findings
-            if not rows:
-                break
-            after = rows[-1].message_id
         with self._database.read() as connection:
             findings = []
-            for segment in integrity.code_segments(connection, bank_id):
+            for segment in integrity.code_segments(connection, survey.bank_id):
                 if segment.codes is not None and _is_of_messages(segment, segment.codes):
                     findings += self._wrong_codes(connection, survey, segment.codes)
-                else:
-                    findings.append(self._unreadable_codes(survey, segment))
+                elif segment.id is not None:
+                    findings.append(self._unreadable_codes(survey, segment, segment.id))
         yield from findings
 
-    def _unreadable_codes(self, survey: BankSurvey, segment: CodeSegment) -> Finding:
+    def _unreadable_codes(self, survey: BankSurvey, segment: CodeSegment, segment_id: int) -> Finding:
         return Finding(
             f"embeddings of messages {segment.first_message} to {segment.last_message} of bank {survey.bank} cannot be "
             "read; run foxing db check --repair",
             in_bank(
                 self._database,
                 survey.bank_id,
-                partial(_delete_codes, bank_id=survey.bank_id, segment_id=segment.id),
+                partial(_delete_codes, bank_id=survey.bank_id, segment_id=segment_id),
             ),
         )
 
@@ -144,7 +134,7 @@ class IndexChecks:
         if self._index is None:
             return
         terms = {
-            i: remembered_terms(item, read.found[i].name, read.pictured.get(i, ()))
+            i: remembered_terms(item, read.rows[i].name, read.pictured.get(i, ()))
             for i, item in read.remembered.items()
         }
         try:
@@ -156,7 +146,7 @@ class IndexChecks:
         except ValueError:
             return  # reported by `postings`
         for message_id in wrong:
-            key = read.found[message_id].key
+            key = read.rows[message_id].key
             yield Finding(
                 f"the index has other words of message {key!r} of bank {survey.bank} than can be read; {_REINDEX}",
                 self._rebuild(survey),

@@ -66,7 +66,7 @@ _MISMATCH = "its text is not what was stored (digest mismatch)"
 def check_exact_text(bank: str, read: Read, key: bytes) -> Iterator[Finding]:
     """Finds sealed messages whose exact text, kept with pages or decoded from tokens, does not match their digest."""
     for message_id, item in read.remembered.items():
-        message = read.found[message_id]
+        message = read.rows[message_id]
         if item.source == "text" and not message.open and not messages.matches_digest(message, item.text, key):
             yield Finding(f"message {message.key!r} of bank {bank}: {_MISMATCH}; {RESTORE}")
 

@@ -82,7 +82,6 @@ def check_text(batch: PageBatch) -> Iterator[Finding]:
 
 def _text_fault(page: PageRow, content: PageContent) -> str | None:
     text = content.text
-    layout = PageLayout.from_dict(page.layout)
     if page.text_kept != (text is not None):
         state = "gone" if text is None else "there"
         return f" says that its text is {'kept' if page.text_kept else 'dropped'}, and it is {state}; {RESTORE}"
@@ -92,18 +91,25 @@ def _text_fault(page: PageRow, content: PageContent) -> str | None:
     if text is None:
         return None
     try:
-        if is_self_contained(text):
-            rows = len(unpack_text(text, layout.columns))
-            return f" uses {page.rows_used} rows, and its text has {rows}; {RESTORE}" if rows < page.rows_used else None
-        places = unpack_differences(text).places
-        unpack_tokens(content.tokens)
+        rows = check_kept_text(page, text)
+        if not is_self_contained(text):
+            unpack_tokens(content.tokens)
     except TokensDamaged as error:
         return f": {error}"
     except TokensError as error:
         return f": its exact text can only be read from its tokens, and {error}; {RESTORE}"
-    cells = layout.rows * layout.columns
-    outside = bool(len(places)) and not 0 <= int(places.min()) <= int(places.max()) < cells
-    return f": its exact text corrects cells that it does not have; {RESTORE}" if outside else None
+    return None if rows >= page.rows_used else f" uses {page.rows_used} rows, and its text has {rows}; {RESTORE}"
+
+
+def check_kept_text(page: PageRow, text: bytes) -> int:
+    """Returns the number of rows of a kept text. Raises `TokensDamaged` if it is not one of this page."""
+    layout = PageLayout.from_dict(page.layout)
+    if is_self_contained(text):
+        return len(unpack_text(text, layout.columns))
+    places = unpack_differences(text).places
+    if len(places) and not 0 <= int(places.min()) <= int(places.max()) < layout.cells:
+        raise TokensDamaged(f"its exact text corrects cells that it does not have; {RESTORE}")
+    return layout.rows
 
 
 def check_places(batch: PageBatch) -> Iterator[Finding]:

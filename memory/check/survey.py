@@ -46,7 +46,7 @@ class BankSurvey:
         survey = cls(bank.id, bank.name)
         with database.read() as connection:
             threads = np.array(integrity.thread_ids(connection, bank.id), np.int64)
-            range_counts = integrity.range_counts(connection, bank.id)
+            ranges_by_page = integrity.ranges_by_page(connection, bank.id)
             still_open = integrity.open_keys(connection, bank.id)
             survey._add_keys(connection, still_open)
             ids = [np.fromiter(still_open, np.int64)]
@@ -55,10 +55,10 @@ class BankSurvey:
                 ids += [manifest.ids for manifest in readable.values()]
                 for manifest in readable.values():
                     survey._add_keys(connection, dict(zip(manifest.ids.tolist(), manifest.keys, strict=True)))
-                survey._add_unfit(connection, readable, range_counts)
-            lost = integrity.ranges_of_pages(connection, bank.id, survey.unreadable)
+                survey._add_unfit(connection, readable, ranges_by_page)
         survey.ids = np.unique(np.concatenate(ids))
-        survey.hidden = [(run.first, run.last) for run in lost]
+        lost = (run for page_id in survey.unreadable for run in ranges_by_page.get(page_id, ()))
+        survey.hidden = [(run["first_message"], run["last_message"]) for run in lost]
         return survey
 
     def visible(self, ids: Iterable[int]) -> list[int]:
@@ -94,18 +94,20 @@ class BankSurvey:
         return readable
 
     def _add_unfit(
-        self, connection: Connection, readable: Mapping[ManifestRow, PageManifest], range_counts: Mapping[int, int]
+        self,
+        connection: Connection,
+        readable: Mapping[ManifestRow, PageManifest],
+        ranges_by_page: Mapping[int, Sequence[dict[str, int]]],
     ) -> None:
-        """Records pages whose messages would not be found there, or would be found elsewhere."""
-        if not readable:
-            return
-        ids = np.unique(np.concatenate([manifest.ids for manifest in readable.values()]))
-        runs = ranges.of_messages(connection, self.bank_id, ids.tolist())
-        low, high = (int(ids[0]), int(ids[-1])) if len(ids) else (0, 0)
-        of_pages = integrity.ranges_between(connection, self.bank_id, [row.page_id for row in readable], low, high)
+        """Records pages whose ranges are not as they would be written, or whose messages would be found elsewhere."""
+        ids = {i for manifest in readable.values() for i in manifest.ids.tolist()}
+        pages = ranges.pages_of(connection, self.bank_id, ids)
         for row, manifest in readable.items():
-            number = range_counts.get(row.page_id, 0)
-            if not _fits(row.page_id, manifest, of_pages.get(row.page_id, []), number, runs):
+            stored = ranges_by_page.get(row.page_id, [])
+            # messages between two ranges may have been erased since
+            others = [run["first_message"] - 0.5 for run in stored]
+            written = list(ranges.of_manifest(manifest, sorted([*manifest.ids.tolist(), *others])))
+            if written != stored or any(row.page_id not in pages.get(i, ()) for i in manifest.ids.tolist()):
                 self.unfit.append(row.page)
 
 
@@ -130,25 +132,3 @@ def check_lookup(database: Database, survey: BankSurvey) -> Iterator[Finding]:
             f"{len(survey.unindexed)} messages of bank {bank} would not be found by their ids",
             in_bank(database, bank_id, lambda c: keys.add(c, bank_id, keys.unindexed(c, bank_id, survey.unindexed))),
         )
-
-
-def _fits(
-    page_id: int,
-    manifest: PageManifest,
-    of_page: Sequence[ranges.MessageRange],
-    number: int,
-    runs: Mapping[int, Sequence[ranges.MessageRange]],
-) -> bool:
-    """True if the ranges of a page match its manifest. `of_page`: its ranges that begin near its messages; `number`:
-    number of all its ranges; `runs`: message → ranges that contain it."""
-    ends = {end for run in of_page for end in (run.first, run.last)}
-    if len(of_page) != number or not ends <= manifest.place_of.keys():
-        return False
-    begun = np.unique(manifest.cells[manifest.cells[:, 4] == 0, 0])
-    if sum(run.messages for run in of_page) != len(begun):
-        return False
-    places = zip(manifest.ids.tolist(), manifest.threads.tolist(), strict=True)
-    return all(
-        any(run.page_id == page_id and run.thread_id == thread for run in runs.get(message_id, ()))
-        for message_id, thread in places
-    )

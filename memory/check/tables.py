@@ -1,6 +1,5 @@
 """Checks of whole tables: the file, schema objects, references between rows, and the trash."""
 
-import json
 from collections.abc import Iterator
 from functools import partial
 
@@ -9,16 +8,18 @@ import zstandard
 from foxing.encoder import TokensError
 from foxing.memory.errors import TokensDamaged
 from foxing.memory.pages.content import unpack_tokens
-from foxing.memory.pages.exact_text import is_self_contained, unpack_differences, unpack_text
+from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.dialects import dialect_of
-from foxing.memory.storage.repositories import integrity
+from foxing.memory.storage.repositories import integrity, pages, trash
 from foxing.memory.storage.repositories.banks import Bank
-from foxing.memory.storage.repositories.integrity import Reference, TrashRow
+from foxing.memory.storage.repositories.integrity import Reference
+from foxing.memory.storage.repositories.pages import PageRow
+from foxing.memory.storage.repositories.trash import DroppedPage
 from foxing.memory.storage.schema_objects import unknown_objects
-from foxing.renderer import PageLayout
 
-from .finding import EXAMPLES, RESTORE, Finding, in_one
+from .finding import EXAMPLES, RESTORE, Finding, chunks, in_one
+from .page_checks import check_kept_text
 
 
 def check_file(database: Database) -> Iterator[Finding]:
@@ -40,53 +41,55 @@ def check_schema(database: Database, revision: str) -> Iterator[Finding]:
 def check_references(database: Database) -> Iterator[Finding]:
     """Finds rows that refer to missing rows or to rows of another bank, and pages without contents."""
     for reference in integrity.references():
-        with database.read() as connection:
-            number = integrity.count_orphans(connection, reference)
-        if number:
-            yield _orphans(database, reference, number)
+        target = reference.target.table.name
+        # the lookup check restores ranges for the bank of the page
+        yield from _wrong(database, reference, f"nothing in {target}", reference.expendable, crossing=False)
+        if reference.within_banks:
+            other = f"a {target.removesuffix('s')} of another bank"
+            yield from _wrong(database, reference, other, reference.table is schema.message_ranges, crossing=True)
     with database.read() as connection:
-        crossing = integrity.count_crossing(connection)
-        foreign = integrity.count_foreign_ranges(connection)
         empty = integrity.pages_without_contents(connection)
-    for what, number in crossing.items():
-        yield Finding(f"{number} {what}; {RESTORE}")
-    if foreign:  # the lookup check restores them for the bank of the page
-        what = f"{foreign} ranges are of a page of another bank"
-        yield Finding(what, in_one(database, integrity.delete_foreign_ranges))
     for page in empty:
         yield Finding(f"page {page} has no contents; {RESTORE}")
 
 
-def _orphans(database: Database, reference: Reference, number: int) -> Finding:
-    what = f"{number} rows of {reference} refer to nothing in {reference.target.table.name}"
-    if not reference.expendable:
-        return Finding(f"{what}; {RESTORE}")
-    return Finding(what, in_one(database, partial(integrity.delete_orphans, reference=reference)))
+def _wrong(
+    database: Database, reference: Reference, target: str, expendable: bool, *, crossing: bool
+) -> Iterator[Finding]:
+    with database.read() as connection:
+        number = integrity.count(connection, reference, crossing=crossing)
+    what = f"{number} rows of {reference} refer to {target}"
+    if number and expendable:
+        yield Finding(what, in_one(database, partial(integrity.delete, reference=reference, crossing=crossing)))
+    elif number:
+        yield Finding(f"{what}; {RESTORE}")
 
 
 def check_trash(database: Database, bank: Bank) -> Iterator[tuple[int, list[Finding]]]:
     """Finds trash entries that could not be restored. Yields the number of entries checked, and the problems."""
-    after = 0
-    while True:
+    with database.read() as connection:
+        entries = [entry for of_page in trash.entries(connection, bank.id).values() for entry in of_page]
+    for part in chunks(entries, 128):
         with database.read() as connection:
-            entries = integrity.trash_after(connection, bank.id, after, 128)
-        if not entries:
-            return
-        after = entries[-1].id
+            dropped = trash.dropped(connection, [entry.id for entry in part])
+            rows = pages.by_ids(connection, sorted({entry.page_id for entry in part}))
+        faults = (
+            (row, _trash_fault(row, dropped[entry.id]))
+            for entry in part
+            if entry.id in dropped and (row := rows.get(entry.page_id)) is not None
+        )
         where = f"the trash of bank {bank.name}, page"
-        yield len(entries), [Finding(f"{where} {row.page}: {fault}") for row in entries if (fault := _trash_fault(row))]
+        yield len(part), [Finding(f"{where} {row.key}: {fault}") for row, fault in faults if fault]
 
 
-def _trash_fault(row: TrashRow) -> str | None:
+def _trash_fault(page: PageRow, dropped: DroppedPage) -> str | None:
     try:
-        if row.tokens is not None:
-            unpack_tokens(row.tokens)
-        if row.text is not None and is_self_contained(row.text):
-            unpack_text(row.text, PageLayout.from_dict(row.layout).columns)
-        elif row.text is not None:
-            unpack_differences(row.text)
-        if row.parts is not None:
-            json.loads(zstandard.ZstdDecompressor().decompress(row.parts))
-    except (TokensError, TokensDamaged, zstandard.ZstdError, ValueError) as error:
+        if dropped.tokens is not None:
+            unpack_tokens(dropped.tokens)
+        if dropped.text is not None:
+            check_kept_text(page, dropped.text)
+        if dropped.parts is not None:
+            trash.unpack_parts(page.id, dropped.parts)
+    except (TokensError, TokensDamaged, zstandard.ZstdError, ValueError, KeyError, TypeError) as error:
         return str(error)
     return None

@@ -16,12 +16,15 @@ from .limits import MAX_DECODE_CPU_S, MAX_IMAGE_BYTES, ImageRefused
 
 #: Images decoded at the same time: each takes up to 160 MB; and those of one caller among them, so that one who sends
 #: many does not keep others waiting.
-AT_ONCE, OF_ONE_CALLER = 2, 1
+AT_ONCE = 2
+OF_ONE_CALLER = 1
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/gif": "GIF"}
 #: Qualities of a photograph that is turned, and if it is too large then.
-_JPEG_QUALITY, _LOW_JPEG_QUALITY = 92, 75
+_JPEG_QUALITY = 92
+_LOW_JPEG_QUALITY = 75
 #: Compression of a PNG with more pixels than these, whose encoding would take seconds.
-_LARGE, _FAST = 8_000_000, 2
+_LARGE = 8_000_000
+_FAST = 2
 #: Bytes of a JPEG that are decoded at a time. The time taken is checked between them.
 _JPEG_SLICE = 1 << 10
 #: Qualities of WebP: of an image that is scaled to a policy's side, of others, and of those that would be larger else.
@@ -37,12 +40,16 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 #: An image with more pixels and more colours than these is larger as PNG.
-_FEW_PIXELS, _FEW_COLOURS = 1 << 16, 1 << 12
+_FEW_PIXELS = 1 << 16
+_FEW_COLOURS = 1 << 12
 #: An image is a drawing, such as a screenshot or a diagram, if this share of its pixels has its most frequent colours.
-_FLAT_SHARE, _FLAT_COLOURS = 0.8, 8
+_FLAT_SHARE = 0.8
+_FLAT_COLOURS = 8
 #: Colours of a drawing whose type stays legible, and the pixels up to which it is not scaled; with more, the side in px
 #: at which it is kept.
-_PALETTE, _MAX_LEGIBLE_PIXELS, LEGIBLE_SIDE_PX = 32, 4_000_000, 1_568
+_PALETTE = 32
+_MAX_LEGIBLE_PIXELS = 4_000_000
+LEGIBLE_SIDE_PX = 1_568
 _room = FairSemaphore(AT_ONCE, OF_ONE_CALLER)
 
 

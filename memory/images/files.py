@@ -26,7 +26,8 @@ _JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD8)})
 _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _ORIENTATION = 0x0112
 _TURNED = 5  # first EXIF orientation with width and height exchanged
-_WEBP_EXIF, _WEBP_XMP = 0x08, 0x04  # flags
+_WEBP_EXIF = 0x08  # flags
+_WEBP_XMP = 0x04
 _WEBP_FRAME_HEADER = 16  # bytes of a frame before its chunks
 
 

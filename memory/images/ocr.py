@@ -18,7 +18,8 @@ _MAX_PIXELS = 4_000_000
 #: Words that are read with less confidence are left out, as in a photograph without text.
 _MIN_CONFIDENCE = 0.6
 #: An image has text if a word is at least so long and read with so much confidence.
-_SURE, _SURE_CHARS = 0.8, 3
+_SURE = 0.8
+_SURE_CHARS = 3
 _LANGUAGE = "eng"
 #: An image that takes longer to read, such as one of noise, has no text.
 _MAX_READ_MS = 10_000

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 MAX_READ_CHARS = 8_000
 #: How it stands below the label of the image, and the characters of it that do.
-READ_TEXT, MOST_READ_CHARS = "Text in image {number}, read by machine: {text}", 2_000
+READ_TEXT = "Text in image {number}, read by machine: {text}"
+MOST_READ_CHARS = 2_000
 
 
 class ReadText(NamedTuple):

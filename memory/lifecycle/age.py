@@ -16,11 +16,21 @@ from foxing.memory.storage.repositories import banks, pages, trash
 from foxing.memory.storage.repositories.pages import PageRow
 from foxing.memory.telemetry import Value, bank_operation
 from foxing.memory.values.policy import LONGEST, Policy
-from foxing.memory.values.reports import AgeReport, PageForecast, PageMove, WordCounts
+from foxing.memory.values.reports import AgeReport, PageForecast, PageMove, SizeChange, WordCounts
 from foxing.renderer import Progress, all_tiers, tier_rank
 
 from . import reasons
-from .changes import Batch, BatchOutcome, BatchResult, Change, Work, WrittenPage, carry_out
+from .changes import (
+    Batch,
+    BatchOutcome,
+    BatchResult,
+    Change,
+    Work,
+    WrittenPage,
+    carry_out,
+    size_change,
+    total_sizes,
+)
 from .plan import Move, plan
 from .rewrite import BATCH, Rewriter
 
@@ -33,10 +43,7 @@ class _Moved:
     """A move that was carried out, or is expected to be."""
 
     move: Move
-    #: vision tokens of the page after it
-    vision_tokens_after: int
-    #: bytes of the page's tokens and text after it
-    bytes_after: int
+    size: SizeChange
     #: word counts before and after; None if not computed
     words: WordCounts | None = None
 
@@ -118,8 +125,8 @@ class Ager:
             self._add_unreported(result)
         if result.done:  # with an undo window of zero
             purged += self._purge(due.bank_id, now)
-        moved = [_Moved(move, page.vision_tokens, page.bytes) for move, page in result.done]
-        return self._report(now, moved, result.left, result.busy, purged=purged, dry_run=False)
+        moved = [_Moved(move, size_change(move.page, page.vision_tokens, page.bytes)) for move, page in result.done]
+        return self._report(now, moved, result.reasons, result.busy, purged=purged, dry_run=False)
 
     def move(self, batch: Batch[Move]) -> BatchOutcome:
         """Carries out a batch of moves and returns the outcome. Idempotent; resumes an interrupted batch."""
@@ -200,14 +207,15 @@ class Ager:
         for start in range(0, len(moves), BATCH):
             batch = moves[start : start + BATCH]
             outcome = self.rewriter.preview(self._changes(batch), now)
-            results |= outcome.pages.left
+            results |= outcome.pages.reasons
             by_id = {move.page.id: move for move in batch}
             for change in outcome.pages.changes:
                 page_id = change.page.id
                 row = change.after[0].row
                 drawn = outcome.drawn.get(page_id)
                 words = drawn.words if drawn is not None and drawn.before else None
-                results[page_id] = _Moved(by_id[page_id], row.vision_tokens, row.bytes, words)
+                size = size_change(change.page, row.vision_tokens, row.bytes)
+                results[page_id] = _Moved(by_id[page_id], size, words)
         return results
 
     def _due(self, connection: Connection, bank_id: int, policy: Policy, now: datetime) -> Iterator[Move]:
@@ -226,10 +234,11 @@ class Ager:
         """Returns the estimated result of `move`."""
         page = move.page
         text = 0 if move.drops_text else page.text_bytes
-        if not move.changes_tier:
-            return _Moved(move, page.vision_tokens, page.token_bytes + text)
-        tokens, size = self.rewriter.expected_tokens(page, move.to_tier)
-        return _Moved(move, tokens, size + text)
+        tokens = page.vision_tokens
+        size = page.token_bytes
+        if move.changes_tier:
+            tokens, size = self.rewriter.expected_tokens(page, move.to_tier)
+        return _Moved(move, size_change(page, tokens, size + text))
 
     def _report(
         self,
@@ -249,10 +258,7 @@ class Ager:
             busy=[move.page.key for move in busy],
             unreadable=reasons.skipped_pages(reasons_by_key),
             purged=purged,
-            vision_tokens_before=sum(item.move.page.vision_tokens for item in moved),
-            vision_tokens_after=sum(item.vision_tokens_after for item in moved),
-            bytes_before=sum(item.move.page.bytes for item in moved),
-            bytes_after=sum(item.bytes_after for item in moved),
+            **total_sizes([item.size for item in moved]),
         )
 
 
@@ -277,10 +283,7 @@ def _page_move(moved: _Moved) -> PageMove:
             "to_tier": move.to_tier,
             "messages": page.messages,
             "drops_text": move.drops_text,
-            "vision_tokens_before": page.vision_tokens,
-            "vision_tokens_after": moved.vision_tokens_after,
-            "bytes_before": page.bytes,
-            "bytes_after": moved.bytes_after,
             "words": moved.words,
+            **moved.size.model_dump(),
         }
     )

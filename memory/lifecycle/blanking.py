@@ -8,17 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from foxing.encoder import (
-    UNREAD_SHARE,
-    Codec,
-    CodecError,
-    Reading,
-    TokensError,
-    can_draw_for,
-    capabilities_of,
-    misread_of,
-    with_misread,
-)
+from foxing.encoder import Codec, CodecError, Reading, TokensError
+from foxing.encoder.alignment.misread import misread_of, with_misread
+from foxing.encoder.capabilities import capabilities_of
+from foxing.encoder.contract import UNREAD_SHARE, can_draw_for
 from foxing.memory.errors import ReaderFailed, TokensDamaged, Unreadable
 from foxing.memory.lifecycle import reasons
 from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
@@ -31,8 +24,11 @@ from foxing.memory.pages.ready_page import PageChange, ReadyPage
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.pages import PageContent, PageParts, PageRow, SpanRow
-from foxing.renderer import BLANK, GAP_MARK, PageLayout, code_points
+from foxing.renderer import PageLayout
 from foxing.renderer.fading import FadedText
+from foxing.renderer.marks import GAP_MARK
+from foxing.renderer.page import BLANK
+from foxing.renderer.typeset import code_points
 
 
 class BlankedPage(NamedTuple):
@@ -64,7 +60,8 @@ class _Rest:
         """Returns a copy of the page as read, with erased cells blank."""
         cells = state.cells[: len(self.gone)].copy()
         confidence = state.confidence[: len(self.gone)].copy()
-        cells[self.gone[: len(cells)]], confidence[self.gone[: len(cells)]] = BLANK, 1.0
+        cells[self.gone[: len(cells)]] = BLANK
+        confidence[self.gone[: len(cells)]] = 1.0
         return replace(state, cells=cells, confidence=confidence, known=np.ones(1, dtype=bool))
 
 
@@ -106,14 +103,13 @@ class PageBlanker:
         """Returns the remainders of the pages. Raises `PageChanged` if nothing remains of one."""
         ids = [row.id for row in rows]
         with self.database.read() as connection:
-            spans = pages.spans_of_pages(connection, ids)
-            keepsakes = pages.keepsakes_of(connection, ids)
-            on_them = {span.message_id for parts in spans.values() for span in parts}
+            stored = pages.parts_of(connection, ids)
+            on_them = {span.message_id for parts in stored.values() for span in parts.spans}
             times = messages.times(connection, rows[0].bank_id, on_them)
         rests = []
         for row in rows:
-            others = [span for span in spans.get(row.id, []) if span.message_id not in erased]
-            exact = [keepsake for keepsake in keepsakes.get(row.id, []) if keepsake.message_id not in erased]
+            others = [span for span in stored[row.id].spans if span.message_id not in erased]
+            exact = [keepsake for keepsake in stored[row.id].keepsakes if keepsake.message_id not in erased]
             if not others:
                 raise PageChanged
             on_it = {span.message_id for span in others}

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import fmean
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 from uuid import uuid4
 
 from foxing.memory.pages.page_writer import DiscardTimes
 from foxing.memory.pages.ready_page import ChangedPages
 from foxing.memory.storage.repositories.pages import PageRow
+from foxing.memory.values.reports import SizeChange
 from foxing.renderer import Progress
 
 
@@ -57,6 +58,21 @@ class WrittenPage:
         )
 
 
+def size_change(before: PageRow, vision_tokens: int, size: int) -> SizeChange:
+    """Returns the change of a page to this number of vision tokens, and of bytes of its tokens and text."""
+    return SizeChange(
+        vision_tokens_before=before.vision_tokens,
+        vision_tokens_after=vision_tokens,
+        bytes_before=before.bytes,
+        bytes_after=size,
+    )
+
+
+def total_sizes(changes: Sequence[SizeChange]) -> dict[str, Any]:
+    """Returns the fields of the change of several pages."""
+    return {name: sum(getattr(change, name) for change in changes) for name in SizeChange.model_fields}
+
+
 @dataclass(frozen=True)
 class BatchOutcome:
     """Outcome of a batch, without the contents written. A page in neither field is leased by another process, or was
@@ -65,13 +81,13 @@ class BatchOutcome:
     #: page id → its size now
     done: dict[int, WrittenPage]
     #: page id → why the page is left unchanged
-    left: dict[int, str]
+    reasons: dict[int, str]
 
     @classmethod
     def of(cls, changed: ChangedPages) -> Self:
         """Returns the outcome of changes that were written."""
         done = {change.page.id: WrittenPage.of([page.row for page in change.after]) for change in changed.changes}
-        return cls(done, changed.left)
+        return cls(done, changed.reasons)
 
 
 class PageItem(Protocol):
@@ -105,7 +121,7 @@ class BatchResult(Generic[Item]):
     """Combined outcome of the batches of a bank."""
 
     #: page key → why the page is left unchanged
-    left: dict[str, str]
+    reasons: dict[str, str]
     done: list[tuple[Item, WrittenPage]] = field(default_factory=list)
     #: items whose pages another process leases or has changed
     busy: list[Item] = field(default_factory=list)
@@ -116,8 +132,8 @@ class BatchResult(Generic[Item]):
             page = item.page
             if (written := outcome.done.get(page.id)) is not None:
                 self.done.append((item, written))
-            elif page.id in outcome.left:
-                self.left[page.key] = outcome.left[page.id]
+            elif page.id in outcome.reasons:
+                self.reasons[page.key] = outcome.reasons[page.id]
             else:
                 self.busy.append(item)
 

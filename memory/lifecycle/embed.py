@@ -8,10 +8,9 @@ from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
-from foxing.memory.index.embedder import Embedder
-from foxing.memory.index.model_source import NONE
+from foxing.memory.index.embedder import NONE, Embedder
 from foxing.memory.index.vectors import MessageVectors
-from foxing.memory.pages.indexing import Reindexer
+from foxing.memory.pages.indexing import PreparedTerms, Reindexer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, embeddings, messages
 from foxing.memory.values.reports import EmbeddingReport
@@ -32,7 +31,7 @@ class _Done(NamedTuple):
     """Number of messages changed, and of messages that cannot be read now."""
 
     done: int = 0
-    left: int = 0
+    skipped: int = 0
 
 
 class RecordsToEmbed(Protocol):
@@ -71,13 +70,13 @@ class MessageEmbedder:
         indexed = self._run(bank_id, self._all, self._index_batch, progress) if words else _Done()
         if words and not self.vectors.source.enabled:
             return EmbeddingReport(
-                bank=bank_name, embedder=NONE, embedded=0, indexed=indexed.done, skipped=indexed.left
+                bank=bank_name, embedder=NONE, embedded=0, indexed=indexed.done, skipped=indexed.skipped
             )
         embedder = self._known_embedder()
         embedded = self._run(bank_id, self._without_code, self._embed_batch, progress)
         if self._records is not None:
             self._records.embed(bank_id)
-        unchanged = max(indexed.left, embedded.left)
+        unchanged = max(indexed.skipped, embedded.skipped)
         return EmbeddingReport(
             bank=bank_name, embedder=embedder.name, embedded=embedded.done, indexed=indexed.done, skipped=unchanged
         )
@@ -192,25 +191,26 @@ class MessageEmbedder:
 
     def _index_batch(self, bank_id: int, ids: Sequence[int]) -> int:
         """Indexes the words of messages. Returns how many messages were indexed."""
-        for _ in range(ATTEMPTS):
-            prepared = self.reindexer.prepare_words(bank_id, ids)
-            with self.database.write() as connection:
-                banks.lock(connection, bank_id)
-                if self.reindexer.is_current(connection, prepared):
-                    self.reindexer.write(connection, bank_id, prepared)
-                    return len(prepared.counts) + len(prepared.faded)
-        return 0
+        prepared = self._write(bank_id, ids, self.reindexer.prepare_words)
+        return 0 if prepared is None else len(prepared.counts) + len(prepared.faded)
 
     def _embed_batch(self, bank_id: int, ids: Sequence[int]) -> int:
         """Embeds messages. Returns how many were embedded."""
+        prepared = self._write(bank_id, ids, self.reindexer.prepare_codes)
+        return 0 if prepared is None else len(prepared.changed)
+
+    def _write(
+        self, bank_id: int, ids: Sequence[int], prepare: Callable[[int, Sequence[int]], PreparedTerms]
+    ) -> PreparedTerms | None:
+        """Writes what `prepare` returns; None while other processes keep changing the pages."""
         for _ in range(ATTEMPTS):
-            prepared = self.reindexer.prepare_codes(bank_id, ids)
+            prepared = prepare(bank_id, ids)
             with self.database.write() as connection:
                 banks.lock(connection, bank_id)
                 if self.reindexer.is_current(connection, prepared):
                     self.reindexer.write(connection, bank_id, prepared)
-                    return len(prepared.changed)
-        return 0
+                    return prepared
+        return None
 
     def _embedder_id(self, connection: Connection) -> int | None:
         embedder = self.vectors.source.load()

@@ -88,7 +88,7 @@ class _Result:
     bytes_before: dict[str, int] = field(default_factory=dict)
     bytes_after: dict[str, int] = field(default_factory=dict)
     #: error that prevented the erasure of some messages
-    left: Unreadable | None = None
+    error: Unreadable | None = None
 
     def add(self, erased: _Found, blanked: Sequence[BlankedPage]) -> None:
         """Adds a batch of erased messages and the new versions of their pages."""
@@ -168,7 +168,7 @@ class Eraser:
             self._erase(bank_id, message_ids, now, result)
         except Unreadable as error:
             if len(message_ids) == 1:
-                result.left = error
+                result.error = error
                 return
             for message_id in message_ids:
                 self._erase_readable(bank_id, [message_id], now, result)
@@ -226,11 +226,11 @@ class Eraser:
     def _report(self, bank_name: str, result: _Result) -> ErasureReport:
         """Returns the report. Raises the error that prevented the erasure of some messages."""
         erased = self.database.purge_deleted()
-        if result.left is not None:
-            raise type(result.left)(
-                f"{result.messages} messages were erased, others were not: {result.left}; "
+        if result.error is not None:
+            raise type(result.error)(
+                f"{result.messages} messages were erased, others were not: {result.error}; "
                 "erase the thread again once the page can be read, or erase the bank"
-            ) from result.left
+            ) from result.error
         return ErasureReport(
             bank=bank_name,
             messages=result.messages,

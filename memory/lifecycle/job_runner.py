@@ -23,6 +23,8 @@ from .plan import next_due
 
 #: Stores, within a transaction, when a job is next due.
 Reschedule = Callable[[Connection], None]
+#: Returns when a job of a bank is next due.
+DueTimeOf = Callable[[Connection, int], DueTime]
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,11 @@ class JobRunner:
 
     def rescheduling(self, job: Job) -> Reschedule:
         """Returns a function that stores when `job` is next due. Slow work is done here, before its transaction."""
+        due_time: DueTimeOf
         if job.kind == "seal":
-            return self._seal_rescheduling(job.bank_id)
-        if job.kind == "embed":
-            return self._embed_rescheduling(job.bank_id)
-        due_time = self._next_ageing if job.kind == "age" else _next_purge
+            due_time = self._next_sealing(job.bank_id)
+        else:
+            due_time = {"age": self._next_ageing, "embed": self._next_embedding, "purge": _next_purge}[job.kind]
 
         def reschedule(connection: Connection) -> None:
             banks.lock(connection, job.bank_id)
@@ -115,29 +117,22 @@ class JobRunner:
                 return 0
         return len(self._sealer.seal(job.bank, now, everything=everything, progress=progress).pages)
 
-    def _seal_rescheduling(self, bank_id: int) -> Reschedule:
+    def _next_sealing(self, bank_id: int) -> DueTimeOf:
         with self._database.read() as connection:  # measuring messages takes too long under the write lock
             free = self._sealer.free_chars(connection, bank_id)
             measured = open_messages.count_chars(connection, bank_id)
 
-        def reschedule(connection: Connection) -> None:
-            banks.lock(connection, bank_id)
+        def due_time(connection: Connection, bank_id: int) -> DueTime:
             policy = Policy.parse(banks.by_id(connection, bank_id).policy)
             oldest = ages.oldest_open(connection, bank_id, policy.age_from)
             due_at = None if oldest is None else oldest.when(policy.seal_after)
             free_now = free - max(0, open_messages.count_chars(connection, bank_id) - measured)
-            due = DueTime(ALWAYS_DUE if free_now <= 0 else due_at, free_now, self._codecs.name)
-            schedule.put(connection, bank_id, "seal", due)
+            return DueTime(ALWAYS_DUE if free_now <= 0 else due_at, free_now, self._codecs.name)
 
-        return reschedule
+        return due_time
 
-    def _embed_rescheduling(self, bank_id: int) -> Reschedule:
-        def reschedule(connection: Connection) -> None:
-            banks.lock(connection, bank_id)
-            missing = self._embedder.is_due(connection, bank_id)
-            schedule.put(connection, bank_id, "embed", DueTime(ALWAYS_DUE if missing else None))
-
-        return reschedule
+    def _next_embedding(self, connection: Connection, bank_id: int) -> DueTime:
+        return DueTime(ALWAYS_DUE if self._embedder.is_due(connection, bank_id) else None)
 
     def _next_ageing(self, connection: Connection, bank_id: int) -> DueTime:
         policy = Policy.parse(banks.by_id(connection, bank_id).policy)

@@ -18,7 +18,7 @@ from foxing.memory.storage.repositories import banks, jobs, records
 from foxing.memory.storage.repositories.jobs import Job, Lease, QueueLag, QueueLength
 from foxing.memory.telemetry import operation
 from foxing.memory.values.reports import PageSkipped, TickReport
-from foxing.renderer import FoxingError
+from foxing.renderer import FoxingError, Progress
 from foxing.renderer.clock import utc_now
 
 from .job_runner import JobResult, JobRunner
@@ -42,6 +42,16 @@ class _Stopped(Exception):
 
 def _never() -> bool:
     return False
+
+
+def _check(stopping: Callable[[], bool]) -> Progress:
+    """Returns what raises `_Stopped` after a batch once the process is stopping."""
+
+    def check(done: int, total: int) -> None:
+        if stopping():
+            raise _Stopped
+
+    return check
 
 
 class JobQueue:
@@ -108,16 +118,11 @@ class JobQueue:
 
     def _help(self, now: datetime, stopping: Callable[[], bool]) -> JobResult | None:
         """Helps with an ageing job of another worker. Each page is leased, so that it is aged once."""
-
-        def check(done: int, total: int) -> None:
-            if stopping():
-                raise _Stopped
-
         with self._database.read() as connection:
             running = jobs.running(connection, "age", self._clock())
         for job in running:
             try:
-                result = self._runner.help(job, now, check)
+                result = self._runner.help(job, now, _check(stopping))
             except _Stopped:
                 return None
             except Closed:
@@ -156,14 +161,9 @@ class JobQueue:
 
     def _do(self, job: Job, now: datetime, stopping: Callable[[], bool] = _never) -> JobResult | None:
         """Carries out a job and removes it from the queue; a failed job returns to it. None if the job was stopped."""
-
-        def check(done: int, total: int) -> None:
-            if stopping():
-                raise _Stopped
-
         try:
             with operation("job", bank=job.bank, kind=job.kind), self._lease_kept(job):
-                result = self._runner.run(job, now, check)
+                result = self._runner.run(job, now, _check(stopping))
                 reschedule = self._runner.rescheduling(job)
             with self._database.write() as connection:
                 reschedule(connection)

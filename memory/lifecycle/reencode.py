@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from foxing.encoder import Codec, CodecError, TokensError, VisionTokens, can_draw_for
+from foxing.encoder import Codec, CodecError, TokensError, VisionTokens
+from foxing.encoder.contract import can_draw_for
 from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.pages.assembler import MessageAssembler
 from foxing.memory.pages.content import unpack_tokens
@@ -109,7 +110,7 @@ class Reencoder:
         busy = [item for item in result.busy if item.page.id not in unreported]
         done = [_reencoded(item, page.pages, page.token_bytes, page.confidence) for item, page in result.done]
         current = survey.current + len(unreported)
-        return self._report(bank_name, done, result.left, current, busy, dry_run=False)
+        return self._report(bank_name, done, result.reasons, current, busy, dry_run=False)
 
     def rewrite(self, batch: Batch[StalePage]) -> BatchOutcome:
         """Reencodes a batch of pages and returns the outcome. Idempotent; resumes an interrupted batch."""
@@ -119,7 +120,7 @@ class Reencoder:
         relaid = self.relayout.run(requests, batch.now, owner=batch.owner)
         done = BatchOutcome.of(rewritten)
         typeset_again = BatchOutcome.of(relaid)
-        return BatchOutcome(done.done | typeset_again.done, done.left | typeset_again.left)
+        return BatchOutcome(done.done | typeset_again.done, done.reasons | typeset_again.reasons)
 
     def _in_turn(self, batches: Sequence[Batch[StalePage]]) -> Iterator[tuple[Batch[StalePage], BatchOutcome]]:
         for batch in batches:

@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from foxing.encoder import Codec, Reading, expected_bytes, misread_cells
+from foxing.encoder import Codec, Reading
+from foxing.encoder.alignment.misread import misread_cells
+from foxing.encoder.contract import expected_bytes
 from foxing.memory.errors import Unreadable
 from foxing.memory.pages.content import StoredContents
 from foxing.memory.pages.decoder import PageDecoder
@@ -46,7 +48,7 @@ class _Parts:
     #: page id → its parts of messages, in page order
     parts: dict[int, list[MessagePart]]
     #: page id → why the page cannot be read
-    left: dict[int, str]
+    reasons: dict[int, str]
 
 
 class PageRelayout:
@@ -82,11 +84,11 @@ class PageRelayout:
             reasons_by_id = undo_reasons(connection, [page.id for page, _ in requests], now)
         ready = [request for request in requests if request.page.id not in reasons_by_id]
         read = self._parts([page for page, _ in ready], contents)
-        reasons_by_id |= read.left
+        reasons_by_id |= read.reasons
         changes: list[PageChange] = []
         for request in ready:
             page = request.page
-            if page.id in read.left:
+            if page.id in read.reasons:
                 continue
             keeps_text = contents[page.id].text is not None
             encoded = self._encode(request, read.parts[page.id], keeps_text=keeps_text)
@@ -113,8 +115,7 @@ class PageRelayout:
         """Returns the parts to typeset, and the pages that cannot be read."""
         ids = [page.id for page in rows]
         with self.database.read() as connection:
-            spans = pages.spans_of_pages(connection, ids)
-            keepsakes = pages.keepsakes_of(connection, ids)
+            stored = pages.parts_of(connection, ids)
         states = self.decoder.read(rows, contents)
         parts: dict[int, list[MessagePart]] = {}
         unreadable: dict[int, str] = {}
@@ -128,8 +129,8 @@ class PageRelayout:
                 unreadable[page.id] = reasons.partly_unreadable(share)
             else:
                 layout = PageLayout.from_dict(page.layout)
-                exact = keepsakes.get(page.id, [])
-                parts[page.id] = [message_part(state, layout, span, exact) for span in spans[page.id]]
+                exact = stored[page.id].keepsakes
+                parts[page.id] = [message_part(state, layout, span, exact) for span in stored[page.id].spans]
         return _Parts(parts, unreadable)
 
     def _encode(

@@ -11,7 +11,9 @@ from foxing.memory.pages.spans import Ranges, keepsake_rows, part_edges, span_ro
 from foxing.memory.pages.splice import splice
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageParts, SpanRow, unsaved_id
-from foxing.renderer import Cells, Entry, Page, PageLayout, Placement, Transcription, Typesetter, transcribe_placements
+from foxing.renderer import Entry, Page, PageLayout, Typesetter
+from foxing.renderer.page import Cells, Placement
+from foxing.renderer.transcription import Transcription, transcribe_placements
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from foxing.encoder import (
-    UNREAD_SHARE,
-    Codec,
-    CodecError,
-    Reading,
-    TokensError,
-    VisionTokens,
-    can_draw_for,
-    capabilities_of,
-    expected_bytes,
-    misread_cells,
-    token_grid,
-)
+from foxing.encoder import Codec, CodecError, Reading, TokensError, VisionTokens
+from foxing.encoder.alignment.misread import misread_cells
+from foxing.encoder.capabilities import capabilities_of
+from foxing.encoder.contract import UNREAD_SHARE, can_draw_for, expected_bytes, token_grid
 from foxing.memory.errors import TokensDamaged, Unreadable
 from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
@@ -41,7 +32,8 @@ from foxing.memory.storage.blobs.reference import MissingBlob
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import pages
 from foxing.memory.storage.repositories.pages import PageContent, PageRow
-from foxing.renderer import Cells, PageLayout, tier_rank
+from foxing.renderer import PageLayout, tier_rank
+from foxing.renderer.page import Cells
 
 from . import reasons
 from .changes import Change
@@ -284,7 +276,8 @@ class Rewriter:
             return {}
         downscaled: dict[int, VisionTokens] = {}
         for change in changes:
-            page, (blob, text) = change.page, contents[change.page.id]
+            page = change.page
+            blob, text = contents[page.id]
             if text is not None or tier_rank(change.tier) <= tier_rank(page.tier):
                 continue
             try:

@@ -21,6 +21,7 @@ from foxing.memory.values.reports import PageRestored, UndoReport
 from foxing.renderer import PageLayout, Progress
 
 from . import reasons
+from .changes import size_change, total_sizes
 from .rewrite import BATCH
 
 
@@ -86,8 +87,8 @@ class Undoer:
         changed = self.writer.change(self.decoder.load(), rows, make, WriteRules(restores=True))
         result.restored += [_restored(change, chains[change.page.id][0]) for change in changed.changes]
         done = {change.page.id for change in changed.changes}
-        result.unreadable |= {row.key: changed.left[row.id] for row in rows if row.id in changed.left}
-        result.busy += [row.key for row in rows if row.id not in done and row.id not in changed.left]
+        result.unreadable |= {row.key: changed.reasons[row.id] for row in rows if row.id in changed.reasons}
+        result.busy += [row.key for row in rows if row.id not in done and row.id not in changed.reasons]
 
     def _before(
         self, rows: Sequence[PageRow], contents: StoredContents, chains: Mapping[int, Sequence[TrashEntry]]
@@ -172,10 +173,7 @@ def _restored(change: PageChange, first: TrashEntry) -> PageRestored:
             "messages": before.messages,
             "text_restored": after.text_kept and not before.text_kept,
             "dropped_at": first.dropped_at,
-            "vision_tokens_before": before.vision_tokens,
-            "vision_tokens_after": after.vision_tokens,
-            "bytes_before": before.bytes,
-            "bytes_after": after.bytes,
+            **size_change(before, after.vision_tokens, after.bytes).model_dump(),
         }
     )
 
@@ -188,8 +186,5 @@ def _report(now: datetime, result: _Result, purged: Sequence[str]) -> UndoReport
         purged=list(purged),
         busy=result.busy,
         unreadable=reasons.skipped_pages(result.unreadable),
-        vision_tokens_before=sum(page.vision_tokens_before for page in done),
-        vision_tokens_after=sum(page.vision_tokens_after for page in done),
-        bytes_before=sum(page.bytes_before for page in done),
-        bytes_after=sum(page.bytes_after for page in done),
+        **total_sizes(done),
     )

@@ -50,7 +50,8 @@ class StoredMessages:
         keepsakes = dict(self.keepsakes)
         for page in (page for change in changes for page in change.relaid):
             parts = page.parts or PageParts(())
-            rows[page.row.id], keepsakes[page.row.id] = page.row, parts.keepsakes
+            rows[page.row.id] = page.row
+            keepsakes[page.row.id] = parts.keepsakes
             for span in parts.spans:
                 if span.message_id in ids_here:
                     spans.setdefault(span.message_id, []).append(span)

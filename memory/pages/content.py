@@ -10,7 +10,7 @@ import numpy.typing as npt
 from foxing.encoder import Reading, TokensError, VisionTokens
 from foxing.memory.storage.blobs.reference import MissingBlob
 from foxing.memory.storage.repositories.pages import PageContent
-from foxing.renderer import Cells
+from foxing.renderer.page import Cells
 
 from .exact_text import NO_DIFFERENCES, Differences
 

@@ -4,16 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Condition
 
-from foxing.encoder import (
-    Codec,
-    CodecError,
-    ReadFailed,
-    Reading,
-    RemoteCodec,
-    TokensError,
-    VisionTokens,
-    capabilities_of,
-)
+from foxing.encoder import Codec, CodecError, ReadFailed, Reading, TokensError, VisionTokens
+from foxing.encoder.capabilities import RemoteCodec, capabilities_of
 from foxing.memory.telemetry import operation
 
 BATCH = 16  # token sequences in one call of the codec

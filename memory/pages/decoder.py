@@ -10,10 +10,12 @@ from typing import NamedTuple, Self
 import numpy as np
 from cachetools import LRUCache, TTLCache
 
-from foxing.encoder import Codec, CodecError, ReadFailed, Reading, TokensError, VisionTokens, known_misread
+from foxing.encoder import Codec, CodecError, ReadFailed, Reading, TokensError, VisionTokens
+from foxing.encoder.alignment.misread import known_misread
 from foxing.memory.errors import ReaderFailed, TokensDamaged, Unreadable
 from foxing.memory.storage.repositories.pages import PageRow
-from foxing.renderer import BLANK, PageLayout
+from foxing.renderer import PageLayout
+from foxing.renderer.page import BLANK
 
 from .content import PageState, StoredContents, unpack_tokens
 from .decode_queue import DecodeQueue

@@ -9,24 +9,22 @@ import numpy.typing as npt
 from PIL.Image import Image
 from sqlalchemy import Connection
 
-from foxing.encoder import (
-    AnnotatedMessage,
-    AnnotatedPage,
-    DrawnPage,
-    FadedLayout,
-    PageDrawer,
-    Reading,
-    VisionTokens,
-    misread_cells,
-)
+from foxing.encoder import Reading, VisionTokens
+from foxing.encoder.alignment.misread import misread_cells
+from foxing.encoder.annotation import AnnotatedMessage, AnnotatedPage
+from foxing.encoder.drawing import DrawnPage, FadedLayout, PageDrawer
 from foxing.memory.salience import by_rarity, by_recall_weight, fade_last
 from foxing.memory.storage.repositories import messages, pages, recall_weights
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageParts, PageRow, SpanRow
 from foxing.memory.text.terms import terms
 from foxing.memory.values.reports import WordCounts
-from foxing.renderer import GAP_MARK, Cells, Edge, Entry, PageLayout, render, transcribe_placements, whole_word_range
+from foxing.renderer import Entry, PageLayout, render
+from foxing.renderer.breaks import Edge, whole_word_range
 from foxing.renderer.fading import FadedText
+from foxing.renderer.marks import GAP_MARK
+from foxing.renderer.page import Cells
+from foxing.renderer.transcription import transcribe_placements
 
 from .content import PageState
 from .preview import word_counts
@@ -70,20 +68,19 @@ def fetch_stored_pages(
     weights decay.
     """
     ids = [row.id for row in rows]
-    spans = pages.spans_of_pages(connection, ids)
     by_id = messages.on_pages(connection, ids)
-    keepsakes = pages.keepsakes_of(connection, ids)
-    texts = {row.id: _texts(row, states[row.id], spans.get(row.id, []), keepsakes.get(row.id, [])) for row in rows}
-    all_terms = {term for parts in texts.values() for part in parts for term in terms(part.transcription.text)}
+    parts = pages.parts_of(connection, ids)
+    texts = {row.id: _texts(row, states[row.id], parts[row.id]) for row in rows}
+    all_terms = {term for of_page in texts.values() for text in of_page for term in terms(text.transcription.text)}
     term_counts = frequencies(connection, rows[0].bank_id, sorted(all_terms)) if rows else {}
     weights = recall_weights.strengths(connection, rows[0].bank_id, by_id, now) if rows else {}
     return [
         StoredPage(
             row,
             states[row.id],
-            spans.get(row.id, []),
+            parts[row.id].spans,
             by_id,
-            keepsakes.get(row.id, []),
+            parts[row.id].keepsakes,
             texts[row.id],
             term_counts,
             weights,
@@ -155,11 +152,9 @@ def redraw(drawer: PageDrawer, pages: Sequence[StoredPage], tier: str) -> list[R
     return [_redrawn(page, item) for page, item in zip(pages, drawn, strict=True)]
 
 
-def _texts(
-    row: PageRow, state: PageState, spans: Sequence[SpanRow], keepsakes: Sequence[KeepsakeRow]
-) -> list[SplicedText]:
+def _texts(row: PageRow, state: PageState, parts: PageParts) -> list[SplicedText]:
     layout = PageLayout.from_dict(row.layout)
-    return [splice(state, layout, span, keepsakes) for span in spans]
+    return [splice(state, layout, span, parts.keepsakes) for span in parts.spans]
 
 
 def _inked(page: StoredPage) -> AnnotatedPage:

@@ -13,7 +13,7 @@ import zstandard
 from foxing.encoder import Reading
 from foxing.memory.errors import TokensDamaged
 from foxing.memory.storage.blobs.reference import MissingBlob
-from foxing.renderer import BLANK, Cells
+from foxing.renderer.page import BLANK, Cells
 
 ZSTD_LEVEL = 19
 _DIFFERENCES = b"\x01"

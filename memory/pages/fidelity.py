@@ -3,8 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from foxing.encoder import UNREADABLE, Reading
-from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells
+from foxing.encoder import Reading
+from foxing.encoder.contract import UNREADABLE
+from foxing.renderer.marks import GAP_MARK
+from foxing.renderer.page import BLANK, WIDE_TAIL, Cells
 
 MAX_CHARACTER_LOSS = 0.03  # share of a page's characters that rewriting it may change
 MAX_MISREAD = 0.05  # share of a page's characters that its tokens may misread, if nothing sharper is left

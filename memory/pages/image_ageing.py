@@ -19,7 +19,8 @@ from foxing.memory.storage.repositories import banks, image_trash, images, open_
 from foxing.memory.storage.repositories.image_trash import rank
 from foxing.memory.storage.repositories.images import ImageRow
 from foxing.memory.values.policy import Policy
-from foxing.renderer import all_tiers, tier_named, tier_rank
+from foxing.renderer import all_tiers, tier_rank
+from foxing.renderer.tiers import tier_named
 
 from .ready_page import PageChange
 

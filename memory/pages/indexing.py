@@ -86,7 +86,7 @@ class PreparedTerms:
     #: the same for messages of which rare terms stay in the index that have faded
     faded: Mapping[int, Sequence[Counter[str]]] = field(default_factory=dict)
     #: maximum number of messages that contain such a term; None: it stays in any case
-    most: int | None = None
+    max_messages: int | None = None
     #: message id → number of passages, where it changes
     passages: Mapping[int, int] = field(default_factory=dict)
     #: ids of messages whose text differs from the original, and their codes; None if a job computes them later
@@ -225,7 +225,7 @@ class Reindexer:
         what the index keeps of faded words."""
         self.index.replace(connection, bank_id, {i: parts for i, parts in prepared.counts.items() if any(parts)})
         self.index.remove(connection, bank_id, [i for i, parts in prepared.counts.items() if not any(parts)])
-        self.index.fade(connection, bank_id, prepared.faded, prepared.most)
+        self.index.fade(connection, bank_id, prepared.faded, prepared.max_messages)
         set_passages(connection, bank_id, prepared.passages)
         if prepared.changed or prepared.passages:
             self.vectors.replace(connection, bank_id, prepared.changed, prepared.codes)

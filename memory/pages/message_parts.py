@@ -15,7 +15,9 @@ from foxing.memory.text.passages import Passage
 from foxing.memory.values.messages import RecalledMessage, UncertainRun
 from foxing.memory.values.part_text import parse_parts
 from foxing.memory.values.parts import Part, TextPart
-from foxing.renderer import Edge, PageLayout, cut_word_length, edges_of, tier_rank
+from foxing.renderer import PageLayout, tier_rank
+from foxing.renderer.breaks import Edge, cut_word_length
+from foxing.renderer.page import edges_of
 
 from .content import PageState
 from .splice import join_gaps, splice

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from foxing.encoder import Codec, PageDrawer
+from foxing.encoder import Codec
+from foxing.encoder.drawing import PageDrawer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories.pages import PageParts, PageRow
 from foxing.memory.telemetry import operation

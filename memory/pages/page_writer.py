@@ -15,11 +15,13 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from foxing.encoder import Codec, capabilities_of
+from foxing.encoder import Codec
+from foxing.encoder.capabilities import capabilities_of
 from foxing.memory.errors import StorageError
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, trash
 from foxing.memory.storage.repositories.pages import PageRow
+from foxing.memory.storage.repositories.sealed import changes
 
 from .content import StoredContents
 from .image_ageing import ImageAgeing
@@ -101,7 +103,7 @@ class PageWriter:
             if not leased:
                 return ChangedPages([], {})
             ready = make(leased, contents)
-            return ChangedPages(self._swap(leased[0].bank_id, ready.changes, rules), ready.left)
+            return ChangedPages(self._swap(leased[0].bank_id, ready.changes, rules), ready.reasons)
 
     @contextmanager
     def _leased(self, codec: Codec, rows: Sequence[PageRow], *, pinned: bool, owner: str) -> Iterator[Sequence[int]]:
@@ -187,7 +189,7 @@ def _write(connection: Connection, change: PageChange, rules: WriteRules) -> Non
         pages.replace_parts(connection, row, first.parts, first.added)
     added = [_insert(connection, page) for page in others]
     if added:  # messages of the page moved to other pages
-        pages.replace_ranges(connection, row.bank_id, [row.id, *(page.id for page in added)])
+        changes.locate_again(connection, row.bank_id, [row.id, *(page.id for page in added)])
 
 
 def _insert(connection: Connection, page: ReadyPage) -> PageRow:

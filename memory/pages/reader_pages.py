@@ -12,7 +12,7 @@ from foxing.memory.errors import Unreadable
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.messages import Message
-from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow
+from foxing.memory.storage.repositories.pages import PageParts, PageRow
 from foxing.renderer import Entry
 from foxing.renderer.readers import PageImage, Proof, ProofReader, Reader, is_read, page_images
 
@@ -22,7 +22,8 @@ from .message_parts import read_part
 from .spans import part_edges
 
 #: Capacity of the image cache, and bytes per cell of an image: its character and its part of the PNG.
-CACHE_BYTES, BYTES_PER_CELL = 64 << 20, 20
+CACHE_BYTES = 64 << 20
+BYTES_PER_CELL = 20
 
 T = TypeVar("T")
 
@@ -76,9 +77,8 @@ class _Stored:
 
     rows: Mapping[int, PageRow]
     contents: StoredContents
-    spans: Mapping[int, Sequence[SpanRow]]
+    parts: Mapping[int, PageParts]
     messages: Mapping[int, Message]
-    keepsakes: Mapping[int, Sequence[KeepsakeRow]]
 
 
 class ReaderPages(Generic[T]):
@@ -124,9 +124,9 @@ class ReaderPages(Generic[T]):
             if isinstance(state, Unreadable):
                 continue
             entries: list[_OnPage] = []
-            for span in stored.spans.get(page_id, ()):
+            for span in stored.parts[page_id].spans:
                 message = stored.messages[span.message_id]
-                part = read_part(state, row, span, stored.keepsakes.get(page_id, ()))
+                part = read_part(state, row, span, stored.parts[page_id].keepsakes)
                 who = Entry(str(message.id), message.role, part.text, message.created_at, message.thread, message.name)
                 share = (span.char_stop - span.char_start) / message.chars if message.chars else 1.0
                 begin, end = part_edges(state.cells, span, message.chars)
@@ -164,13 +164,9 @@ class ReaderPages(Generic[T]):
 
 def _fetch(connection: Connection, rows: Sequence[PageRow]) -> _Stored:
     ids = [row.id for row in rows]
-    spans = pages.spans_of_pages(connection, ids)
+    parts = pages.parts_of(connection, ids)
     return _Stored(
-        {row.id: row for row in rows},
-        pages.contents(connection, ids),
-        spans,
-        messages.on_pages(connection, ids),
-        pages.keepsakes_of(connection, ids),
+        {row.id: row for row in rows}, pages.contents(connection, ids), parts, messages.on_pages(connection, ids)
     )
 
 

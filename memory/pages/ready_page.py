@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from foxing.encoder import Reading, VisionTokens, known_misread, with_misread
+from foxing.encoder import Reading, VisionTokens
+from foxing.encoder.alignment.misread import known_misread, with_misread
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import PageContent, PageParts, PageRow
-from foxing.renderer import Cells
+from foxing.renderer.page import Cells
 
 from .content import PageState
 from .exact_text import pack_text
@@ -134,4 +135,4 @@ class ChangedPages:
 
     changes: Sequence[PageChange]
     #: Page id → why the page is left unchanged.
-    left: dict[int, str]
+    reasons: dict[int, str]

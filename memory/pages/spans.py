@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from foxing.memory.storage.repositories.pages import KeepsakeRow, SpanRow
-from foxing.renderer import Cells, Edge, Placement, Transcription, edges_of
+from foxing.renderer.breaks import Edge
+from foxing.renderer.page import Cells, Placement, edges_of
+from foxing.renderer.transcription import Transcription
 
 Ranges = Sequence[tuple[int, int]]  # of characters, half open
 

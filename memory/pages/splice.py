@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from foxing.memory.storage.repositories.pages import KeepsakeRow, SpanRow
-from foxing.renderer import GAP_MARK, PageLayout, Transcription, transcribe
+from foxing.renderer import PageLayout
+from foxing.renderer.marks import GAP_MARK
+from foxing.renderer.transcription import Transcription, transcribe
 
 from .content import PageState
 from .spans import Ranges

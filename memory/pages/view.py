@@ -10,17 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL.Image import Image
 
-from foxing.encoder import (
-    Codec,
-    PageDrawer,
-    ReadFailed,
-    Reading,
-    TokensError,
-    VisionTokens,
-    can_draw_for,
-    misread_cells,
-    without_confidence,
-)
+from foxing.encoder import Codec, ReadFailed, Reading, TokensError, VisionTokens
+from foxing.encoder.alignment.misread import misread_cells, without_confidence
+from foxing.encoder.contract import can_draw_for
+from foxing.encoder.drawing import PageDrawer
 from foxing.memory.errors import Forgotten, InvalidInput, ReaderFailed, TokensDamaged, Unreadable
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
@@ -28,7 +21,8 @@ from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageContent, PageRow, SpanRow
 from foxing.memory.values.pages import Line, MessageOnPage, PageReading
 from foxing.memory.values.reports import FadedMessage, PagePreview
-from foxing.renderer import Cells, PageLayout, render, tier_rank, visible_cells, visible_text
+from foxing.renderer import PageLayout, render, tier_rank
+from foxing.renderer.page import Cells, visible_cells, visible_text
 
 from .content import PageState, unpack_tokens
 from .decoder import PageDecoder
@@ -211,10 +205,9 @@ class PageViewer:
         with self.database.read() as connection:
             row = pages.get(connection, banks.get(connection, bank).id, page_id)
             tokens, text = pages.contents(connection, [row.id])[row.id]
-            spans = pages.spans_of_pages(connection, [row.id]).get(row.id, [])
+            parts = pages.parts_of(connection, [row.id])[row.id]
             by_id = messages.on_pages(connection, [row.id])
-            keepsakes = pages.keepsakes_of(connection, [row.id]).get(row.id, [])
-        return _StoredPage(row, tokens, text, spans, by_id, keepsakes)
+        return _StoredPage(row, tokens, text, parts.spans, by_id, parts.keepsakes)
 
     def _drawn_at(self, page: _StoredPage, tier: str) -> RedrawnPage:
         """Returns the page as it would be drawn if moved to another tier. Raises `Unreadable`, `InvalidInput`."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
@@ -47,13 +47,12 @@ def _holds(stored: JsonValue, condition: Condition) -> bool:
     operand = condition.value
     if condition.op in ("eq", "ne"):
         return same(stored, operand) == (condition.op == "eq")
-    if _is_number(stored) and _is_number(operand):
-        below, above = stored < operand, stored > operand  # type: ignore[operator]
-    elif isinstance(stored, str) and isinstance(operand, str):
-        below = stored < operand
-        above = stored > operand
-    else:
+    numbers = _is_number(stored) and _is_number(operand)
+    if not numbers and not (isinstance(stored, str) and isinstance(operand, str)):
         return False
+    value: Any = stored  # two numbers or two texts
+    below: bool = value < operand
+    above: bool = value > operand
     return {"gt": above, "gte": not below, "lt": below, "lte": not above}[condition.op]
 
 

@@ -1,7 +1,6 @@
 """The writes of one call, in their order, in one transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -9,7 +8,7 @@ from sqlalchemy import Connection
 from foxing.memory.compact_json import compact_json
 from foxing.memory.errors import Conflict
 from foxing.memory.storage.repositories import records
-from foxing.memory.storage.repositories.records import NewRecord, RecordFilter, RecordRow
+from foxing.memory.storage.repositories.records import RecordFilter, RecordRow
 from foxing.memory.values.records import (
     CheckRecord,
     ClearRecords,
@@ -76,36 +75,23 @@ class RecordWriter:
     def _put(self, row: RecordRow | None, write: PutRecord, vectors: RecordVectors | None) -> RecordRow:
         """Stores the record; as it is stored now."""
         self._version += 1
-        changed: records.ChangedRecord = {
-            "value": compact_json(write.value),
-            "text": write.text,
-            "version": self._version,
-            "updated_at": self._now,
-            "ttl_s": write.ttl_s,
-            "expires_at": None if write.ttl_s is None else later(self._now, timedelta(seconds=write.ttl_s)),
-            "vectors": None if vectors is None else vectors.packed,
-            "embedder_id": None if vectors is None else vectors.embedder_id(self._connection),
-        }
-        if row is not None:
-            records.replace(self._connection, row.id, changed)
-            return replace(
-                row,
-                value=changed["value"],
-                text=changed["text"],
-                version=changed["version"],
-                updated_at=changed["updated_at"],
-                ttl_s=changed["ttl_s"],
-                expires_at=changed["expires_at"],
-            )
-        new: NewRecord = {
-            **changed,
-            "bank_id": self._bank_id,
-            "namespace": write.namespace,
-            "key": write.key,
-            "ordinal": self._version,
-            "created_at": self._now,
-        }
-        return records.insert(self._connection, new)
+        new = RecordRow(
+            id=0 if row is None else row.id,
+            namespace=write.namespace,
+            key=write.key,
+            value=compact_json(write.value),
+            text=write.text,
+            ordinal=self._version if row is None else row.ordinal,
+            version=self._version,
+            created_at=self._now if row is None else row.created_at,
+            updated_at=self._now,
+            ttl_s=write.ttl_s,
+            expires_at=None if write.ttl_s is None else later(self._now, timedelta(seconds=write.ttl_s)),
+        )
+        if vectors is None:
+            return records.write(self._connection, self._bank_id, new)
+        embedder = vectors.embedder_id(self._connection)
+        return records.write(self._connection, self._bank_id, new, vectors.packed, embedder)
 
 
 def _check_version(row: RecordRow | None, write: PutRecord | DeleteRecord | CheckRecord) -> None:

@@ -1,6 +1,7 @@
 """The calls of a bank: records them, and sums what they were billed and what they would have been without folding."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
@@ -24,6 +25,8 @@ from foxing.memory.values.savings import (
 from .original import billed_tokens, caches, original_tokens
 
 _DECIMALS = 6  # of prices
+#: Fields of a call that its row has under the same name.
+_SAME = {field.name for field in fields(ModelCallRow)} & ModelCall.model_fields.keys()
 
 
 class Ledger:
@@ -78,23 +81,12 @@ def _row(call: ModelCall, before: ModelCallRow | None) -> ModelCallRow:
     prices = call.prices or CACHED
     unfolded = not call.folded and not (before is not None and before.ever_folded)
     return ModelCallRow(
+        **{name: getattr(call, name) for name in _SAME},
         key=call.id,
-        called_at=call.called_at,
         day=call.called_at.astimezone(UTC).date(),
-        session=call.session,
-        conversation=call.conversation,
-        model=call.model,
-        folded=call.folded,
         ever_folded=not unfolded,
         caches=caches(call, before),
         counted=call.original_counted or not call.folded,
-        retries=call.retries,
-        fresh_tokens=call.fresh_tokens,
-        written_tokens=call.written_tokens,
-        read_tokens=call.read_tokens,
-        output_tokens=call.output_tokens,
-        original_tokens=call.original_tokens,
-        original_prefix=call.original_prefix,
         billed=billed_tokens(call).price(prices),
         original=original_tokens(call, before).price(prices),
     )
@@ -102,8 +94,8 @@ def _row(call: ModelCall, before: ModelCallRow | None) -> ModelCallRow:
 
 def _summed(row: dict[str, object]) -> dict[str, object]:
     """Returns the fields of a sum. Sums over nothing are null in SQL."""
-    fields = {name: 0 if value is None else value for name, value in row.items()}
-    billed = float(str(fields["billed"]))
-    original = float(str(fields["original"]))
+    sums = {name: 0 if value is None else value for name, value in row.items()}
+    billed = float(str(sums["billed"]))
+    original = float(str(sums["original"]))
     prices = {"billed": billed, "original": original, "saved": original - billed}
-    return fields | {name: round(value, _DECIMALS) for name, value in prices.items()}
+    return sums | {name: round(value, _DECIMALS) for name, value in prices.items()}

@@ -20,6 +20,7 @@ from foxing.memory.fair_semaphore import FairSemaphore
 from foxing.renderer.private_files import make_folder, of_sqlite, repair
 
 from . import snapshot
+from .creation import create_tables
 from .dialects import dialect_for
 from .driver_errors import explained_errors
 from .options import DatabaseOptions, database_url, default_database, redacted
@@ -184,19 +185,23 @@ class Database:
             self._semaphore.release()
 
     def migrate(self) -> None:
-        """Upgrades the schema to that of this version. Raises `DatabaseTooNew` if a newer version wrote the database,
-        and `NoDatabase` if it is empty and must not be created."""
+        """Creates the tables of this version in an empty database, or upgrades it to their schema. Raises
+        `DatabaseTooNew` if a newer version wrote the database, and `NoDatabase` if it is empty and must not be
+        created."""
         revision = self._known_revision()
         if revision == newest_revision():
             return
         if revision is None and not self._options.create:
             raise self._missing()
-        from alembic import command
-
-        config = alembic_config()
         with self.write() as connection:
             self.dialect.disable_timeouts(connection)
             self.dialect.lock(connection, MIGRATION_LOCK)  # several processes may start concurrently
+            if _revision_in(connection) is None:
+                create_tables(connection, newest_revision())
+                return
+            from alembic import command
+
+            config = alembic_config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -236,12 +241,9 @@ class Database:
     def revision(self) -> str | None:
         """Returns the schema revision of the database; None if it is empty."""
         with self._connect(writing=False) as connection:
-            has_versions = inspect(connection).has_table("alembic_version")
-            revision = (
-                connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if has_versions else None
-            )
+            revision = _revision_in(connection)
             connection.rollback()
-            return None if revision is None else str(revision)
+            return revision
 
     def purge_deleted(self) -> bool:
         """Empties SQLite's write-ahead log, which still holds deleted data, and deletes unused blobs from object
@@ -293,6 +295,13 @@ class Database:
             if self._closed:  # this connection was in use when the others were closed
                 pool.dispose()
                 self.engine.dispose()
+
+
+def _revision_in(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if revision is None else str(revision)
 
 
 def _close_to_others(file: Path) -> None:

@@ -16,9 +16,9 @@ from pydantic import JsonValue
 from foxing.memory.compact_json import compact_json
 from foxing.memory.errors import StorageError
 
-#: Bytes of the keyed digest of a sealed message, which is forgotten with its text. Pages of earlier versions have 2.
+#: Bytes of the keyed digest of a sealed message, which is forgotten with its text.
 DIGEST_BYTES = 8
-_FORMAT = 2
+_FORMAT = 3
 #: Divisors of times in microseconds: minutes, seconds, milliseconds.
 _UNITS = (60_000_000, 1_000_000, 1_000, 1)
 _FILTERS = [{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 16, "lc": 0, "lp": 0, "pb": 0, "nice_len": 273}]
@@ -83,7 +83,7 @@ class PageManifest:
     names: Numbers
     labels: Sequence[str]
     keys: Sequence[str | None]
-    #: uint8[n, at most DIGEST_BYTES], and bool[n], True for messages that have a digest
+    #: uint8[n, DIGEST_BYTES], and bool[n], True for messages that have a digest
     digests: npt.NDArray[np.uint8]
     has_digest: npt.NDArray[np.bool_]
     metadata: Mapping[int, str]
@@ -98,11 +98,10 @@ class PageManifest:
         ordered = [by_id[message_id] for message_id in order]
         labels = list(dict.fromkeys([m.role for m in ordered] + [m.name for m in ordered if m.name is not None]))
         number = {label: place for place, label in enumerate(labels)}
-        width = min((len(m.digest) for m in ordered if m.digest), default=DIGEST_BYTES)
-        digests = np.zeros((len(ordered), min(width, DIGEST_BYTES)), np.uint8)
+        digests = np.zeros((len(ordered), DIGEST_BYTES), np.uint8)
         for row, message in zip(digests, ordered, strict=True):
             if message.digest:
-                row[:] = np.frombuffer(message.digest[: len(row)], np.uint8)
+                row[:] = np.frombuffer(message.digest[:DIGEST_BYTES], np.uint8)
         return cls(
             _column(m.id for m in ordered),
             _column(m.thread_id for m in ordered),
@@ -227,8 +226,8 @@ class PageManifest:
         if n and not (roles.min() >= 0 and max(roles.max(), names.max()) < len(labels) and names.min() >= -1):
             raise ValueError
         has_digest = digest.astype(bool) if len(digest) else np.full(n, bool(digested))
-        digests = np.zeros((n, len(read.digests) // digested if digested else DIGEST_BYTES), np.uint8)
-        digests[has_digest] = np.frombuffer(read.digests, np.uint8).reshape(-1, digests.shape[1])
+        digests = np.zeros((n, DIGEST_BYTES), np.uint8)
+        digests[has_digest] = np.frombuffer(read.digests, np.uint8).reshape(-1, DIGEST_BYTES)
         return cls(
             _sums(ids),
             _sums(threads),
@@ -275,7 +274,8 @@ class PageMessages(NamedTuple):
 
 
 _COLUMNS = 15
-_IDS, _PASSAGES = 0, 5  # indices of columns
+_IDS = 0  # indices of columns
+_PASSAGES = 5
 _HEAD = 5 + _COLUMNS  # counts, and the widths of the columns
 _OTHER_VERSION = (
     "the manifest of a page was written by another version of foxing; export the bank with that version, and import it "
@@ -285,7 +285,9 @@ _DAMAGED = "the manifest of a page is damaged; restore the database from a backu
 _INVALID = (lzma.LZMAError, ValueError, IndexError, TypeError, RecursionError)
 #: Bytes of an unpacked manifest, its messages or places, and bytes of a number: no page comes near, and a forged one,
 #: as of a restored backup, takes no more memory.
-_MAX_BODY_BYTES, _MAX_ROWS, _MAX_WIDTH = 64 << 20, 1 << 18, 8
+_MAX_BODY_BYTES = 64 << 20
+_MAX_ROWS = 1 << 18
+_MAX_WIDTH = 8
 
 
 class _Packed:
@@ -303,7 +305,8 @@ class _Packed:
         n, m, self.unit, wide, self.digested, *self._widths = np.frombuffer(self._body, "<u4", _HEAD).tolist()
         if len(self._body) > _MAX_BODY_BYTES or max(n, m) > _MAX_ROWS or max(self._widths) > _MAX_WIDTH:
             raise ValueError
-        self.messages, self.wide = n, bool(wide)
+        self.messages = n
+        self.wide = bool(wide)
         self._lengths = [n] * 8 + [0 if self.digested in {0, n} else n] + [m] * 6
         sizes = (width * length for width, length in zip(self._widths, self._lengths, strict=True))
         self._starts = list(accumulate(sizes, initial=4 * _HEAD))

@@ -1,9 +1,10 @@
 """Message filters, as SQL over open messages and as masks over the manifests of pages."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,52 +52,77 @@ class MessageFilter:
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Returns the filter as SQL conditions on open messages; empty if it admits all."""
-        conditions: list[ColumnElement[bool]] = []
-        if self.since is not None:
-            conditions.append(_c.created_at >= self.since)
-        if self.until is not None:
-            conditions.append(_c.created_at < self.until)
-        if self.thread_id is not None:
-            conditions.append(_c.thread_id == self.thread_id)
-        if self.metadata:
-            conditions.append(columns.json_contains(_c.metadata, literal(dict(self.metadata), columns.JsonObject)))
-        if self.roles:
-            conditions.append(_c.role.in_(self.roles))
-        return conditions
+        return self._conditions(_OPEN)
 
     def page_conditions(self) -> list[ColumnElement[bool]]:
         """Returns SQL conditions met by every page with a matching message."""
-        conditions: list[ColumnElement[bool]] = []
-        if self.since is not None:
-            conditions.append(_p.last_at >= self.since)
-        if self.until is not None:
-            conditions.append(_p.first_at < self.until)
-        if self.thread_id is not None:
-            of_thread = select(_r.page_id).where(_r.thread_id == self.thread_id)
-            conditions.append(_p.id.in_(of_thread))
-        return conditions
+        return self._conditions(_PAGES)
 
     def mask(self, manifest: PageManifest) -> npt.NDArray[np.bool_]:
         """Returns bool[n]: True for the messages of a page that match."""
         result = np.ones(len(manifest), dtype=bool)
-        if self.since is not None:
-            result &= manifest.times >= microseconds(self.since)
-        if self.until is not None:
-            result &= manifest.times < microseconds(self.until)
-        if self.thread_id is not None:
-            result &= manifest.threads == self.thread_id
-        if self.metadata:
-            result &= [self._has_metadata(manifest.metadata.get(number)) for number in range(len(manifest))]
-        if self.roles:
-            numbers = [number for number, label in enumerate(manifest.labels) if label in self.roles]
-            result &= np.isin(manifest.roles, numbers)
+        for condition in self._conditions(_sealed(manifest)):
+            result &= condition
         return result
 
-    def _has_metadata(self, packed: str | None) -> bool:
-        if packed is None:
-            return False
-        metadata = json.loads(packed)
-        return all(name in metadata and _equal(metadata[name], value) for name, value in self.metadata.items())
+    def _conditions(self, form: "_Form") -> list[Any]:
+        """Returns the conditions that are set, for messages in a form."""
+        declared: tuple[tuple[Any, Callable[[Any], Any] | None], ...] = (
+            (self.since, lambda since: form.last_at >= form.moment(since)),
+            (self.until, lambda until: form.first_at < form.moment(until)),
+            (self.thread_id, form.is_in_thread),
+            (self.metadata or None, form.has_metadata),
+            (self.roles or None, form.has_role),
+        )
+        return [holds(value) for value, holds in declared if value is not None and holds is not None]
+
+
+@dataclass(frozen=True)
+class _Form:
+    """A form in which messages are stored, and how the conditions of a filter are expressed for it."""
+
+    #: Times of a message, or of the first and the last of a page.
+    first_at: Any
+    last_at: Any
+    #: Returns a time as these are.
+    moment: Callable[[datetime], Any]
+    is_in_thread: Callable[[int], Any]
+    #: None where they are not known.
+    has_metadata: Callable[[Mapping[str, Scalar]], Any] | None = None
+    has_role: Callable[[Collection[str]], Any] | None = None
+
+
+_OPEN = _Form(
+    _c.created_at,
+    _c.created_at,
+    lambda time: time,
+    lambda thread_id: _c.thread_id == thread_id,
+    lambda members: columns.json_contains(_c.metadata, literal(dict(members), columns.JsonObject)),
+    lambda roles: _c.role.in_(roles),
+)
+_PAGES = _Form(
+    _p.first_at,
+    _p.last_at,
+    lambda time: time,
+    lambda thread_id: _p.id.in_(select(_r.page_id).where(_r.thread_id == thread_id)),
+)
+
+
+def _sealed(manifest: PageManifest) -> _Form:
+    """Returns the form of the messages of a page, whose conditions are bool[n]."""
+    return _Form(
+        manifest.times,
+        manifest.times,
+        microseconds,
+        lambda thread_id: manifest.threads == thread_id,
+        lambda members: [_has(manifest.metadata.get(number), members) for number in range(len(manifest))],
+        lambda roles: np.isin(manifest.roles, [n for n, label in enumerate(manifest.labels) if label in roles]),
+    )
+
+
+def _has(packed: str | None, members: Mapping[str, Scalar]) -> bool:
+    metadata = {} if packed is None else json.loads(packed)
+    return all(name in metadata and _equal(metadata[name], value) for name, value in members.items())
 
 
 def _equal(value: JsonValue, scalar: Scalar) -> bool:

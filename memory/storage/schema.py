@@ -26,7 +26,7 @@ from .columns import ByteOrdered, JsonObject, Key, UtcDateTime, user_text
 POLICY_COLUMNS = frozenset({("blobs", "owner"), ("message_keys", "owner")})
 
 #: Tables without data of banks, which have no policies.
-SHARED_TABLES = frozenset({"embedders", "retired_ids", "secrets"})
+SHARED_TABLES = frozenset({"embedders", "secrets"})
 
 metadata = MetaData(
     naming_convention={
@@ -57,6 +57,7 @@ banks = Table(
     #: Owner; null if it has none. Set by PostgreSQL, whose policies hide all rows of the bank from other owners; see
     #: `options.DatabaseOptions.owner`.
     Column("owner", String(200)),
+    sqlite_autoincrement=True,  # a process may still work on a bank that was erased
 )
 
 #: Random keys, which are never exported.
@@ -65,15 +66,6 @@ secrets = Table(
     metadata,
     Column("name", String(40), primary_key=True),
     Column("value", LargeBinary(32), nullable=False),
-    sqlite_with_rowid=False,
-)
-
-#: Highest id of a deleted row per table, which SQLite would reuse. See `ids`.
-retired_ids = Table(
-    "retired_ids",
-    metadata,
-    Column("table_name", String(40), primary_key=True),
-    Column("id", Key, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -158,6 +150,7 @@ pages = Table(
     Column("lease_owner", String(40)),
     Column("lease_until", UtcDateTime),
     Index("ix_pages_bank_id_last_at", "bank_id", "last_at", "id", "first_at"),
+    sqlite_autoincrement=True,  # a process may still work on a page that was deleted
 )
 
 #: Large columns of pages, in a separate table so that listing pages does not read them.
@@ -207,6 +200,9 @@ message_ranges = Table(
     Column("thread_id", ForeignKey("threads.id"), nullable=False),
     #: Number of messages that begin on the page.
     Column("messages", Integer, nullable=False),
+    #: Times of the earliest and the latest of the messages, in microseconds since 1970.
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
     Index("ix_message_ranges_thread_id", "thread_id", "first_message"),
     sqlite_with_rowid=False,
 )

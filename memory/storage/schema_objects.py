@@ -9,7 +9,8 @@ from functools import cache
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
-from .database import alembic_config, known_revisions
+from .creation import create_tables
+from .database import newest_revision
 from .dialects import SchemaObject, dialect_of
 
 #: Tables that SQLite creates itself.
@@ -23,9 +24,9 @@ def executable(objects: Iterable[SchemaObject]) -> list[SchemaObject]:
 
 
 def unknown(objects: Iterable[SchemaObject], revision: str) -> list[SchemaObject]:
-    """Returns the objects that are not in the schema of `revision`; for the revision of a newer version, those that are
+    """Returns the objects that are not in the schema of `revision`; for that of another version, those that are
     `executable`."""
-    if revision not in known_revisions():
+    if revision != newest_revision():
         return executable(objects)
     expected = _known(revision)
     return [item for item in objects if item not in expected and not _is_internal(item)]
@@ -49,12 +50,8 @@ def _known(revision: str) -> frozenset[SchemaObject]:
     """Returns the objects in the schema of `revision`, created in memory."""
     engine: Engine = create_engine("sqlite://", poolclass=StaticPool)
     try:
-        from alembic import command
-
         with engine.begin() as connection:
-            config = alembic_config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, revision)
+            create_tables(connection, revision)
             return frozenset(dialect_of(connection).schema_objects(connection))
     finally:
         engine.dispose()

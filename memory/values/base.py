@@ -218,7 +218,8 @@ Tier = Annotated[str, _TierNames()]
 KnownTier = Annotated[Tier, AfterValidator(_check_tier), OPEN]
 MAX_LIMIT = 500
 #: Number of pages of which a dry run of ageing counts the fading words, by default and at most.
-PREVIEWED_PAGES, MAX_PREVIEWED_PAGES = 8, 100
+PREVIEWED_PAGES = 8
+MAX_PREVIEWED_PAGES = 100
 #: Maximum number of entries of a list.
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), INTEGRAL]
 

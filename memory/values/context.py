@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypedDict
 
 from pydantic import ConfigDict, Field, JsonValue, Strict
 
-from foxing.memory.conversation import Fields, Provider, ProviderMessage, parse_message, provider_of
+from foxing.memory.conversation import Fields, ProviderMessage, Wire, parse_message, provider_of
 from foxing.memory.errors import InvalidInput
 
 from .base import INTEGRAL, MemoryRequest, Now, Timezone, Value
@@ -26,7 +26,7 @@ from .recall import (
 
 #: Provider whose request format the content has; "openai" is that of chat completions, "blocks" is independent of
 #: providers.
-ContentFormat = Literal[Provider, "blocks"]
+ContentFormat = Literal[Wire, "blocks"]
 MAX_IMAGES_USED = 100_000
 MAX_CACHED_TOKENS = 100_000_000
 MAX_PRICE = 1_000_000.0
@@ -104,6 +104,11 @@ class ContextRequest(MemoryRequest):
         False,
         description="Whether each message shown as text begins with its reference, such as [k7q], for `fetch`. On page "
         "images it always does.",
+    )
+    omit: Annotated[tuple[str, ...], Strict(False)] = Field(
+        (),
+        max_length=MAX_GIVEN,
+        description="Ids of messages that the content leaves out, such as those of earlier contexts in the prompt.",
     )
     cached_tokens: Annotated[int, Field(ge=0, le=MAX_CACHED_TOKENS), INTEGRAL] | None = Field(
         None,
@@ -185,6 +190,7 @@ class ContextFields(TypedDict, total=False):
     banks: Sequence[str] | None
     keepsakes: bool
     refs: bool
+    omit: Sequence[str]
     cached_tokens: int | None
     prices: TokenPrices | Mapping[str, float] | None
     show: Show

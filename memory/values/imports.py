@@ -162,3 +162,8 @@ class ImportJob(Value):
     updated_at: datetime = Field(description="Time of the last change.")
     report: ImportReport | None = Field(description="Report, once it is done.")
     error: Problem | None = Field(description="Why it failed or stopped, as a problem document.")
+
+    @property
+    def is_over(self) -> bool:
+        """True if nothing more is stored."""
+        return self.state not in ("waiting", "running")

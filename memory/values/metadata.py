@@ -15,22 +15,23 @@ Scalar = str | int | float | bool | None
 
 
 def _check_metadata(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    reason = _reason_against(metadata)
-    if reason is not None:
-        raise PydanticCustomError("metadata", "{reason}", {"reason": reason})
+    check_json_size(metadata, MAX_METADATA_BYTES, "put large values into the content")
     return metadata
 
 
-def _reason_against(metadata: dict[str, JsonValue]) -> str | None:
+def check_json_size(value: JsonValue, max_bytes: int, advice: str) -> None:
+    """Raises `PydanticCustomError` for a value that is not JSON in UTF-8, or larger. `advice`: what to do then."""
     try:
-        size = len(compact_json(metadata).encode())
+        size = len(compact_json(value).encode())
     except UnicodeEncodeError:
-        return "a string contains half of a surrogate pair; send valid UTF-8"
+        reason = "a string contains half of a surrogate pair; send valid UTF-8"
     except ValueError as error:
-        return str(error)
-    if size > MAX_METADATA_BYTES:
-        return f"{size:,} bytes of JSON exceed the limit of {MAX_METADATA_BYTES:,}; put large values into the content"
-    return None
+        reason = str(error)
+    else:
+        if size <= max_bytes:
+            return
+        reason = f"{size:,} bytes of JSON exceed the limit of {max_bytes:,}; {advice}"
+    raise PydanticCustomError("json", "{reason}", {"reason": reason})
 
 
 #: The metadata of a message.

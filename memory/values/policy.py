@@ -7,7 +7,7 @@ the last message or from its arrival in the bank, whichever is later. Dropped da
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self
@@ -20,6 +20,7 @@ from pydantic import (
     Strict,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -76,12 +77,15 @@ _DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration, config=ConfigDict(defe
 _FRESH = next(tier.name for tier in OWN_TIERS if tier.from_age == timedelta(0))
 
 
-def _keep_text_schema(schema: dict[str, Any]) -> None:
-    schema["enum"] = ["fresh", "always", *(f"until:{tier}" for tier in all_tiers())]
+#: Values of rules, beside "until:<tier>".
+_RULES = {"keep_text": ("fresh", "always"), "images": ("fade", "keep", "never")}
 
 
-def _images_schema(schema: dict[str, Any]) -> None:
-    schema["enum"] = ["fade", "keep", "never", *(f"until:{tier}" for tier in all_tiers())]
+def _schema_of(rule: str) -> Callable[[dict[str, Any]], None]:
+    def extend(schema: dict[str, Any]) -> None:
+        schema["enum"] = [*_RULES[rule], *(f"until:{tier}" for tier in all_tiers())]
+
+    return extend
 
 
 class Age(NamedTuple):
@@ -150,7 +154,7 @@ class Policy(Input):
         description="How long exact text is kept: 'fresh': until the page first ages; 'always'; 'until:<tier>': until "
         "the page reaches that tier.",
         examples=["fresh", "always", "until:tiny"],
-        json_schema_extra=_keep_text_schema,
+        json_schema_extra=_schema_of("keep_text"),
     )
     seal_after: Duration = Field(timedelta(days=30), description="Age at which an open message is sealed.")
     undo_window: Duration = Field(timedelta(days=7), description="How long dropped data can be restored.")
@@ -174,7 +178,7 @@ class Policy(Input):
         "as they are; 'until:<tier>': they fade, and are dropped when the page reaches that tier; 'never': of messages "
         "stored from now on, their labels in the text alone.",
         examples=["fade", "keep", "until:micro", "never"],
-        json_schema_extra=_images_schema,
+        json_schema_extra=_schema_of("images"),
     )
     image_side_px: Annotated[int, Field(ge=1, le=MAX_SIDE_PX), INTEGRAL] = Field(
         1_568, description="Maximum side of an image, in pixels, on pages at `large` and `base`."
@@ -200,20 +204,14 @@ class Policy(Input):
         "are sealed, and expired trash is purged.",
     )
 
-    @field_validator("keep_text")
+    @field_validator(*_RULES)
     @classmethod
-    def _known_keep_text(cls, value: str) -> str:
+    def _check_rule(cls, value: str, info: ValidationInfo) -> str:
+        rule = info.field_name or ""
         kind, _, tier = value.partition(":")
-        if value not in ("fresh", "always") and not (kind == "until" and is_tier(tier)):
-            raise ValueError(f"keep_text must be 'fresh', 'always' or 'until:<tier>', not '{value}'")
-        return value
-
-    @field_validator("images")
-    @classmethod
-    def _known_images(cls, value: str) -> str:
-        kind, _, tier = value.partition(":")
-        if value not in ("fade", "keep", "never") and not (kind == "until" and is_tier(tier)):
-            raise ValueError(f"images must be 'fade', 'keep', 'never' or 'until:<tier>', not '{value}'")
+        if value not in _RULES[rule] and not (kind == "until" and is_tier(tier)):
+            values = ", ".join(map(repr, _RULES[rule]))
+            raise ValueError(f"{rule} must be {values} or 'until:<tier>', not '{value}'")
         return value
 
     @field_validator("redact_patterns")

@@ -7,9 +7,8 @@ from typing import Annotated, Literal, Self, TypedDict
 from pydantic import AfterValidator, Field, JsonValue, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
-from foxing.memory.compact_json import compact_json
-
 from .base import INTEGRAL, Cursor, Input, Limit, MemoryRequest, Value
+from .metadata import check_json_size
 
 MAX_RECORD_BYTES = 1 << 20  # 1 MiB, as compact JSON in UTF-8
 MAX_LABELS = 20
@@ -26,34 +25,20 @@ _PATTERN = r"^[^\x00\x1f]+$"
 def _check_name(name: str) -> str:
     if "\x00" in name or "\x1f" in name:  # PostgreSQL has no U+0000; U+001F terminates stored labels
         raise PydanticCustomError("control", "it contains U+0000 or U+001F; remove them")
-    _check_encodable(name)
-    return name
+    return _check_text(name)
 
 
-def _check_encodable(text: str) -> None:
+def _check_text(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
         reason = "it contains half of a surrogate pair; send valid UTF-8"
         raise PydanticCustomError("surrogate", reason) from error
-
-
-def _check_text(text: str) -> str:
-    _check_encodable(text)
     return text
 
 
 def _check_value(value: JsonValue) -> JsonValue:
-    try:
-        size = len(compact_json(value).encode())
-    except UnicodeEncodeError as error:
-        reason = "a string contains half of a surrogate pair; send valid UTF-8"
-        raise PydanticCustomError("surrogate", reason) from error
-    except ValueError as error:
-        raise PydanticCustomError("json", "{reason}", {"reason": str(error)}) from error
-    if size > MAX_RECORD_BYTES:
-        reason = f"{size:,} bytes of JSON exceed the limit of {MAX_RECORD_BYTES:,}; split the record"
-        raise PydanticCustomError("record_too_large", "{reason}", {"reason": reason})
+    check_json_size(value, MAX_RECORD_BYTES, "split the record")
     return value
 
 

@@ -26,13 +26,13 @@ class PageSkipped(Value):
 
 
 class WordCount(Value):
-    """Counts of the words of one class."""
+    """Counts of facts, or of other words."""
 
     words: int = Field(description="Number of words.")
     kept: int = Field(description="Number of words that are kept.")
 
 
-#: Class of words (`negations`, `dates`, `numbers`, `names`, `rare_words`, `common_words`, `content_words`) → count.
+#: `facts`, which never fade by rule, and `other_words` → count.
 WordCounts = dict[str, WordCount]
 
 
@@ -57,11 +57,20 @@ class PagePreview(Value):
     vision_tokens_after: int = Field(description="Number of vision tokens at the lower tier.")
     token_bytes_before: int = Field(description="Bytes of its tokens now.")
     token_bytes_after: int = Field(description="Bytes of its tokens at the lower tier.")
-    words: WordCounts = Field(description="Words on the page by class, and the number kept.")
+    words: WordCounts = Field(description="Facts and other words on the page, and the number kept.")
     messages: list[FadedMessage] = Field(description="The messages on the page, in page order.")
 
 
-class PageMove(Value):
+class SizeChange(Value):
+    """Sizes of pages before and after a change, without the trash."""
+
+    vision_tokens_before: int = Field(description="Vision tokens before.")
+    vision_tokens_after: int = Field(description="Vision tokens after.")
+    bytes_before: int = Field(description="Bytes of tokens and kept text before.")
+    bytes_after: int = Field(description="Bytes of tokens and kept text after.")
+
+
+class PageMove(SizeChange):
     """A page that moved to a lower tier, or would in a dry run."""
 
     page_id: str = Field(description="Id of the page.")
@@ -69,13 +78,9 @@ class PageMove(Value):
     to_tier: Tier = Field(description="The tier after.")
     messages: int = Field(description="Number of messages on the page, whole or in part.")
     drops_text: bool = Field(description="Whether its exact text is dropped.")
-    vision_tokens_before: int = Field(description="Vision tokens before.")
-    vision_tokens_after: int = Field(description="Vision tokens after.")
-    bytes_before: int = Field(description="Bytes of tokens and kept text before.")
-    bytes_after: int = Field(description="Bytes of tokens and kept text after.")
     words: WordCounts | None = Field(
         None,
-        description="In a dry run, words on the page by class, and the number kept; null beyond `preview` pages.",
+        description="In a dry run, facts and other words on the page, and how many stay; null beyond `preview` pages.",
     )
 
 
@@ -86,8 +91,8 @@ class PageForecast(AgeingForecast):
     tier: Tier = Field(description="The tier it is held at.")
 
 
-class AgeReport(Value):
-    """The result of ageing, or of a dry run. Bytes are those of vision tokens and kept text, without the trash."""
+class AgeReport(SizeChange):
+    """The result of ageing, or of a dry run. Sizes are those of all changed pages."""
 
     now: datetime = Field(description="The time at which ages were computed.")
     dry_run: bool = Field(description="Whether it was a dry run, which writes nothing.")
@@ -105,13 +110,9 @@ class AgeReport(Value):
         description="In a dry run, forecasts for pages that are not due, soonest first; at most 500. Pinned pages are "
         "not listed.",
     )
-    vision_tokens_before: int = Field(description="Vision tokens of the changed pages before.")
-    vision_tokens_after: int = Field(description="Vision tokens of the changed pages after.")
-    bytes_before: int = Field(description="Bytes of the changed pages before.")
-    bytes_after: int = Field(description="Bytes of the changed pages after.")
 
 
-class PageRestored(Value):
+class PageRestored(SizeChange):
     """A page that was restored."""
 
     page_id: str = Field(description="Id of the page, which is now pinned.")
@@ -120,14 +121,10 @@ class PageRestored(Value):
     messages: int = Field(description="Number of messages on the page, whole or in part.")
     text_restored: bool = Field(description="Whether its exact text was restored.")
     dropped_at: datetime = Field(description="Time at which ageing first dropped data that was restored.")
-    vision_tokens_before: int = Field(description="Vision tokens before.")
-    vision_tokens_after: int = Field(description="Vision tokens after.")
-    bytes_before: int = Field(description="Bytes of tokens and kept text before.")
-    bytes_after: int = Field(description="Bytes of tokens and kept text after.")
 
 
-class UndoReport(Value):
-    """The result of undo. Bytes are those of vision tokens and kept text, without the trash."""
+class UndoReport(SizeChange):
+    """The result of undo. Sizes are those of all restored pages."""
 
     now: datetime = Field(description="The time at which undo windows were evaluated.")
     restored: list[PageRestored] = Field(description="Pages restored to their state before ageing.")
@@ -141,10 +138,6 @@ class UndoReport(Value):
     unreadable: list[PageSkipped] = Field(
         description="Pages that were skipped because their dropped data cannot be read."
     )
-    vision_tokens_before: int = Field(description="Vision tokens of the restored pages before.")
-    vision_tokens_after: int = Field(description="Vision tokens of the restored pages after.")
-    bytes_before: int = Field(description="Bytes of the restored pages before.")
-    bytes_after: int = Field(description="Bytes of the restored pages after.")
 
 
 class PageErased(Value):

@@ -1,5 +1,7 @@
 """Calls of models as they were billed, and sums of what folding saved."""
 
+import csv
+import io
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
@@ -18,6 +20,7 @@ MAX_TOKENS = 100_000_000
 SavingsBy = Literal["day", "session", "model"]
 Tokens = Annotated[int, Field(ge=0, le=MAX_TOKENS), INTEGRAL]
 _NAME = r"^[^\x00-\x1f]*$"
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet begins a formula
 
 
 class ModelCall(Input):
@@ -130,6 +133,18 @@ class Savings(Value):
         description="Days in time order, sessions and models by their last call, newest first."
     )
     left_out: int = Field(0, description="Number of further rows, which count in `total`.")
+
+    def csv(self) -> str:
+        """Returns the rows as CSV with a header. A name that a spreadsheet would calculate is preceded by `'`."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        columns = [name for name in SavingsRow.model_fields if name != "key"]
+        writer.writerow([self.by, *columns])
+        for row in self.rows:
+            fields = row.model_dump(mode="json")
+            key = f"'{row.key}" if row.key.startswith(_FORMULAS) else row.key
+            writer.writerow([key, *(fields[name] for name in columns)])
+        return text.getvalue()
 
 
 class SavingsWindow(MemoryRequest):

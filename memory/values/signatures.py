@@ -7,13 +7,13 @@ from typing import Annotated, ParamSpec, TypeVar
 
 from pydantic import Field
 
-from .base import Input
+from .base import Value
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def parameters_of(model: type[Input], *, leave_out: Collection[str] = ()) -> list[Parameter]:
+def parameters_of(model: type[Value], *, leave_out: Collection[str] = ()) -> list[Parameter]:
     """Returns a keyword parameter for each field of `model` except those in `leave_out`, annotated with the type,
     description and limits of the field."""
     return [

@@ -26,9 +26,9 @@ NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 PAGES, PER_PAGE = 3, 4
 
 MESSAGES = [
-    SealedMessage(7, None, 3, "user", "Ana", 1_780_000_000_000_000, 40, 0, 1, b"\x01\x02", '{"a":"한"}'),
+    SealedMessage(7, None, 3, "user", "Ana", 1_780_000_000_000_000, 40, 0, 1, bytes(range(1, 9)), '{"a":"한"}'),
     SealedMessage(9, "order-4711", 3, "assistant", None, 1_780_000_060_000_000, 900, 2, 3, b"", None),
-    SealedMessage(12, None, 5, "user", "Ana", 1_780_000_061_500_000, 12, 0, 1, b"\xfe\xff", None),
+    SealedMessage(12, None, 5, "user", "Ana", 1_780_000_061_500_000, 12, 0, 1, b"\xfe\xff" * 4, None),
 ]
 PLACES = [Place(7, 0, 21, 61, 0, 40), Place(9, 61, 80, 500, 0, 400), Place(12, 640, 661, 685, 0, 12)]
 

@@ -13,8 +13,8 @@ from support.plugins import InstallPlugin
 
 from foxing.encoder import CODECS, CodecOptions, CodecPlugin, Reading, TierSpec, VisionTokens
 from foxing.memory import InvalidPolicy, Memory, Policy
-from foxing.renderer import TOKEN_SIDE_PX, LayoutError, Tier, all_tiers, tier_named, tier_rank
-from foxing.renderer.tiers import ADDED_TIERS
+from foxing.renderer import LayoutError, Tier, all_tiers, tier_rank
+from foxing.renderer.tiers import ADDED_TIERS, TOKEN_SIDE_PX, tier_named
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 SHARP = Tier("sharp", 2560)

@@ -41,8 +41,6 @@ class Dialect(ABC):
     single_writer: ClassVar[bool]
     #: True if each statement takes a network round trip.
     has_server: ClassVar[bool]
-    #: True if the highest id of a table is reused after its row was deleted; see `ids`.
-    reuses_ids: ClassVar[bool]
 
     @abstractmethod
     def open_engine(self, url: URL, options: DatabaseOptions) -> Engine:

@@ -57,7 +57,6 @@ class PostgreSQL(Dialect):
     pool = (20, 0)  # a server allows 100 connections by default; opening one takes 100 ms
     single_writer = False
     has_server = True
-    reuses_ids = False
 
     def open_engine(self, url: URL, options: DatabaseOptions) -> Engine:
         """Returns an engine whose connections check the server, and the owner if there is one."""

@@ -44,7 +44,6 @@ class SQLite(Dialect):
     pool = (5, 60)  # connections are cheap
     single_writer = True
     has_server = False
-    reuses_ids = True
 
     def open_engine(self, url: URL, options: DatabaseOptions) -> Engine:
         """Returns an engine whose connections set Foxing's pragmas."""

@@ -8,12 +8,11 @@ from difflib import get_close_matches
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, bindparam, func, literal, select
+from sqlalchemy import BigInteger, Column, Connection, bindparam, literal, select
 
 from foxing.memory.errors import Conflict, NotFound
 from foxing.memory.storage import columns, schema, snapshot
 from foxing.memory.storage.dialects import insert_into
-from foxing.memory.storage.ids import retire, with_id
 
 from . import bank_versions, schedule
 from .batches import batched, sum_by_bank, totals_by_bank
@@ -82,8 +81,7 @@ def get_or_create(connection: Connection, name: str, now: datetime, policy: dict
     owner has a bank of that name."""
     row = connection.execute(_named_and_locked, {"name": name}).first()
     if row is None:
-        values = with_id(connection, schema.banks, {"name": name, "created_at": now, "policy": policy})
-        insert = insert_into(connection, schema.banks).values(values)
+        insert = insert_into(connection, schema.banks).values(name=name, created_at=now, policy=policy)
         connection.execute(insert.on_conflict_do_nothing())  # another writer may have created it meanwhile
         row = connection.execute(_named_and_locked, {"name": name}).first()
     if row is None:
@@ -169,9 +167,6 @@ def advance_seal_version(connection: Connection, bank: Bank) -> bool:
 def delete(connection: Connection, bank_id: int) -> None:
     """Deletes a bank with all rows that belong to it, to its pages or to its messages."""
     pages = schema.pages.c
-    highest = connection.execute(select(func.max(pages.id)).where(pages.bank_id == bank_id)).scalar_one()
-    retire(connection, schema.pages, [highest or 0])
-    retire(connection, schema.banks, [bank_id])
     of_bank = select(pages.id).where(pages.bank_id == bank_id)
     for _, manifest in manifests.of_pages(connection, connection.execute(of_bank).scalars()):
         keys.remove_of(connection, manifest.ids.tolist())

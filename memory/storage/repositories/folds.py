@@ -34,7 +34,7 @@ class FoldRow:
     raw_tokens: int
     #: Number of page images, base included.
     images: int
-    #: What the fold cost more than the call without it.
+    #: What this fold and those before it had cost more than they had saved when it was made.
     cost: float
     created_at: datetime
 

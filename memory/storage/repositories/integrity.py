@@ -1,16 +1,15 @@
 """Integrity checks: rows that contradict others, and their repair."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Connection, FromClause, Table, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, func, select
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.manifest import ManifestDamaged, PageManifest
 from foxing.memory.storage.packed_codes import CodesDamaged, unpack_codes
 
-from .blobs import contents as blobs
 from .sealed import ranges
 
 _p = schema.pages.c
@@ -38,15 +37,6 @@ def count_all(connection: Connection) -> Counts:
     return Counts(number, still_open + sealed)
 
 
-#: References without a foreign key: table, column, referenced table.
-_UNENFORCED = (
-    (schema.recent_postings, "bank_id", schema.banks),
-    (schema.embeddings, "bank_id", schema.banks),
-    (schema.recall_weights, "bank_id", schema.banks),
-    (schema.erased_messages, "bank_id", schema.banks),
-    (schema.message_ranges, "bank_id", schema.banks),
-    (schema.image_places, "bank_id", schema.banks),
-)
 #: Tables whose rows can be rebuilt, or are useless without the row that they reference.
 _EXPENDABLE = frozenset(
     {
@@ -86,63 +76,44 @@ class Reference(NamedTuple):
     def __str__(self) -> str:
         return f"{self.table.name}.{self.column.name}"
 
+    @property
+    def within_banks(self) -> bool:
+        """True if both rows have a bank, which must be the same."""
+        return "bank_id" in self.table.c and "bank_id" in self.target.table.c
+
 
 def references() -> list[Reference]:
-    """Returns all references between tables, with or without a foreign key."""
-    enforced = [
-        Reference(column, key.column)
+    """Returns all references between tables. Those to banks may have no foreign key."""
+    enforced = {
+        column: key.column
         for table in schema.metadata.sorted_tables
         for column in table.columns
         for key in column.foreign_keys
-    ]
-    names = {str(reference) for reference in enforced}
-    extra = [Reference(table.c[name], target.c.id) for table, name, target in _UNENFORCED]
-    return [*enforced, *(reference for reference in extra if str(reference) not in names)]
-
-
-def count_orphans(connection: Connection, reference: Reference) -> int:
-    """Returns the number of rows with a dangling reference."""
-    return int(connection.execute(select(func.count()).where(_orphaned(reference))).scalar_one())
-
-
-def delete_orphans(connection: Connection, reference: Reference) -> int:
-    """Deletes the rows with a dangling reference. Returns how many."""
-    return connection.execute(reference.table.delete().where(_orphaned(reference))).rowcount
-
-
-def _orphaned(reference: Reference) -> ColumnElement[bool]:
-    target_row = select(reference.target).where(reference.target == reference.column)
-    return reference.column.is_not(None) & ~target_row.correlate(reference.table).exists()
-
-
-#: Problem → rows joined with the rows that they reference, and the condition that their banks differ.
-_CROSSING: dict[str, tuple[FromClause, ColumnElement[bool]]] = {
-    "messages belong to a thread of another bank": (
-        schema.messages.join(schema.threads, schema.threads.c.id == _m.thread_id),
-        _m.bank_id != schema.threads.c.bank_id,
-    ),
-    "trash entries belong to a page of another bank": (
-        schema.trash.join(schema.pages, _p.id == schema.trash.c.page_id),
-        schema.trash.c.bank_id != _p.bank_id,
-    ),
-    "dropped files belong to an image of another bank": (
-        schema.image_trash.join(schema.images, schema.images.c.id == schema.image_trash.c.image_id),
-        schema.image_trash.c.bank_id != schema.images.c.bank_id,
-    ),
-    "places of images belong to an image of another bank": (
-        schema.image_places.join(schema.images, schema.images.c.id == schema.image_places.c.image_id),
-        schema.image_places.c.bank_id != schema.images.c.bank_id,
-    ),
-}
-
-
-def count_crossing(connection: Connection) -> dict[str, int]:
-    """Returns problem → number of rows that reference a row of another bank, where there are any."""
-    counts = {
-        what: int(connection.execute(select(func.count()).select_from(joined).where(differs)).scalar_one())
-        for what, (joined, differs) in _CROSSING.items()
     }
-    return {what: number for what, number in counts.items() if number}
+    to_banks = {table.c.bank_id: schema.banks.c.id for table in schema.metadata.sorted_tables if "bank_id" in table.c}
+    return [Reference(column, target) for column, target in (enforced | to_banks).items()]
+
+
+def count(connection: Connection, reference: Reference, *, crossing: bool = False) -> int:
+    """Returns the number of rows with a dangling reference, or with one to a row of another bank."""
+    return int(connection.execute(select(func.count()).where(_is_wrong(reference, crossing))).scalar_one())
+
+
+def delete(connection: Connection, reference: Reference, *, crossing: bool = False) -> int:
+    """Deletes these rows. Returns how many."""
+    deleted = connection.execute(reference.table.delete().where(_is_wrong(reference, crossing))).rowcount
+    if deleted and reference.table is schema.message_ranges:
+        changed = schema.banks.c.ranges_changed
+        connection.execute(schema.banks.update().values({changed: changed + 1}))
+    return deleted
+
+
+def _is_wrong(reference: Reference, crossing: bool) -> ColumnElement[bool]:
+    target_row = select(reference.target).where(reference.target == reference.column)
+    if crossing:
+        target_row = target_row.where(reference.target.table.c.bank_id != reference.table.c.bank_id)
+    exists = target_row.correlate(reference.table).exists()
+    return exists if crossing else reference.column.is_not(None) & ~exists
 
 
 def pages_without_contents(connection: Connection) -> list[str]:
@@ -170,19 +141,12 @@ class ManifestRow(NamedTuple):
             return None
 
 
-def manifests_after(connection: Connection, bank_id: int, page_id: int, limit: int) -> list[ManifestRow]:
-    """Returns the manifests of up to `limit` pages of a bank with higher ids."""
-    query = select(_p.id, _p.key, _d.manifest).outerjoin_from(schema.pages, schema.page_manifests, _d.page_id == _p.id)
-    query = query.where(_p.bank_id == bank_id, _p.id > page_id).order_by(_p.id).limit(limit)
-    return [ManifestRow(*row) for row in connection.execute(query)]
-
-
 def manifests(connection: Connection, bank_id: int) -> Iterator[ManifestRow]:
     """Yields the manifests of all pages of a bank."""
-    after = 0
-    while rows := manifests_after(connection, bank_id, after, 64):
-        yield from rows
-        after = rows[-1].page_id
+    query = select(_p.id, _p.key, _d.manifest).outerjoin_from(schema.pages, schema.page_manifests, _d.page_id == _p.id)
+    query = query.where(_p.bank_id == bank_id).order_by(_p.id)
+    with connection.execute(query.execution_options(yield_per=64)) as rows:
+        yield from (ManifestRow(*row) for row in rows)
 
 
 def thread_ids(connection: Connection, bank_id: int) -> list[int]:
@@ -197,29 +161,15 @@ def open_keys(connection: Connection, bank_id: int) -> dict[int, str | None]:
     return {message_id: key for message_id, key in connection.execute(query)}
 
 
-def range_counts(connection: Connection, bank_id: int) -> dict[int, int]:
-    """Returns page id → number of its ranges in a bank."""
-    query = select(_r.page_id, func.count()).where(_r.bank_id == bank_id).group_by(_r.page_id)
-    return {page_id: number for page_id, number in connection.execute(query)}
-
-
-def ranges_between(
-    connection: Connection, bank_id: int, page_ids: Sequence[int], low: int, high: int
-) -> dict[int, list[ranges.MessageRange]]:
-    """Returns page id → its ranges that begin with messages from `low` to `high`."""
-    query = select(_r.first_message, _r.last_message, _r.page_id, _r.thread_id, _r.messages)
-    query = query.where(_r.bank_id == bank_id, _r.first_message >= low, _r.first_message <= high)
-    result: dict[int, list[ranges.MessageRange]] = {}
-    for row in connection.execute(query.where(columns.among(_r.page_id, page_ids))):
-        result.setdefault(row.page_id, []).append(ranges.MessageRange(*row))
+def ranges_by_page(connection: Connection, bank_id: int) -> dict[int, list[dict[str, int]]]:
+    """Returns page id → its ranges in a bank, as `ranges.of_manifest` yields them."""
+    columns_ = (_r.first_message, _r.last_message, _r.thread_id, _r.messages, _r.first_at, _r.last_at)
+    query = select(_r.page_id, *columns_).where(_r.bank_id == bank_id).order_by(_r.first_message)
+    result: dict[int, list[dict[str, int]]] = {}
+    for page_id, *values in connection.execute(query):
+        names = (column.name for column in columns_)
+        result.setdefault(page_id, []).append(dict(zip(names, values, strict=True)))
     return result
-
-
-def ranges_of_pages(connection: Connection, bank_id: int, page_ids: Collection[int]) -> list[ranges.MessageRange]:
-    """Returns all ranges of pages of a bank. Scans every range of the bank."""
-    query = select(_r.first_message, _r.last_message, _r.page_id, _r.thread_id, _r.messages)
-    rows = connection.execute(query.where(_r.bank_id == bank_id, columns.among(_r.page_id, sorted(page_ids))))
-    return [ranges.MessageRange(*row) for row in rows]
 
 
 def rebuild_ranges(connection: Connection, bank_id: int) -> None:
@@ -230,49 +180,6 @@ def rebuild_ranges(connection: Connection, bank_id: int) -> None:
     ranges.put(connection, bank_id, readable)
 
 
-def count_foreign_ranges(connection: Connection) -> int:
-    """Returns the number of ranges of a page of another bank."""
-    return int(connection.execute(select(func.count()).where(_foreign())).scalar_one())
-
-
-def delete_foreign_ranges(connection: Connection) -> bool:
-    """Deletes the ranges of a page of another bank. Returns True if there were any."""
-    deleted = connection.execute(schema.message_ranges.delete().where(_foreign())).rowcount > 0
-    if deleted:
-        changed = schema.banks.c.ranges_changed
-        connection.execute(schema.banks.update().values({changed: changed + 1}))
-    return deleted
-
-
-def _foreign() -> ColumnElement[bool]:
-    page = select(_p.id).where(_p.id == _r.page_id, _p.bank_id != _r.bank_id)
-    return page.correlate(schema.message_ranges).exists()
-
-
-class TrashRow(NamedTuple):
-    """Trash entry with its page."""
-
-    id: int
-    page: str
-    version: int
-    layout: dict[str, Any]
-    tokens: bytes | None
-    text: bytes | None
-    parts: bytes | None
-
-
-def trash_after(connection: Connection, bank_id: int, entry_id: int, limit: int) -> list[TrashRow]:
-    """Returns up to `limit` trash entries of a bank with higher ids."""
-    t = schema.trash.c
-    query = select(t.id, _p.key, t.version, _p.layout, t.tokens, t.text, t.parts)
-    query = query.join_from(schema.trash, schema.pages, _p.id == t.page_id)
-    query = query.where(t.bank_id == bank_id, t.id > entry_id).order_by(t.id).limit(limit)
-    rows = [TrashRow(*row) for row in connection.execute(query)]
-    contents = [(bank_id, item) for row in rows for item in (row.tokens, row.text, row.parts)]
-    stored = iter(blobs.get(connection, contents))
-    return [row._replace(tokens=next(stored), text=next(stored), parts=next(stored)) for row in rows]
-
-
 class CodeRow(NamedTuple):
     """Size of the stored code of a message."""
 
@@ -281,24 +188,11 @@ class CodeRow(NamedTuple):
     code_bytes: int
 
 
-def codes_after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[CodeRow]:
-    """Returns the codes of up to `limit` messages of a bank with higher ids, without packed ones."""
-    e = schema.embeddings.c
-    by = schema.embedders.c
-    query = (
-        select(e.message_id, by.dimensions, func.length(e.code))
-        .join_from(schema.embeddings, schema.embedders, by.id == e.embedder_id)
-        .where(e.bank_id == bank_id, e.message_id > message_id)
-        .order_by(e.message_id)
-        .limit(limit)
-    )
-    return [CodeRow(*row) for row in connection.execute(query)]
-
-
 class CodeSegment(NamedTuple):
-    """Packed codes of messages."""
+    """Codes of messages."""
 
-    id: int
+    #: None if they are not packed
+    id: int | None
     first_message: int
     last_message: int
     #: number of messages
@@ -308,9 +202,15 @@ class CodeSegment(NamedTuple):
 
 
 def code_segments(connection: Connection, bank_id: int) -> Iterator[CodeSegment]:
-    """Yields the packed codes of a bank."""
+    """Yields the codes of a bank: those that are not packed, and those of each segment."""
+    e = schema.embeddings.c
     s = schema.embedding_segments.c
     by = schema.embedders.c
+    unpacked = select(e.message_id, by.dimensions, func.length(e.code)).where(e.bank_id == bank_id)
+    unpacked = unpacked.join_from(schema.embeddings, schema.embedders, by.id == e.embedder_id).order_by(e.message_id)
+    recent = [CodeRow(*row) for row in connection.execute(unpacked)]
+    if recent:
+        yield CodeSegment(None, recent[0].message_id, recent[-1].message_id, len(recent), recent)
     ids = connection.execute(select(s.id).where(s.bank_id == bank_id).order_by(s.id)).scalars().all()
     query = select(s.id, s.first_message, s.last_message, s.messages, by.dimensions, s.codes)
     query = query.join_from(schema.embedding_segments, schema.embedders, by.id == s.embedder_id)

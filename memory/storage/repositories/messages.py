@@ -6,14 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from heapq import merge
 from itertools import islice
 from typing import Any, TypedDict, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import JsonValue
-from sqlalchemy import BigInteger, Column, Connection, Select, and_, bindparam, func, or_, select
+from sqlalchemy import BigInteger, Column, Connection, Select, and_, bindparam, func, literal, select, tuple_
 
 from foxing.memory.compact_json import compact_json
 from foxing.memory.conversation import is_turn_id
@@ -113,9 +110,9 @@ select_open = select(
     _c.passages,
 ).join_from(schema.messages, schema.threads, schema.threads.c.id == _c.thread_id)
 #: those of the messages `ids` of the `bank` that are open
-_is_given = columns.is_given(_c.id), _c.bank_id == bindparam("bank", type_=BigInteger)
+#: (an expression, since SQLite would read all messages of the bank by its index)
+_is_given = columns.is_given(_c.id), _c.bank_id + 0 == bindparam("bank", type_=BigInteger)
 _open_given = select_open.where(*_is_given)
-_place_of = select(_c.id, _c.thread_id, _c.created_at).where(*_is_given)
 
 
 def open_message(connection: Connection, row: Any) -> Message:
@@ -184,50 +181,56 @@ def by_ids(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[i
         return {}
     rows = connection.execute(_open_given, {"ids": sorted(ids), "bank": bank_id})
     result = {row.id: open_message(connection, row) for row in rows}
-    located = lookup.locate(connection, bank_id, set(ids) - result.keys())
+    located = lookup.read(connection, bank_id, set(ids) - result.keys())
     sealed = _sealed(connection, (place.message for place in located.values()))
     return result | {message.id: message for message in sealed}
 
 
 def lengths(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, int]:
     """Returns id → length of the message in characters, for messages that exist."""
-    return _values(connection, bank_id, ids, _c.chars, lambda place: int(place.manifest.chars[place.number]))
+    return _values(connection, bank_id, ids, (_c.chars,), lambda place: int(place.manifest.chars[place.number]))
 
 
 def times(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, datetime]:
     """Returns id → creation time of the message, for messages that exist."""
-    return _values(
-        connection, bank_id, ids, _c.created_at, lambda place: instant(int(place.manifest.times[place.number]))
-    )
+    return _values(connection, bank_id, ids, (_c.created_at,), _time_of)
 
 
 def places(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, tuple[int, datetime]]:
     """Returns id → thread and creation time of the message, for messages that exist."""
-    if not ids:
-        return {}
-    rows = connection.execute(_place_of, {"ids": sorted(ids), "bank": bank_id})
-    result = {row.id: (row.thread_id, row.created_at) for row in rows}
-    for message_id, (manifest, number) in lookup.locate(connection, bank_id, set(ids) - result.keys()).items():
-        result[message_id] = int(manifest.threads[number]), instant(int(manifest.times[number]))
-    return result
+    return _values(
+        connection,
+        bank_id,
+        ids,
+        (_c.thread_id, _c.created_at),
+        lambda place: (int(place.manifest.threads[place.number]), _time_of(place)),
+    )
+
+
+def _time_of(place: Located) -> datetime:
+    return instant(int(place.manifest.times[place.number]))
 
 
 def _values(
-    connection: Connection, bank_id: int, ids: Collection[int], column: Column[T], of_sealed: Callable[[Located], T]
+    connection: Connection,
+    bank_id: int,
+    ids: Collection[int],
+    columns_: tuple[Column[Any], ...],
+    of_sealed: Callable[[Located], T],
 ) -> dict[int, T]:
-    """Returns id → a value of the message, for messages that exist: `column` of an open message, `of_sealed` of a
-    sealed one."""
+    """Returns id → a value of the message, for messages that exist: the columns of an open message, or the only one,
+    and `of_sealed` of a sealed one."""
     if not ids:
         return {}
-    rows = connection.execute(_value_of(column), {"ids": sorted(ids), "bank": bank_id})
-    result = {message_id: value for message_id, value in rows}
-    located = lookup.locate(connection, bank_id, set(ids) - result.keys())
+    rows = connection.execute(_values_of(columns_), {"ids": sorted(ids), "bank": bank_id})
+    result: dict[int, Any] = {i: values[0] if len(values) == 1 else tuple(values) for i, *values in rows}
+    located = lookup.read(connection, bank_id, set(ids) - result.keys())
     return result | {message_id: of_sealed(place) for message_id, place in located.items()}
 
 
 @cache
-def _value_of(column: Column[T]) -> Select[Any]:
-    return select(_c.id, column).where(*_is_given)
+def _values_of(columns_: tuple[Column[Any], ...]) -> Select[Any]:
+    return select(_c.id, *columns_).where(*_is_given)
 
 
 def on_pages(connection: Connection, page_ids: Collection[int]) -> dict[int, Message]:
@@ -248,7 +251,7 @@ def replace_content(
     """Replaces the content of an open message; see `NewRow`."""
     values = {"content": content, "chars": len(content), "parts": parts, "passages": passages, "digest": digest}
     connection.execute(schema.messages.update().where(_c.id == message.id).values(values))
-    ranges.open_changed(connection, bank_id)
+    ranges.note_change(connection, bank_id)
 
 
 def window(
@@ -261,37 +264,41 @@ def window(
 ) -> list[Message]:
     """Returns up to `limit` messages in time order, starting after the message with the time and id `after`. Fewer if
     they are long, but at least one if there is any."""
-    query = _lengths.where(_c.bank_id == bank_id, *condition.conditions()).order_by(_c.created_at, _c.id).limit(limit)
+    query = _lengths.order_by(_c.created_at, _c.id)
     if after is not None:
         at, message_id = after
-        query = query.where(or_(_c.created_at > at, and_(_c.created_at == at, _c.id > message_id)))
-    still_open = connection.execute(query).all()
-    sealed = islice(lookup.in_time_order(connection, bank_id, condition, after), limit)
-    both = merge(map(tuple, still_open), _lengths_of(sealed))
-    return _first(connection, bank_id, list(dict.fromkeys(both))[:limit], MAX_CHARS)
+        query = query.where(tuple_(_c.created_at, _c.id) > tuple_(literal(at, _c.created_at.type), literal(message_id)))
+    sealed = lookup.in_time_order(connection, bank_id, condition, after)
+    return _first(connection, bank_id, condition, query, sealed, limit, MAX_CHARS)
 
 
 def latest(connection: Connection, bank_id: int, condition: MessageFilter, limit: int) -> list[Message]:
     """Returns the last `limit` messages, in time order. Fewer if they are long, but at least one if there is any."""
-    query = _lengths.where(_c.bank_id == bank_id, *condition.conditions())
-    still_open = connection.execute(query.order_by(_c.created_at.desc(), _c.id.desc()).limit(limit)).all()
-    sealed = _lengths_of(lookup.latest(connection, bank_id, condition, limit))
-    both = sorted({*map(tuple, still_open), *sealed}, reverse=True)[:limit]
-    return _first(connection, bank_id, both, MAX_CHARS // 2)[::-1]  # all of them are assembled together
+    query = _lengths.order_by(_c.created_at.desc(), _c.id.desc())
+    sealed = lookup.in_time_order(connection, bank_id, condition, newest_first=True)
+    chars = MAX_CHARS // 2  # all of them are assembled together
+    return _first(connection, bank_id, condition, query, sealed, limit, chars, newest_first=True)[::-1]
 
 
 _lengths = select(_c.created_at, _c.id, _c.chars)
 
 
-def _lengths_of(sealed: Iterable[SealedMessage]) -> Iterator[tuple[datetime, int, int]]:
-    """Yields time, id and length. A partly sealed message is among the open ones as well."""
-    return ((instant(message.created_at), message.id, message.chars) for message in sealed)
-
-
 def _first(
-    connection: Connection, bank_id: int, listed: Sequence[tuple[datetime, int, int]], chars: int
+    connection: Connection,
+    bank_id: int,
+    condition: MessageFilter,
+    query: Select[Any],
+    sealed: Iterator[SealedMessage],
+    limit: int,
+    chars: int,
+    *,
+    newest_first: bool = False,
 ) -> list[Message]:
-    """Returns the first messages with at most `chars` characters in total. `listed`: time, id and length of each."""
+    """Returns the first `limit` messages with at most `chars` characters in total. `query`: time, id and length of open
+    messages. A partly sealed message is among these and among the sealed ones."""
+    still_open = connection.execute(query.where(_c.bank_id == bank_id, *condition.conditions()).limit(limit))
+    lengths_of_sealed = ((instant(message.created_at), message.id, message.chars) for message in islice(sealed, limit))
+    listed = sorted({*map(tuple, still_open), *lengths_of_sealed}, reverse=newest_first)[:limit]
     ids = first_within(((message_id, length) for _, message_id, length in listed), chars)
     by_id = by_ids(connection, bank_id, ids)
     return [by_id[message_id] for message_id in ids]
@@ -347,14 +354,7 @@ def filter_ids(connection: Connection, bank_id: int, ids: Collection[int], condi
     )
     still_open = {message_id: bool(through) for message_id, through in connection.execute(query)}
     result = {message_id for message_id, through in still_open.items() if through}
-    masks: dict[int, npt.NDArray[np.bool_]] = {}  # by identity of the manifest
-    for message_id, place in lookup.locate(connection, bank_id, set(ids) - still_open.keys()).items():
-        mask = masks.get(id(place.manifest))
-        if mask is None:
-            mask = masks[id(place.manifest)] = condition.mask(place.manifest)
-        if mask[place.number]:
-            result.add(message_id)
-    return result
+    return result | lookup.filtered(connection, bank_id, set(ids) - still_open.keys(), condition)
 
 
 def passage_counts(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, int]:
@@ -363,23 +363,15 @@ def passage_counts(connection: Connection, bank_id: int, ids: Collection[int]) -
         return {}
     query = select(_c.id, _c.passages).where(columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id)
     still_open = {message_id: passages for message_id, passages in connection.execute(query).all()}
-    sealed_ids = set(ids) - still_open.keys()
-    result = {i: passages for i, passages in still_open.items() if passages > 1}
-    for page in manifests.messages_on(connection, ranges.pages_of(connection, bank_id, sealed_ids)).values():
-        result |= {i: passages for i, passages in page.several_passages.items() if i in sealed_ids}
-    return result
+    sealed = lookup.read(connection, bank_id, set(ids) - still_open.keys())
+    counts = still_open | {i: int(place.manifest.passages[place.number]) for i, place in sealed.items()}
+    return {i: passages for i, passages in counts.items() if passages > 1}
 
 
 def newest_id(connection: Connection, bank_id: int) -> int:
     """Returns an upper bound of the ids of stored messages. Messages of the bank that are stored later have higher
     ids."""
     return bank_versions.of_bank(connection, bank_id).newest
-
-
-def thread_size(connection: Connection, thread_id: int) -> int:
-    """Returns the number of messages in a thread."""
-    begun = select(func.count()).where(_c.thread_id == thread_id, _c.sealed_chars == 0)
-    return ranges.thread_size(connection, thread_id) + int(connection.execute(begun).scalar_one())
 
 
 def delete(connection: Connection, bank_id: int, rows: Collection[Message]) -> None:
@@ -395,7 +387,7 @@ def delete(connection: Connection, bank_id: int, rows: Collection[Message]) -> N
     connection.execute(recall_weights.delete().where(*of_bank))
     images.delete_of(connection, bank_id, ids)
     connection.execute(schema.messages.delete().where(columns.among(_c.id, ids)))
-    ranges.open_changed(connection, bank_id)
+    ranges.note_change(connection, bank_id)
     keys.remove(connection, bank_id, [(message.key, message.id) for message in rows])
 
 

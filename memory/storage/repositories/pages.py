@@ -10,7 +10,6 @@ from sqlalchemy import Connection, case, func, literal, or_, select
 
 from foxing.memory.errors import NotFound, StorageError
 from foxing.memory.storage import ages, columns, schema
-from foxing.memory.storage.ids import with_id
 from foxing.memory.storage.manifest import PageManifest, Place
 from foxing.memory.values.policy import AgeFrom
 from foxing.renderer.clock import MAX_CLOCK_SKEW
@@ -18,7 +17,7 @@ from foxing.renderer.clock import MAX_CLOCK_SKEW
 from . import messages, schedule
 from .blobs import contents as blobs
 from .messages import Message
-from .sealed import manifests, ranges
+from .sealed import changes, manifests, ranges
 
 _c = schema.pages.c
 
@@ -223,14 +222,12 @@ def insert(
     """Inserts a page with its contents, the messages on it and its keepsakes, and makes ageing of the bank due for a
     check. Returns the page with its id."""
     schedule.bring_forward(connection, page.bank_id, "age")
-    values = with_id(connection, schema.pages, _columns(page, without=("id",)))
+    values = _columns(page, without=("id",))
     new_id = connection.execute(schema.pages.insert().values(values).returning(_c.id)).scalar_one()
     page = replace(page, id=new_id)
     tokens, text = blobs.put(connection, page.bank_id, content)
     connection.execute(schema.page_contents.insert().values(page_id=page.id, tokens=tokens, text=text))
-    manifest = _manifest(connection, parts, on_it)
-    manifests.insert(connection, page.id, manifest)
-    ranges.add(connection, page.bank_id, page.id, manifest)
+    changes.write(connection, page.bank_id, page.id, _manifest(connection, parts, on_it))
     _insert_keepsakes(connection, page.id, parts.keepsakes)
     return page
 
@@ -238,21 +235,9 @@ def insert(
 def replace_parts(connection: Connection, page: PageRow, parts: PageParts, added: Sequence[Message] = ()) -> None:
     """Replaces the spans and keepsakes of a page. `added`: messages that were not on it before."""
     before = manifests.get(connection, [page.id])[page.id]
-    manifest = _manifest(connection, parts, added, before)
-    manifests.update(connection, page.id, manifest)
-    if set(manifest.ids.tolist()) != set(before.ids.tolist()):
-        ranges.remove(connection, page.bank_id, page.id, before)
-        ranges.put(connection, page.bank_id, {page.id: manifest})
+    changes.write(connection, page.bank_id, page.id, _manifest(connection, parts, added, before), before)
     connection.execute(schema.keepsakes.delete().where(schema.keepsakes.c.page_id == page.id))
     _insert_keepsakes(connection, page.id, parts.keepsakes)
-
-
-def replace_ranges(connection: Connection, bank_id: int, page_ids: Sequence[int]) -> None:
-    """Rebuilds the ranges of pages between which messages were moved."""
-    by_page = manifests.get(connection, page_ids)
-    for page_id, manifest in by_page.items():
-        ranges.remove(connection, bank_id, page_id, manifest)
-    ranges.put(connection, bank_id, by_page)
 
 
 def _manifest(
@@ -361,14 +346,20 @@ def spans_of_pages(connection: Connection, page_ids: Collection[int]) -> dict[in
     return {page_id: _spans(page_id, manifest) for page_id, manifest in by_page.items() if len(manifest)}
 
 
+def parts_of(connection: Connection, page_ids: Sequence[int]) -> dict[int, PageParts]:
+    """Returns page id → its spans and keepsakes."""
+    spans = spans_of_pages(connection, page_ids)
+    keepsakes = keepsakes_of(connection, page_ids)
+    return {page_id: PageParts(spans.get(page_id, []), keepsakes.get(page_id, [])) for page_id in page_ids}
+
+
 def spans_of_messages(connection: Connection, bank_id: int, message_ids: Collection[int]) -> dict[int, list[SpanRow]]:
     """Returns message id → its spans in order of its text."""
-    places = ranges.of_messages(connection, bank_id, message_ids)
-    on_pages = manifests.get(connection, {run.page_id for of_one in places.values() for run in of_one})
+    places = ranges.pages_of(connection, bank_id, message_ids)
+    on_pages = manifests.get(connection, {page_id for page_ids in places.values() for page_id in page_ids})
     result: dict[int, list[SpanRow]] = {}
     for page_id, manifest in on_pages.items():
-        on_page = {i for i in places.keys() & manifest.place_of.keys()}
-        for span in _spans(page_id, manifest, on_page):
+        for span in _spans(page_id, manifest, places.keys()):
             result.setdefault(span.message_id, []).append(span)
     for spans in result.values():
         spans.sort(key=lambda span: (span.char_start, span.page_id, span.ordinal))
@@ -383,9 +374,9 @@ def _spans(page_id: int, manifest: PageManifest, of: Collection[int] | None = No
 
 def kept_exactly(connection: Connection, bank_id: int, message_ids: Collection[int]) -> set[int]:
     """Returns the ids of messages all of whose pages have kept text."""
-    places = ranges.of_messages(connection, bank_id, message_ids)
-    rows = by_ids(connection, sorted({run.page_id for of_one in places.values() for run in of_one}))
-    return {i for i, of_one in places.items() if all(rows[run.page_id].text_kept for run in of_one)}
+    places = ranges.pages_of(connection, bank_id, message_ids)
+    rows = by_ids(connection, sorted({page_id for page_ids in places.values() for page_id in page_ids}))
+    return {i for i, page_ids in places.items() if all(rows[page_id].text_kept for page_id in page_ids)}
 
 
 def keepsakes_of(connection: Connection, page_ids: Collection[int]) -> dict[int, list[KeepsakeRow]]:

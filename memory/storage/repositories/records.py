@@ -1,9 +1,9 @@
 """Records: exact values by namespace and key."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Text, case, cast, func, null, or_, select
 
@@ -25,6 +25,7 @@ RECORD_ROW_BYTES = 120
 class RecordRow:
     """Row of a record."""
 
+    #: 0 for a record that is not stored yet.
     id: int
     namespace: tuple[str, ...]
     key: str
@@ -42,37 +43,6 @@ class RecordRow:
     def is_alive(self, now: datetime) -> bool:
         """True if it has not expired at `now`."""
         return self.expires_at is None or self.expires_at > now
-
-
-class NewRecord(TypedDict):
-    """Columns of a record to insert."""
-
-    bank_id: int
-    namespace: tuple[str, ...]
-    key: str
-    value: str
-    text: str | None
-    ordinal: int
-    version: int
-    created_at: datetime
-    updated_at: datetime
-    ttl_s: float | None
-    expires_at: datetime | None
-    vectors: NotRequired[bytes | None]
-    embedder_id: NotRequired[int | None]
-
-
-class ChangedRecord(TypedDict):
-    """Columns of a record that change when it is stored again."""
-
-    value: str
-    text: str | None
-    version: int
-    updated_at: datetime
-    ttl_s: float | None
-    expires_at: datetime | None
-    vectors: bytes | None
-    embedder_id: int | None
 
 
 @dataclass(frozen=True)
@@ -130,10 +100,6 @@ def _row(row: Any) -> RecordRow:
     return RecordRow(row.id, decoded(row.namespace), *row[2:])
 
 
-#: Columns that are written, but are not part of a `RecordRow`.
-_NOT_READ = ("bank_id", "vectors", "embedder_id")
-
-
 def reserve_versions(connection: Connection, bank_id: int, number: int) -> int:
     """Reserves `number` new versions of records of a bank. Returns the number before the first of them."""
     c = schema.banks.c
@@ -154,17 +120,18 @@ def find_many(connection: Connection, bank_id: int, addresses: Iterable[Address]
     return result
 
 
-def insert(connection: Connection, row: NewRecord) -> RecordRow:
-    """Inserts a record and returns its row."""
-    done = connection.execute(schema.records.insert().values({**row, "namespace": encoded(row["namespace"])}))
-    key = done.inserted_primary_key
-    assert key is not None
-    return RecordRow(key[0], **{name: value for name, value in row.items() if name not in _NOT_READ})  # type: ignore[arg-type]
-
-
-def replace(connection: Connection, record_id: int, row: ChangedRecord) -> None:
-    """Updates the columns of a record that is stored again."""
-    connection.execute(schema.records.update().where(_c.id == record_id).values(dict(row)))
+def write(
+    connection: Connection, bank_id: int, row: RecordRow, vectors: bytes | None = None, embedder: int | None = None
+) -> RecordRow:
+    """Inserts a record with the id 0, or updates the one with its id. `vectors`: those of its text, by this embedder.
+    Returns the row as it is stored."""
+    values = {column.name: getattr(row, column.name) for column in _select.selected_columns if column.name != "id"}
+    values |= {"namespace": encoded(row.namespace), "vectors": vectors, "embedder_id": embedder}
+    if row.id:
+        connection.execute(schema.records.update().where(_c.id == row.id).values(values))
+        return row
+    insert = schema.records.insert().values(bank_id=bank_id, **values)
+    return replace(row, id=connection.execute(insert.returning(_c.id)).scalar_one())
 
 
 def delete(connection: Connection, record_id: int) -> None:
@@ -214,10 +181,10 @@ def every(
     """Yields all matching records in order of creation, fetched in batches, each with its vectors by this embedder, or
     None if it has none."""
     vectors = case((_c.embedder_id == embedder, _c.vectors)) if embedder is not None else null()
-    query = _select.add_columns(vectors.label("found")).where(*scope.conditions()).order_by(_c.ordinal)
+    query = _select.add_columns(vectors.label("packed")).where(*scope.conditions()).order_by(_c.ordinal)
     with connection.execute(query.execution_options(yield_per=200)) as rows:
         for row in rows:
-            yield RecordRow(row.id, decoded(row.namespace), *row[2:-1]), row.found
+            yield RecordRow(row.id, decoded(row.namespace), *row[2:-1]), row.packed
 
 
 def without_vectors(

@@ -18,7 +18,7 @@ from .sealed import ranges
 #: Bytes of a row without its texts and blobs, with its index entries.
 PAGE_ROW_BYTES = 340
 MANIFEST_ROW_BYTES = 20
-RUN_ROW_BYTES = 40
+RUN_ROW_BYTES = 56
 KEY_ROW_BYTES = 15
 KEEPSAKE_ROW_BYTES = 16
 OPEN_MESSAGE_ROW_BYTES = 108

@@ -9,14 +9,12 @@ import zstandard
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from foxing.memory.storage import columns, schema
-from foxing.memory.storage.ids import retire
 from foxing.renderer.clock import later
 
 from . import image_trash, pages, schedule
-from .batches import batched
 from .blobs import contents as blobs
 from .pages import KeepsakeRow, PageParts, PageRow, SpanRow
-from .sealed import changes, manifests, ranges
+from .sealed import changes
 
 _c = schema.trash.c
 _ZSTD_LEVEL = 19
@@ -38,15 +36,9 @@ class DroppedPage(NamedTuple):
     parts: bytes | None = None
 
 
-def parts_of(connection: Connection, page: PageRow) -> PageParts:
-    """Returns the current spans and keepsakes of a page."""
-    spans = pages.spans_of_pages(connection, [page.id]).get(page.id, [])
-    return PageParts(spans, pages.keepsakes_of(connection, [page.id]).get(page.id, []))
-
-
 def pack_parts(connection: Connection, page: PageRow) -> bytes:
     """Returns the rows in use of a page, its spans and its keepsakes, as compressed JSON."""
-    parts = parts_of(connection, page)
+    parts = pages.parts_of(connection, [page.id])[page.id]
     packed = {
         "rows_used": page.rows_used,
         "spans": [span[1:] for span in parts.spans],
@@ -138,13 +130,11 @@ def unrestorable_pages(connection: Connection, bank_id: int, now: datetime) -> l
 
 def delete_page(connection: Connection, page: PageRow) -> None:
     """Deletes a page with all its trash entries."""
-    retire(connection, schema.pages, [page.id])
-    for page_id, manifest in manifests.get(connection, [page.id]).items():
-        ranges.remove(connection, page.bank_id, page_id, manifest)
+    changes.remove(connection, page.bank_id, page.id)
     contents = schema.page_contents.c
     blobs.release(connection, [contents.tokens, contents.text], contents.page_id == page.id)
     _delete(connection, _c.page_id == page.id)
-    for table in (schema.keepsakes, schema.page_manifests, schema.page_contents):
+    for table in (schema.keepsakes, schema.page_contents):
         connection.execute(table.delete().where(table.c.page_id == page.id))
     connection.execute(schema.pages.delete().where(schema.pages.c.id == page.id))
 
@@ -158,9 +148,8 @@ def empty(connection: Connection, page: PageRow) -> None:
 def purge(connection: Connection, bank_id: int, now: datetime) -> int:
     """Deletes the entries of a bank whose undo window has passed, and the files of images. Returns how many entries."""
     image_trash.purge(connection, bank_id, now)
-    expired = and_(_c.bank_id == bank_id, _c.purge_at <= now)
+    expired = and_(_c.bank_id == bank_id, _is_expired(now))
     page_ids = connection.scalars(select(_c.page_id).where(expired).distinct()).all()
-    _keep_for_older(connection, page_ids, now)
     purged = _delete(connection, expired)
     changes.forget_digests(connection, bank_id, page_ids)
     return purged
@@ -172,35 +161,24 @@ def _delete(connection: Connection, where: ColumnElement[bool]) -> int:
     return connection.execute(schema.trash.delete().where(where)).rowcount
 
 
-def _keep_for_older(connection: Connection, page_ids: Sequence[int], now: datetime) -> None:
-    """Copies contents to older entries that remain, from later entries of the same page that are about to be purged
-    first, as after a change to a shorter undo window. An entry lacks contents that its step did not drop; they are in
-    the next one."""
-    for ids in batched(page_ids):
-        staying = connection.scalars(select(_c.page_id).where(_c.page_id.in_(ids), _c.purge_at > now)).all()
-        query = select(schema.trash).where(_c.page_id.in_(staying)).order_by(_c.page_id, _c.id.desc())
-        needed: dict[int, dict[str, bytes | None]] = {}
-        for row in connection.execute(query).all():
-            later_one = needed.get(row.page_id, {})
-            own = {name: getattr(row, name) for name in DroppedPage._fields}
-            merged = {name: value if value is not None else later_one.get(name) for name, value in own.items()}
-            if row.purge_at > now:
-                if merged != own:
-                    blobs.retain(connection, (value for name, value in merged.items() if own[name] is None))
-                    connection.execute(schema.trash.update().where(_c.id == row.id).values(**merged))
-                needed.pop(row.page_id, None)
-            else:
-                needed[row.page_id] = merged
+def _is_expired(now: datetime) -> ColumnElement[bool]:
+    """Returns the condition of entries whose undo window has passed. An entry lacks contents that its step did not
+    drop; they are in the next one, which therefore stays as long, as after a change to a shorter undo window."""
+    older = schema.trash.alias()
+    restorable = select(older.c.id).where(older.c.page_id == _c.page_id, older.c.id < _c.id, older.c.purge_at > now)
+    return and_(_c.purge_at <= now, ~restorable.exists())
 
 
 def count_expired(connection: Connection, bank_id: int, now: datetime) -> int:
     """Returns the number of entries of a bank whose undo window has passed."""
-    query = select(func.count()).select_from(schema.trash).where(_c.bank_id == bank_id, _c.purge_at <= now)
+    query = select(func.count()).select_from(schema.trash).where(_c.bank_id == bank_id, _is_expired(now))
     return connection.execute(query).scalar_one()
 
 
 def next_purge(connection: Connection, bank_id: int) -> datetime | None:
     """Returns the end of the first undo window of a bank; None if the trash is empty."""
-    first = connection.execute(select(func.min(_c.purge_at)).where(_c.bank_id == bank_id)).scalar_one()
+    older = schema.trash.alias()
+    has_older = select(older.c.id).where(older.c.page_id == _c.page_id, older.c.id < _c.id).exists()
+    first = connection.execute(select(func.min(_c.purge_at)).where(_c.bank_id == bank_id, ~has_older)).scalar_one()
     times = [time for time in (first, image_trash.next_purge(connection, bank_id)) if time is not None]
     return min(times, default=None)

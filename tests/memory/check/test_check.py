@@ -11,9 +11,9 @@ from support.search_doubles import DictionaryIndex
 from foxing.memory import Memory, Policy
 from foxing.memory.check.check import SAMPLED_PAGES, DatabaseCheck
 from foxing.memory.codec_source import CodecSource
+from foxing.memory.index.embedder import NONE
 from foxing.memory.index.embedder_source import EmbedderSource
 from foxing.memory.index.hybrid import HybridSearch
-from foxing.memory.index.model_source import NONE
 from foxing.memory.index.vectors import MessageVectors
 from foxing.memory.storage.database import Database
 from foxing.memory.text.passages import split_passages
@@ -89,12 +89,14 @@ def test_another_search_index_and_no_embedder_are_noted(filled: str) -> None:
 def test_the_command(filled: str) -> None:
     foxing = Foxing(filled)
     assert foxing.json("db", "check", "--all")["ok"]
-    assert foxing.text("db", "check").rstrip().endswith(": ok")
+    assert foxing.text("db", "check").rstrip().endswith("Everything is in order.")
     execute(filled, "DELETE FROM message_keys WHERE message_id = (SELECT min(message_id) FROM message_keys)")
     wrong = foxing.run("db", "check")
     assert wrong.exit_code == 1
-    assert "lookup" in wrong.stdout
-    assert "1 problems, all repaired" in foxing.text("db", "check", "--repair")
+    assert "problem: lookup: " in wrong.stdout
+    repaired = foxing.text("db", "check", "--repair")
+    assert "1 problems, 1 repaired" in repaired
+    assert "Everything is in order." in repaired
 
 
 def test_another_schema_is_not_checked(tmp_path: Path) -> None:

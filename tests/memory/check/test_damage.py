@@ -152,6 +152,7 @@ REPAIRABLE = {
         sql("lookup", "of bank ana", "UPDATE message_ranges SET messages = messages + 1 WHERE bank_id = 1"),
         sql("lookup", "of bank bo", "UPDATE message_ranges SET thread_id = 3 - thread_id WHERE bank_id = 2"),
     ),
+    "times of ranges": (sql("lookup", "of bank ana", "UPDATE message_ranges SET last_at = 1 WHERE bank_id = 1"),),
     "what is known of messages that do not exist": (
         sql(
             "codes",

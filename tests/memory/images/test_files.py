@@ -4,7 +4,6 @@ import io
 import struct
 import subprocess
 import sys
-import time
 import zlib
 from collections.abc import Callable
 from threading import Thread
@@ -18,15 +17,9 @@ from foxing.memory.images import decoding
 from foxing.memory.images.decoding import normalised, opened
 from foxing.memory.images.files import ImageFile
 from foxing.memory.images.limits import ImageRefused
+from tests.support.waiting import wait_until
 
 SECRET = "Hunter's lodge"
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "timed out"
-        time.sleep(0.001)
 
 
 def exif(orientation: int) -> Image.Exif:
@@ -174,8 +167,8 @@ def test_callers_take_turns_to_have_their_images_decoded() -> None:
             waiting.append(Thread(target=decode, args=("another",)))
             for thread in waiting[3:]:
                 thread.start()
-            eventually(lambda: decoding.waiting() == 5)
-        eventually(lambda: sorted(order) == ["another", "one"])
+            wait_until(lambda: decoding.waiting() == 5)
+        wait_until(lambda: sorted(order) == ["another", "one"])
         assert decoding.waiting() == 3
     for thread in waiting:
         thread.join()

@@ -18,6 +18,7 @@ from foxing.encoder import Reading, load_codec
 from foxing.memory import Memory, Policy, RecalledMessage
 from foxing.memory.lifecycle import age
 from foxing.memory.pages.decode_queue import DecodeQueue
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "message_ages")
 
@@ -45,13 +46,6 @@ def once(action: Callable[[], object]) -> Callable[[], None]:
             todo()
 
     return run
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline, "timed out"
-        time.sleep(0.002)
 
 
 @pytest.mark.both_databases

@@ -7,7 +7,8 @@ from types import FrameType
 import pytest
 from support.clock import Clock
 
-from foxing.memory import DueWork, Memory, MemoryOptions
+from foxing.memory import Memory, MemoryOptions
+from foxing.memory.values.banks import DueWork
 
 pytestmark = pytest.mark.both_databases
 

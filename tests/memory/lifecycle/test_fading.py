@@ -16,7 +16,8 @@ from support.search_doubles import indexed_terms
 from support.texts import NAMES, RARE, chat
 
 from foxing.api.demo.conversation import demo_conversation
-from foxing.encoder import capabilities_of, load_codec
+from foxing.encoder import load_codec
+from foxing.encoder.capabilities import capabilities_of
 from foxing.encoder.drawing import SURE, UNSURE_SHARE
 from foxing.memory import Forgotten, InvalidInput, Memory, NewMessage, Policy, PolicyStep, RecalledMessage
 from foxing.memory.text.terms import terms
@@ -286,8 +287,8 @@ def test_a_dry_run_and_a_preview_say_what_fades(memory: Memory) -> None:
     assert (preview.from_tier, preview.to_tier) == ("base", "micro")
     assert preview.words == move.words
     assert move.words is not None
-    assert move.words["numbers"].kept == move.words["numbers"].words > 30
-    assert move.words["common_words"].kept < move.words["common_words"].words
+    assert move.words["facts"].kept == move.words["facts"].words > 30
+    assert move.words["other_words"].kept < move.words["other_words"].words
     assert memory.age("ana", now=START + 400 * DAY, dry_run=True, preview=0).moved[0].words is None
     assert memory.pages("ana").pages[0] == page
 

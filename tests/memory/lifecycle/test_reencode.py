@@ -15,8 +15,9 @@ from support.other_weights import (
     weights_of,
 )
 
-from foxing.encoder import UNREADABLE, Reading, VisionTokens, load_codec
+from foxing.encoder import Reading, VisionTokens, load_codec
 from foxing.encoder.bench import accuracy
+from foxing.encoder.contract import UNREADABLE
 from foxing.memory import Memory, NotFound
 
 pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")

@@ -15,20 +15,15 @@ from support.databases import execute
 from support.hooked_codec import HookedCodec
 from support.plugins import InstallPlugin
 
-from foxing.encoder import (
-    CODECS,
-    UNREADABLE,
-    CodecOptions,
-    CodecPlugin,
-    Dependencies,
-    Reading,
-    TierSpec,
-    TokensError,
-    VisionTokens,
-)
+from foxing.encoder import CODECS, CodecOptions, CodecPlugin, Dependencies, Reading, TierSpec, TokensError, VisionTokens
+from foxing.encoder.contract import UNREADABLE
 from foxing.memory import Memory, TokensDamaged
 from foxing.memory.storage.manifest import PageManifest
-from foxing.renderer import BLANK, PRINTED_PAGE, TOKEN_SIDE_PX, Cells, Repertoire, render
+from foxing.renderer import render
+from foxing.renderer.layout import PRINTED_PAGE
+from foxing.renderer.page import BLANK, Cells
+from foxing.renderer.repertoire import Repertoire
+from foxing.renderer.tiers import TOKEN_SIDE_PX
 
 pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "message_ages")
 

@@ -1,7 +1,6 @@
 """Decoding pages on demand: the cache, which is bounded by bytes, and the queues of several codecs."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -26,6 +25,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages
 from foxing.memory.text.terms import term_runs, terms
 from foxing.renderer import render
+from tests.support.waiting import wait_until
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -204,13 +204,6 @@ def test_tokens_of_another_page_are_not_taken_for_its_own(database_url: str, cod
     with Memory(database_url, codec=codec, clock=lambda: NOW) as memory:
         assert memory.message("ana", "0").confidence > 0
         assert memory.message("ana", "1").confidence == 0
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_the_queue_depth_counts_pages_of_other_codecs(codec: HookedCodec) -> None:

@@ -10,14 +10,19 @@ from support.faded_codec import FadedCodec
 from support.hooked_codec import HookedCodec
 from support.search_doubles import indexed_terms
 
-from foxing.encoder import UNREADABLE, Reading
+from foxing.encoder import Reading
+from foxing.encoder.contract import UNREADABLE
 from foxing.memory import Memory
 from foxing.memory.lifecycle.retypeset import message_part
 from foxing.memory.pages.content import PageState
 from foxing.memory.pages.fidelity import character_loss, misread_share, missing_share, unreadable_share
 from foxing.memory.storage.repositories.pages import KeepsakeRow, SpanRow
 from foxing.memory.text.terms import terms
-from foxing.renderer import BLANK, GAP_MARK, Entry, PageLayout, Typesetter, code_points, transcribe
+from foxing.renderer import Entry, PageLayout, Typesetter
+from foxing.renderer.marks import GAP_MARK
+from foxing.renderer.page import BLANK
+from foxing.renderer.transcription import transcribe
+from foxing.renderer.typeset import code_points
 
 pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
 

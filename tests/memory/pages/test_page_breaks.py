@@ -7,7 +7,8 @@ import pytest
 from support.texts import chat
 
 from foxing.memory import Memory
-from foxing.renderer import Edge, typeset
+from foxing.renderer import typeset
+from foxing.renderer.breaks import Edge
 
 BANK = "ana"
 START = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
@@ -19,7 +20,7 @@ TIERS = ["tiny", "micro"]
 
 def old_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages end wherever their room does, without a mark, as before page breaks were chosen."""
-    monkeypatch.setattr(typeset, "best_break", lambda text, limit, cells, *, least: limit)
+    monkeypatch.setattr(typeset, "best_break", lambda text, limit, cells, *, minimum: limit)
     monkeypatch.setattr(typeset, "edge_at", lambda text, place: Edge.WHOLE)
 
 

@@ -9,8 +9,8 @@ from support.hooked_codec import HookedCodec
 
 from foxing.encoder import Reading, VisionTokens
 from foxing.memory import Memory
-from foxing.renderer import GAP_MARK, WIDE_TAIL
-from foxing.renderer.marks import FILLER_MARK
+from foxing.renderer.marks import FILLER_MARK, GAP_MARK
+from foxing.renderer.page import WIDE_TAIL
 
 pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions")
 

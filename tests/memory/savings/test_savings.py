@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from foxing.memory import InvalidInput, InvalidTime, Memory, NotFound
-from foxing.memory.savings.table import savings_csv
 
 BANK = "agent"
 START = datetime(2026, 11, 28, 23, 50, tzinfo=UTC)
@@ -126,7 +125,7 @@ def test_sums_by_day_session_and_model(memory: Memory) -> None:
 
 def test_a_table_holds_the_rows_and_no_formula(memory: Memory) -> None:
     memory.record_model_calls(BANK, [call(0, session='=HYPERLINK("x")'), call(1, session="a, b\u202e")])
-    rows = list(csv.DictReader(io.StringIO(savings_csv(memory.savings(BANK, by="session")))))
+    rows = list(csv.DictReader(io.StringIO(memory.savings(BANK, by="session").csv())))
     assert [row["session"] for row in rows] == ["a, b\u202e", '\'=HYPERLINK("x")']
     assert [row["calls"] for row in rows] == ["1", "1"]
 

@@ -85,14 +85,6 @@ def test_a_message_of_a_page_takes_few_bytes() -> None:
     assert len(without_digests.pack()) < 6 * len(manifest)
 
 
-def test_digests_of_an_earlier_version_keep_their_length() -> None:
-    messages = [message._replace(digest=bytes([message.id % 256, 7])) for message in sample().messages]
-    before = PageManifest.unpack(PageManifest.of(messages, sample().places).pack())
-    assert before.messages == messages
-    longer = [*messages[:-1], messages[-1]._replace(digest=bytes([messages[-1].id % 256, *range(15)]))]
-    assert [len(message.digest) for message in PageManifest.of(longer, sample().places).messages] == [2] * len(longer)
-
-
 @pytest.mark.parametrize("place", [3, 7, 40, -1])
 def test_damage_is_noticed(place: int) -> None:
     packed = bytearray(sample().pack())

@@ -1,7 +1,6 @@
 """Writers of one process write in the order in which they came."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
 
@@ -9,6 +8,7 @@ import pytest
 
 from foxing.memory import DatabaseOptions, StorageError
 from foxing.memory.storage.database import Database
+from tests.support.waiting import wait_until
 
 WRITERS = 20
 
@@ -19,13 +19,6 @@ def database(database_path: Path) -> Iterator[Database]:
     database.migrate()
     yield database
     database.close()
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "timed out"
-        time.sleep(0.001)
 
 
 def test_writers_take_turns_in_the_order_in_which_they_came(database: Database) -> None:
@@ -40,7 +33,7 @@ def test_writers_take_turns_in_the_order_in_which_they_came(database: Database) 
         for number in range(WRITERS):
             threads.append(Thread(target=write, args=(number,)))
             threads[-1].start()
-            eventually(lambda: database.waiting_writers == len(threads))
+            wait_until(lambda: database.waiting_writers == len(threads))
         assert order == []
     for thread in threads:
         thread.join()

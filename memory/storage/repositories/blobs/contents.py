@@ -7,7 +7,7 @@ references it: if that is rolled back, the object is an orphan, which a sweep re
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, func, select
@@ -73,12 +73,9 @@ def release(connection: Connection, columns: Sequence[Column[Any]], where: Colum
     """Decrements the reference counts of blobs in columns of rows that are about to be overwritten or deleted."""
     for column in columns:  # selects references only, not contents
         references = select(column).where(where, func.length(column) == REFERENCE_BYTES)
-        _count(connection, connection.execute(references).scalars().all(), -1)
-
-
-def retain(connection: Connection, stored: Iterable[bytes | None]) -> None:
-    """Increments the reference counts of the blobs referenced by these values, which are copied to other columns."""
-    _count(connection, stored, 1)
+        stored = (BlobReference.read(item) for item in connection.execute(references).scalars())
+        for name, number in Counter(reference.name for reference in stored if reference is not None).items():
+            connection.execute(schema.blobs.update().where(_c.name == name).values(uses=_c.uses - number))
 
 
 def release_bank(connection: Connection, bank_id: int) -> None:
@@ -108,13 +105,6 @@ def _use(connection: Connection, bank_id: int, reference: BlobReference) -> Blob
     upsert = insert.on_conflict_do_update(index_elements=[_c.digest], set_={"uses": _c.uses + 1})
     name = connection.execute(upsert.returning(_c.name)).scalar_one()
     return BlobReference.named(name, reference.size)
-
-
-def _count(connection: Connection, stored: Iterable[bytes | None], sign: int) -> None:
-    references = (BlobReference.read(item) for item in stored)
-    for name, number in Counter(reference.name for reference in references if reference is not None).items():
-        update = schema.blobs.update().where(_c.name == name)
-        connection.execute(update.values(uses=_c.uses + sign * number))
 
 
 def digest_of(key: bytes, bank_id: int, content: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, true
 
 from foxing.memory.storage import schema
 from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference
@@ -30,26 +30,26 @@ def all_uses(connection: Connection) -> list[BlobUse]:
     counted: Counter[str] = Counter()
     uses_by_name: dict[str, tuple[BlobReference, int, str]] = {}
     p = schema.pages.c
-    contents = schema.page_contents
-    dropped = schema.trash
-    for table, columns in (
-        (contents, (contents.c.tokens, contents.c.text)),
-        (dropped, (dropped.c.tokens, dropped.c.text, dropped.c.parts)),
-    ):
-        for column in columns:
-            query = select(column, p.bank_id, p.key).join_from(table, schema.pages, p.id == table.c.page_id)
-            for value, bank_id, key in connection.execute(query.where(func.length(column) == REFERENCE_BYTES)):
-                if (reference := BlobReference.read(value)) is not None:
-                    counted[reference.name] += 1
-                    uses_by_name[reference.name] = reference, bank_id, f"page {key}"
-    for table, key in ((schema.images, schema.images.c.id), (schema.image_trash, schema.image_trash.c.image_id)):
-        outside = select(table.c.content, table.c.bank_id, key.label("image_id"))
-        for value, bank_id, image_id in connection.execute(
-            outside.where(func.length(table.c.content) == REFERENCE_BYTES)
-        ):
+    contents = schema.page_contents.c
+    dropped = schema.trash.c
+    images = schema.images.c
+    dropped_images = schema.image_trash.c
+    users = [
+        *((column, p.bank_id, p.key, p.id == contents.page_id) for column in (contents.tokens, contents.text)),
+        *(
+            (column, p.bank_id, p.key, p.id == dropped.page_id)
+            for column in (dropped.tokens, dropped.text, dropped.parts)
+        ),
+        (images.content, images.bank_id, images.id, true()),
+        (dropped_images.content, dropped_images.bank_id, dropped_images.image_id, true()),
+    ]
+    for column, bank, key, joined in users:
+        kind = "page" if key is p.key else "image"
+        query = select(column, bank, key).where(joined, func.length(column) == REFERENCE_BYTES)
+        for value, bank_id, number in connection.execute(query):
             if (reference := BlobReference.read(value)) is not None:
                 counted[reference.name] += 1
-                uses_by_name[reference.name] = reference, bank_id, f"image {image_id}"
+                uses_by_name[reference.name] = reference, bank_id, f"{kind} {number}"
     result = []
     for row in connection.execute(select(_c.name, _c.size, _c.bank, _c.uses)):
         _, _, user = uses_by_name.pop(row.name, (None, None, None))

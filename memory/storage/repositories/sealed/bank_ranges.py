@@ -56,26 +56,22 @@ class BankRanges:
     @property
     def rows(self) -> Numbers:
         """All ranges as int64[n, 5], as passed to `of`."""
-        places = np.arange(len(self))
-        return np.concatenate([self._rows(places), self.repeated])
-
-    def _rows(self, places: Numbers) -> Numbers:
-        columns_ = (self.first, self.last, self.page, self.thread, self.messages)
-        return np.stack([values[places] for values in columns_], axis=1)
+        whole = np.stack([self.first, self.last, self.page, self.thread, self.messages], axis=1)
+        return np.concatenate([whole, self.repeated])
 
     @property
     def memory_bytes(self) -> int:
         """Approximate size in memory, in bytes."""
         return 1_000 + 7 * self.first.nbytes + self.repeated.nbytes
 
-    def of_messages(self, ids: Numbers) -> dict[int, list[list[int]]]:
-        """Returns message id → rows of the ranges that contain it, for messages in any. `ids`: ascending."""
+    def pages_of(self, ids: Numbers) -> dict[int, list[int]]:
+        """Returns message id → pages of the ranges that contain it, for messages in any. `ids`: ascending."""
         places = self.find(ids)
         ids = ids[places >= 0]
-        places = places[places >= 0]
-        result = {i: [row] for i, row in zip(ids.tolist(), self._rows(places).tolist(), strict=True)}
-        for row in self.repeated[is_in(self.repeated[:, 0], ids)].tolist():
-            result[row[0]].append(row)
+        pages = self.page[places[places >= 0]]
+        result = {i: [page] for i, page in zip(ids.tolist(), pages.tolist(), strict=True)}
+        for message_id, _, page, *_ in self.repeated[is_in(self.repeated[:, 0], ids)].tolist():
+            result[message_id].append(page)
         return result
 
     def find(self, ids: Numbers) -> Numbers:
@@ -93,7 +89,8 @@ class BankRanges:
             following = places
             reached = np.zeros(len(places), dtype=np.int64)
             while len(following):
-                following, thread = following + step, self.thread[following]
+                thread = self.thread[following]
+                following = following + step
                 inside = (following >= 0) & (following < len(self)) & (reached < reach)
                 inside[inside] = self.thread[following[inside]] == thread[inside]
                 following = following[inside]
@@ -151,15 +148,15 @@ def _current(connection: Connection, bank_id: int) -> BankRanges:
         return cached
     if cached is not None and cached.version[1] == version[1] and cached.version[0] < version[0]:
         known_rows = cached.rows
-        added = _read(connection, bank_id, int(known_rows[:, 2].max(initial=0)))
+        added = read_rows(connection, bank_id, int(known_rows[:, 2].max(initial=0)))
         read = BankRanges.of(version, np.concatenate([known_rows, added]))
     else:
-        read = BankRanges.of(version, _read(connection, bank_id, 0))
+        read = BankRanges.of(version, read_rows(connection, bank_id))
     cache.ranges.put(bank_id, read)
     return read
 
 
-def _read(connection: Connection, bank_id: int, after_page: int) -> Numbers:
+def read_rows(connection: Connection, bank_id: int, after_page: int = 0) -> Numbers:
     """Returns int64[n, 5]: the ranges of a bank on pages after `after_page`, as for `BankRanges.of`."""
     parts = [np.zeros((0, 5), dtype=np.int64)]
     after = {"message": -1, "page": -1}

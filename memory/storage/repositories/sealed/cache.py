@@ -1,6 +1,5 @@
 """Cache per process and database: manifests, ranges, open messages, ids of embedders and the key of digests."""
 
-from collections.abc import Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
@@ -25,48 +24,29 @@ class _Sized(Protocol):
     def memory_bytes(self) -> int: ...
 
 
+K = TypeVar("K")
 T = TypeVar("T", bound=_Sized)
+#: Id of a page and stamp of its manifest.
+Stamped = tuple[int, int]
 
 
-class BankCache(Generic[T]):
-    """LRU cache of values of banks. Safe to share between threads."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._lock = Lock()
-        self._held: LRUCache[int, T] = LRUCache(most_bytes, getsizeof=lambda entry: entry.memory_bytes)
-
-    def get(self, bank_id: int) -> T | None:
-        """Returns the cached value of a bank; None if there is none."""
-        with self._lock:
-            return self._held.get(bank_id)
-
-    def put(self, bank_id: int, value: T) -> None:
-        """Caches the value of a bank, unless it exceeds the capacity."""
-        with self._lock:
-            if value.memory_bytes <= self._held.maxsize:
-                self._held[bank_id] = value
-
-
-class StampedCache(Generic[T]):
-    """LRU cache of values read from page manifests, validated by the stamps of the manifests. Safe to share between
-    threads."""
+class SizedCache(Generic[K, T]):
+    """LRU cache of a number of bytes. Safe to share between threads."""
 
     def __init__(self, most_bytes: int) -> None:
         self._lock = Lock()
-        self._held: LRUCache[int, tuple[int, T]] = LRUCache(most_bytes, getsizeof=lambda entry: entry[1].memory_bytes)
+        self._values: LRUCache[K, T] = LRUCache(most_bytes, getsizeof=lambda value: value.memory_bytes)
 
-    def get(self, stamps: Mapping[int, int]) -> dict[int, T]:
-        """Returns page id → cached value, for values with these stamps."""
+    def get(self, key: K) -> T | None:
+        """Returns the cached value; None if there is none."""
         with self._lock:
-            entries = {page_id: self._held.get(page_id) for page_id in stamps}
-        return {i: entry[1] for i, entry in entries.items() if entry is not None and entry[0] == stamps[i]}
+            return self._values.get(key)
 
-    def put(self, stamps: Mapping[int, int], read: Mapping[int, T]) -> None:
-        """Caches values with these stamps, except those that exceed the capacity."""
+    def put(self, key: K, value: T) -> None:
+        """Caches a value, unless it exceeds the capacity."""
         with self._lock:
-            for page_id, value in read.items():
-                if value.memory_bytes <= self._held.maxsize:
-                    self._held[page_id] = stamps[page_id], value
+            if value.memory_bytes <= self._values.maxsize:
+                self._values[key] = value
 
 
 class DatabaseCache:
@@ -75,10 +55,10 @@ class DatabaseCache:
     def __init__(self) -> None:
         #: name and dimensions of an embedder → its id, which never changes
         self.embedders: dict[tuple[str, int], int] = {}
-        self.ranges: BankCache[BankRanges] = BankCache(RANGES_CACHE_BYTES)
-        self.open_threads: BankCache[OpenThreads] = BankCache(OPEN_CACHE_BYTES)
-        self.manifests = StampedCache[PageManifest](MANIFEST_CACHE_BYTES)
-        self.messages = StampedCache[PageMessages](MESSAGES_CACHE_BYTES)
+        self.ranges: SizedCache[int, BankRanges] = SizedCache(RANGES_CACHE_BYTES)
+        self.open_threads: SizedCache[int, OpenThreads] = SizedCache(OPEN_CACHE_BYTES)
+        self.manifests = SizedCache[Stamped, PageManifest](MANIFEST_CACHE_BYTES)
+        self.messages = SizedCache[Stamped, PageMessages](MESSAGES_CACHE_BYTES)
 
 
 _caches: WeakKeyDictionary[Pool, DatabaseCache] = WeakKeyDictionary()

@@ -1,13 +1,14 @@
-"""Lookup of sealed messages by id, time and filter."""
+"""Reading and filtering of sealed messages."""
 
-from collections.abc import Collection, Iterator, Sequence
+import operator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from heapq import merge
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import Connection, literal, select, tuple_
 
 from foxing.memory.storage import schema
 from foxing.memory.storage.manifest import PageManifest, SealedMessage
@@ -17,7 +18,7 @@ from . import manifests, ranges
 
 _p = schema.pages.c
 _AT_ONCE = 32  # manifests read together
-_FIRST_PAGES = (2 * _AT_ONCE, 32 * _AT_ONCE)  # rows of pages read together, before all that are left
+_FIRST_PAGES = 2 * _AT_ONCE  # rows of pages read together at first, because most callers need few of them
 
 
 class Located(NamedTuple):
@@ -32,17 +33,24 @@ class Located(NamedTuple):
         return self.manifest.message(self.number)
 
 
-def locate(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, Located]:
+def read(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, Located]:
     """Returns message id → its location, for messages on pages; one of them if it is on several pages."""
-    runs = ranges.of_messages(connection, bank_id, ids)
-    by_page = manifests.get(connection, {run.page_id for of_one in runs.values() for run in of_one})
+    pages = ranges.pages_of(connection, bank_id, ids)
+    by_page = manifests.get(connection, {page_id for page_ids in pages.values() for page_id in page_ids})
     result: dict[int, Located] = {}
-    for message_id, of_one in runs.items():
-        for run in of_one:
-            manifest = by_page.get(run.page_id)
-            if manifest is not None and message_id in manifest.place_of:
+    for message_id, page_ids in pages.items():
+        for manifest in (by_page[page_id] for page_id in page_ids if page_id in by_page):
+            if message_id in manifest.place_of:
                 result[message_id] = Located(manifest, manifest.place_of[message_id])
     return result
+
+
+def filtered(connection: Connection, bank_id: int, ids: Collection[int], condition: MessageFilter) -> set[int]:
+    """Returns the ids of those of the messages that are on pages and match the filter."""
+    located = read(connection, bank_id, ids)
+    on_pages = {id(place.manifest): place.manifest for place in located.values()}
+    masks = {number: condition.mask(manifest) for number, manifest in on_pages.items()}
+    return {message_id for message_id, place in located.items() if masks[id(place.manifest)][place.number]}
 
 
 def ids_within(connection: Connection, bank_id: int, condition: MessageFilter) -> set[int]:
@@ -68,63 +76,31 @@ def ids_after(connection: Connection, bank_id: int, message_id: int, limit: int)
 
 
 def in_time_order(
-    connection: Connection, bank_id: int, condition: MessageFilter, after: tuple[datetime, int] | None
-) -> Iterator[SealedMessage]:
-    """Yields the matching sealed messages by time and id, starting after the time and id `after`. A message on several
-    pages is yielded once."""
-    conditions = [_p.bank_id == bank_id, *condition.page_conditions()]
-    if after is not None:
-        conditions.append(_p.last_at >= after[0])
-    beyond = None if after is None else (microseconds(after[0]), after[1])
-    begins = _by_time(connection, _p.first_at, conditions)
-    return _in_order(connection, begins, condition, beyond)
-
-
-def _by_time(
     connection: Connection,
-    at: ColumnElement[datetime],
-    conditions: Sequence[ColumnElement[bool]],
+    bank_id: int,
+    condition: MessageFilter,
+    after: tuple[datetime, int] | None = None,
     *,
     newest_first: bool = False,
-) -> Iterator[tuple[int, int]]:
-    """Yields the pages that meet `conditions` and their times `at` in microseconds, in the order of these. Most callers
-    need few of them, so that the first are read apart."""
-    query = select(_p.id, at).where(*conditions)
-    query = query.order_by(at.desc(), _p.id.desc()) if newest_first else query.order_by(at, _p.id)
-    following = query
-    for batch in (*_FIRST_PAGES, None):
-        rows = connection.execute(following.limit(batch)).all()
-        for page_id, time in rows:
-            yield page_id, microseconds(time)
-        if batch is None or len(rows) < batch:
-            return
-        page_id, time = rows[-1]
-        beyond = or_(at < time, and_(at == time, _p.id < page_id))
-        if not newest_first:
-            beyond = or_(at > time, and_(at == time, _p.id > page_id))
-        following = query.where(beyond)
-
-
-def _in_order(
-    connection: Connection,
-    begins: Iterator[tuple[int, int]],
-    condition: MessageFilter,
-    beyond: tuple[int, int] | None,
 ) -> Iterator[SealedMessage]:
-    """Yields matching messages lazily. `begins`: pages and the times of their first messages, ascending."""
+    """Yields the matching sealed messages by time and id, starting after the time and id `after`, lazily. A message on
+    several pages is yielded once."""
+    sign = -1 if newest_first else 1
+    beyond = None if after is None else (sign * microseconds(after[0]), sign * after[1])
+    begins = _by_time(connection, bank_id, condition, after, newest_first=newest_first)
     waiting: list[tuple[int, int, Located]] = []
     last: int | None = None
     part = list(islice(begins, _AT_ONCE))
     while part:
         next_part = list(islice(begins, _AT_ONCE))
         matches = [
-            item
+            (sign * int(manifest.times[number]), sign * int(manifest.ids[number]), Located(manifest, number))
             for _, manifest in manifests.of_pages(connection, [page_id for page_id, _ in part])
-            for item in _passing(manifest, condition)
-            if beyond is None or item[:2] > beyond
+            for number in np.flatnonzero(condition.mask(manifest)).tolist()
         ]
+        matches = [item for item in matches if beyond is None or item[:2] > beyond]
         waiting = list(merge(waiting, sorted(matches, key=_time_and_id), key=_time_and_id))
-        following = next_part[0][1] if next_part else None
+        following = sign * next_part[0][1] if next_part else None
         ready = len(waiting) if following is None else sum(1 for item in waiting if item[0] < following)
         for _, message_id, located in waiting[:ready]:
             if message_id != last:
@@ -134,28 +110,35 @@ def _in_order(
         part = next_part
 
 
-def _passing(manifest: PageManifest, condition: MessageFilter) -> Iterator[tuple[int, int, Located]]:
-    for number in np.flatnonzero(condition.mask(manifest)).tolist():
-        yield int(manifest.times[number]), int(manifest.ids[number]), Located(manifest, number)
+def _by_time(
+    connection: Connection,
+    bank_id: int,
+    condition: MessageFilter,
+    after: tuple[datetime, int] | None,
+    *,
+    newest_first: bool,
+) -> Iterator[tuple[int, int]]:
+    """Yields the pages that may hold matching messages with the times in microseconds of the first of their messages to
+    be listed, in the order of these."""
+    at = _p.last_at if newest_first else _p.first_at
+    query = select(_p.id, at).where(_p.bank_id == bank_id, *condition.page_conditions())
+    if after is not None and not newest_first:
+        query = query.where(_p.last_at >= after[0])
+    following = query = query.order_by(at.desc(), _p.id.desc()) if newest_first else query.order_by(at, _p.id)
+    is_beyond = operator.lt if newest_first else operator.gt
+    limit = _FIRST_PAGES
+    while rows := connection.execute(following.limit(limit)).all():
+        for page_id, time in rows:
+            yield page_id, microseconds(time)
+        if len(rows) < limit:
+            return
+        page_id, time = rows[-1]
+        following = query.where(is_beyond(tuple_(at, _p.id), tuple_(literal(time, at.type), literal(page_id))))
+        limit *= 16
 
 
 def _time_and_id(item: tuple[int, int, Located]) -> tuple[int, int]:
     return item[:2]
-
-
-def latest(connection: Connection, bank_id: int, condition: MessageFilter, limit: int) -> list[SealedMessage]:
-    """Returns the last `limit` sealed messages that match the filter, newest first."""
-    conditions = [_p.bank_id == bank_id, *condition.page_conditions()]
-    ends = _by_time(connection, _p.last_at, conditions, newest_first=True)
-    matches: dict[int, tuple[int, int, Located]] = {}
-    while part := list(islice(ends, _AT_ONCE)):
-        best = sorted((item[:2] for item in matches.values()), reverse=True)[limit - 1 : limit]
-        if best and best[0][0] > part[0][1]:
-            break
-        for _, manifest in manifests.of_pages(connection, [page_id for page_id, _ in part]):
-            matches |= {item[1]: item for item in _passing(manifest, condition)}
-    newest = sorted(matches.values(), key=_time_and_id, reverse=True)
-    return [item[2].message for item in islice(newest, limit)]
 
 
 def messages_on(connection: Connection, page_ids: Collection[int]) -> set[int]:

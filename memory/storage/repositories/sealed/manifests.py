@@ -7,10 +7,10 @@ from typing import TypeVar
 from sqlalchemy import Connection, select
 
 from foxing.memory.storage import columns, schema, snapshot
-from foxing.memory.storage.dialects import dialect_of
+from foxing.memory.storage.dialects import dialect_of, insert_into
 from foxing.memory.storage.manifest import PageManifest, PageMessages
 
-from .cache import StampedCache, cache_of
+from .cache import SizedCache, Stamped, cache_of
 
 _KNOWN = 1_000  # manifests cached per transaction, enough for a search
 _c = schema.page_manifests.c
@@ -36,7 +36,7 @@ def _find(
     connection: Connection,
     page_ids: Collection[int],
     of_transaction: dict[int, Read],
-    cache: StampedCache[Read],
+    cache: SizedCache[Stamped, Read],
     unpack: Callable[[bytes], Read],
 ) -> dict[int, Read]:
     """Returns manifests from `of_transaction`, those read by the transaction, to which newly read ones are added."""
@@ -49,16 +49,14 @@ def _find(
 
 
 def _read(
-    connection: Connection, page_ids: Sequence[int], cache: StampedCache[Read], unpack: Callable[[bytes], Read]
+    connection: Connection, page_ids: Sequence[int], cache: SizedCache[Stamped, Read], unpack: Callable[[bytes], Read]
 ) -> dict[int, Read]:
     stamps = _stamps_of(connection, page_ids)
-    result = cache.get(stamps)
+    result = {stamped[0]: value for stamped in stamps.items() if (value := cache.get(stamped)) is not None}
     missing = sorted(stamps.keys() - result.keys())
-    if missing:
-        packed = connection.execute(_packed, {"ids": missing}).all()
-        read = {page_id: unpack(manifest) for page_id, manifest in packed}
-        cache.put(stamps, read)
-        result |= read
+    for page_id, packed in connection.execute(_packed, {"ids": missing}) if missing else ():
+        result[page_id] = unpack(packed)
+        cache.put((page_id, stamps[page_id]), result[page_id])
     return {page_id: result[page_id] for page_id in stamps}
 
 
@@ -81,23 +79,11 @@ _packed = select(_c.page_id, _c.manifest).where(columns.is_given(_c.page_id))
 _stamps = select(_c.page_id, _c.stamp).where(columns.is_given(_c.page_id))
 
 
-def insert(connection: Connection, page_id: int, manifest: PageManifest) -> None:
-    """Inserts the manifest of a new page."""
-    connection.execute(schema.page_manifests.insert().values(page_id=page_id, **_values(manifest)))
-
-
-def update(connection: Connection, page_id: int, manifest: PageManifest) -> None:
-    """Replaces the manifest of a page."""
-    connection.execute(schema.page_manifests.update().where(_c.page_id == page_id).values(**_values(manifest)))
-
-
-def delete(connection: Connection, page_ids: Sequence[int]) -> None:
-    """Deletes the manifests of pages."""
-    connection.execute(schema.page_manifests.delete().where(columns.among(_c.page_id, page_ids)))
-
-
-def _values(manifest: PageManifest) -> dict[str, int | bytes]:
-    return {"stamp": secrets.randbits(62), "manifest": manifest.pack()}
+def put(connection: Connection, page_id: int, manifest: PageManifest) -> None:
+    """Writes the manifest of a page, in place of an earlier one."""
+    values = {"stamp": secrets.randbits(62), "manifest": manifest.pack()}
+    insert = insert_into(connection, schema.page_manifests).values(page_id=page_id, **values)
+    connection.execute(insert.on_conflict_do_update(index_elements=["page_id"], set_=values))
 
 
 def of_pages(connection: Connection, page_ids: Iterable[int]) -> Iterable[tuple[int, PageManifest]]:

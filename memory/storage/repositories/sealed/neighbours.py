@@ -64,13 +64,16 @@ class _Search:
         self.ids: Numbers = np.zeros(0, dtype=np.int64)
 
     def around(self, message_ids: Numbers) -> Neighbourhood:
-        ids, threads = self.open.ids, self.open.threads
+        ids = self.open.ids
+        threads = self.open.threads
         if len(self.ranges):
             sealed, of_sealed = self.ranges.messages_of(self._ranges_around(message_ids), self.ids)
-            ids, threads = np.concatenate([sealed, ids]), np.concatenate([of_sealed, threads])
+            ids = np.concatenate([sealed, ids])
+            threads = np.concatenate([of_sealed, threads])
             order = np.lexsort((ids, threads))
             order = order[is_first(ids[order])]  # a message that is sealed in part is in both
-            ids, threads = ids[order], threads[order]
+            ids = ids[order]
+            threads = threads[order]
         rows, _ = _windows(ids, threads, message_ids, self.reach)
         return Neighbourhood(rows, self._several_passages(rows))
 

@@ -6,7 +6,7 @@ each.
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -31,51 +31,28 @@ class MessageRange(NamedTuple):
     first: int
     last: int
     page_id: int
-    thread_id: int
-    #: Number of messages that begin on the page.
-    messages: int
 
 
-_columns = (_c.first_message, _c.last_message, _c.page_id, _c.thread_id, _c.messages)
+_columns = (_c.first_message, _c.last_message, _c.page_id)
 
 
-def add(connection: Connection, bank_id: int, page_id: int, manifest: PageManifest) -> None:
-    """Inserts the ranges of a new page, whose id must be the highest of its bank. The bank must be locked."""
-    _insert(connection, bank_id, {page_id: manifest})
-    _count(connection, bank_id, _b.ranges_added)
+def note_change(connection: Connection, bank_id: int, counter: Column[int] = _b.ranges_changed) -> None:
+    """Notes that ranges or open messages, other than new ones, have changed."""
+    connection.execute(schema.banks.update().where(_b.id == bank_id).values({counter: counter + 1}))
 
 
-def put(connection: Connection, bank_id: int, manifests: Mapping[int, PageManifest]) -> None:
-    """Inserts the ranges of pages that have none, given as page id → manifest."""
-    _insert(connection, bank_id, manifests)
-    _count(connection, bank_id, _b.ranges_changed)
-
-
-def open_changed(connection: Connection, bank_id: int) -> None:
-    """Notes that open messages, other than new ones, have changed."""
-    _count(connection, bank_id, _b.ranges_changed)
-
-
-def _count(connection: Connection, bank_id: int, changes: Column[int]) -> None:
-    connection.execute(schema.banks.update().where(_b.id == bank_id).values({changes: changes + 1}))
-
-
-def _insert(connection: Connection, bank_id: int, manifests: Mapping[int, PageManifest]) -> None:
+def put(connection: Connection, bank_id: int, manifests: Mapping[int, PageManifest], *, are_new: bool = False) -> None:
+    """Inserts the ranges of pages that have none, given as page id → manifest. `are_new`: True for new pages, whose ids
+    must be the highest of their bank. The bank must be locked."""
+    note_change(connection, bank_id, _b.ranges_added if are_new else _b.ranges_changed)
     on_them = {int(i) for manifest in manifests.values() for i in manifest.ids}
     if not on_them:
         return
     others = sorted(on_them | _between(connection, bank_id, min(on_them), max(on_them)))
     rows = [
-        {
-            "bank_id": bank_id,
-            "first_message": run.first,
-            "last_message": run.last,
-            "page_id": run.page_id,
-            "thread_id": run.thread_id,
-            "messages": run.messages,
-        }
+        {"bank_id": bank_id, "page_id": page_id, **run}
         for page_id, manifest in manifests.items()
-        for run in _ranges(page_id, manifest, others)
+        for run in of_manifest(manifest, others)
     ]
     connection.execute(schema.message_ranges.insert(), rows)
 
@@ -87,7 +64,7 @@ def remove(connection: Connection, bank_id: int, page_id: int, manifest: PageMan
         last = int(manifest.ids.max())
         of_page = (_c.bank_id == bank_id, _c.first_message >= first, _c.first_message <= last, _c.page_id == page_id)
         connection.execute(schema.message_ranges.delete().where(*of_page))
-        _count(connection, bank_id, _b.ranges_changed)
+        note_change(connection, bank_id)
 
 
 def _between(connection: Connection, bank_id: int, low: int, high: int) -> set[int]:
@@ -97,12 +74,13 @@ def _between(connection: Connection, bank_id: int, low: int, high: int) -> set[i
     return {*connection.execute(still_open).scalars(), *connection.execute(begin).scalars()}
 
 
-def _ranges(page_id: int, manifest: PageManifest, bank_ids: Sequence[int]) -> Iterator[MessageRange]:
-    """Yields the ranges of the messages of a page. `bank_ids`: ids of these and of other messages of the bank,
-    ascending."""
+def of_manifest(manifest: PageManifest, bank_ids: Sequence[float]) -> Iterator[dict[str, int]]:
+    """Yields the ranges of the messages of a page, as columns of their rows. `bank_ids`: ids of these and of other
+    messages of the bank, ascending."""
     order = np.argsort(manifest.ids)
     ids = manifest.ids[order].tolist()
     threads = manifest.threads[order].tolist()
+    times = manifest.times[order].tolist()
     whole, begun = (values[order].tolist() for values in _extent(manifest))
     first = 0
     for place in range(1, len(ids) + 1):
@@ -112,7 +90,14 @@ def _ranges(page_id: int, manifest: PageManifest, bank_ids: Sequence[int]) -> It
             or not (whole[place] and whole[place - 1])
             or bank_ids[bisect_right(bank_ids, ids[place - 1])] != ids[place]
         ):
-            yield MessageRange(ids[first], ids[place - 1], page_id, threads[first], sum(begun[first:place]))
+            yield {
+                "first_message": ids[first],
+                "last_message": ids[place - 1],
+                "thread_id": threads[first],
+                "messages": sum(begun[first:place]),
+                "first_at": min(times[first:place]),
+                "last_at": max(times[first:place]),
+            }
             first = place
 
 
@@ -126,35 +111,28 @@ def _extent(manifest: PageManifest) -> tuple[Any, Any]:
     return lengths == manifest.chars, begun
 
 
-def of_messages(connection: Connection, bank_id: int, ids: Iterable[int]) -> dict[int, list[MessageRange]]:
-    """Returns message id → the ranges that contain it, for messages on pages; several if it is on several pages."""
+def pages_of(connection: Connection, bank_id: int, ids: Iterable[int]) -> dict[int, list[int]]:
+    """Returns message id → the pages that hold it, for messages on pages. An erased one may be among them."""
     values = sorted(set(ids))
     if not values:
         return {}
     of_transaction = bank_ranges.known(connection, bank_id)
     if of_transaction is not None:
-        rows = of_transaction.of_messages(np.array(values, dtype=np.int64))
-        return {i: [MessageRange._make(row) for row in of_one] for i, of_one in rows.items()}
+        return of_transaction.pages_of(np.array(values, dtype=np.int64))
     dialect = dialect_of(connection)
     # two statements, because with one SQLite would compare each id with each range
     firsts = dialect.fetch_numbers(connection, _lookup(dialect), {"ids": values, "bank": bank_id})
-    by_first = _beginning(connection, bank_id, {first for _, first in firsts if first is not None})
-    return {i: runs for i, first in firsts if (runs := [run for run in by_first.get(first, ()) if run.last >= i])}
-
-
-def pages_of(connection: Connection, bank_id: int, ids: Iterable[int]) -> set[int]:
-    """Returns the ids of pages that may hold any of the messages: all that do, and rarely others."""
-    values = sorted(set(ids))
-    if not values:
-        return set()
-    dialect = dialect_of(connection)
-    firsts = dialect.fetch_numbers(connection, _lookup(dialect, only_ranges=True), {"ids": values, "bank": bank_id})
-    by_first = _beginning(connection, bank_id, {first for (first,) in firsts if first is not None})
-    return {run.page_id for runs in by_first.values() for run in runs}
+    by_first: dict[int, list[MessageRange]] = {}
+    parameters = {"firsts": sorted({first for _, first in firsts if first is not None}), "bank": bank_id}
+    for row in dialect.fetch_numbers(connection, _that_begin(), parameters):
+        by_first.setdefault(row[0], []).append(MessageRange._make(row))
+    return {
+        i: pages for i, first in firsts if (pages := [run.page_id for run in by_first.get(first, ()) if run.last >= i])
+    }
 
 
 @cache
-def _lookup(dialect: Dialect, *, only_ranges: bool = False) -> Select[Any]:
+def _lookup(dialect: Dialect) -> Select[Any]:
     """Returns a query for each of the messages `ids` of the `bank` and the first message of the last range that begins
     at or before it. Cached, because building the statement takes longer than executing it."""
     id_table = dialect.id_table(bindparam("ids", type_=columns.IdList))
@@ -162,27 +140,16 @@ def _lookup(dialect: Dialect, *, only_ranges: bool = False) -> Select[Any]:
         _c.bank_id == bindparam("bank", type_=BigInteger), _c.first_message <= id_table
     )
     newest = newest.order_by(_c.first_message.desc()).limit(1)
-    first = newest.correlate(id_table.table).scalar_subquery()
-    return select(first).select_from(id_table.table).distinct() if only_ranges else select(id_table, first)
+    return select(id_table, newest.correlate(id_table.table).scalar_subquery())
 
 
 def after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[MessageRange]:
     """Returns up to `limit` ranges with messages above `message_id`, in order."""
-    of_bank = select(*_columns).where(_c.bank_id == bank_id)
-    begun = of_bank.where(_c.first_message <= message_id).order_by(_c.first_message.desc()).limit(1)
-    later_ones = of_bank.where(_c.first_message > message_id).order_by(_c.first_message, _c.page_id).limit(limit)
-    runs = [MessageRange(*row) for query in (begun, later_ones) for row in connection.execute(query)]
-    return [run for run in runs if run.last > message_id][:limit]
-
-
-def _beginning(connection: Connection, bank_id: int, firsts: Collection[int]) -> dict[int, list[MessageRange]]:
-    """Returns first message → ranges that begin with it."""
-    by_first: dict[int, list[MessageRange]] = {}
-    parameters = {"firsts": sorted(firsts), "bank": bank_id}
-    for row in dialect_of(connection).fetch_numbers(connection, _that_begin(), parameters):
-        run = MessageRange._make(row)
-        by_first.setdefault(run.first, []).append(run)
-    return by_first
+    begun = select(func.max(_c.first_message)).where(_c.bank_id == bank_id, _c.first_message <= message_id)
+    begin = func.coalesce(begun.scalar_subquery(), message_id)
+    query = select(*_columns).where(_c.bank_id == bank_id, _c.first_message >= begin, _c.last_message > message_id)
+    query = query.order_by(_c.first_message, _c.page_id).limit(limit)
+    return [MessageRange(*row) for row in connection.execute(query)]
 
 
 @cache
@@ -190,12 +157,6 @@ def _that_begin() -> Select[Any]:
     """Returns a query for the ranges of the `bank` that begin with the messages `firsts`."""
     is_first_message = columns.is_among(_c.first_message, bindparam("firsts", type_=columns.IdList))
     return select(*_columns).where(_c.bank_id == bindparam("bank", type_=BigInteger), is_first_message)
-
-
-def thread_size(connection: Connection, thread_id: int) -> int:
-    """Returns the number of messages of a thread that begin on pages."""
-    query = select(func.coalesce(func.sum(_c.messages), 0)).where(_c.thread_id == thread_id)
-    return int(connection.execute(query).scalar_one())
 
 
 def counts(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:

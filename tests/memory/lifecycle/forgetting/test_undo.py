@@ -114,10 +114,12 @@ def test_a_window_that_ends_earlier_for_what_was_dropped_later(memory: Memory, d
     before = stored(database_url)
     age(memory, 8)  # can be restored until day 508
     memory.set_policy("ana", {"undo_window": "P1D", "age_from": "message"})
-    age(memory, 400, 410)  # words fade, and the places of the others before that are purged
-    assert execute(database_url, "SELECT count(*) FROM trash")[0][0] == 1
+    age(memory, 400, 410)  # words fade; the places of the others before that are needed to restore what is older
+    assert execute(database_url, "SELECT count(*) FROM trash")[0][0] == 2
     assert [page.to_tier for page in memory.undo("ana", now=START + 411 * DAY).restored] == ["base"]
     assert stored(database_url) == before
+    age(memory, 600)  # the page is pinned
+    assert execute(database_url, "SELECT count(*) FROM trash")[0][0] == 0
 
 
 def test_one_page_of_several(memory: Memory) -> None:

@@ -17,7 +17,7 @@ from foxing.memory.storage import schema
 from foxing.memory.storage.manifest import PageManifest
 from foxing.memory.storage.repositories.trash import unpack_parts
 from foxing.memory.text.terms import terms
-from foxing.renderer import grid_text
+from foxing.renderer.page import grid_text
 
 from .conftest import postings
 

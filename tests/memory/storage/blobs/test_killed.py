@@ -7,11 +7,9 @@ from support.databases import execute
 from support.operations.blobs import DAY, MIN_BYTES, START, Storage
 from support.processes import start_python
 
-from foxing.api.memory_factory import open_check
+from foxing.api.memory_factory import memory_options
 from foxing.api.settings import load_settings
-from foxing.memory import Memory, MemoryOptions
-from foxing.memory.check.check import CheckOptions
-from foxing.memory.storage.database import Database
+from foxing.memory import Maintenance, Memory, MemoryOptions
 
 ROUNDS = 4
 WORK = """
@@ -50,8 +48,8 @@ def test_nothing_is_lost_and_nothing_is_left(
         pages = memory.pages("ana").pages
         assert all(memory.read_page("ana", page.id).text is not None for page in pages)
     storage.make_old()
-    with Database(settings.database_options) as database:
-        report = open_check(database, settings).run(CheckOptions(repair=True, everything=True))
+    with Maintenance(settings.database_options) as database:
+        report = database.check("native", "cpu", None, memory_options(settings), repair=True, everything=True)
         wrong = {part.name: part.problems for part in report.parts if part.problems}
         assert set(wrong) <= {"blob-orphans", "page-leases", "codes"}
         assert report.sound

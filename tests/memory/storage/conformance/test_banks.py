@@ -125,7 +125,7 @@ def test_a_deleted_bank_leaves_no_row_in_any_table(database: Database, bank_id: 
         before = _rows(connection)
         banks.delete(connection, bank_id)
         after = _rows(connection)
-        owned = {name for name, count in before.items() if count and name not in ("secrets", "retired_ids")}
+        owned = {name for name, count in before.items() if count and name != "secrets"}
         assert {name for name in owned if 2 * after[name] == before[name]} == owned
         assert banks.get_or_create(connection, "ana", NOW, POLICY).id > other
         with pytest.raises(NotFound):
@@ -138,7 +138,7 @@ def test_every_table_belongs_to_a_bank() -> None:
     """So that deleting a bank finds its rows; those of the others are of no bank."""
     owners = {"bank_id", "page_id", "message_id"}
     others = {table.name for table in schema.metadata.sorted_tables if not owners & {*table.c.keys()}}
-    assert others == {"banks", "secrets", "embedders", "retired_ids", "blobs"}  # blobs go after their objects
+    assert others == {"banks", "secrets", "embedders", "blobs"}  # blobs go after their objects
 
 
 def _rows(connection: Connection) -> dict[str, int]:

@@ -130,7 +130,7 @@ def test_what_was_dropped_is_read_back_and_taken_out(database: Database, bank_id
         page = insert_page(connection, new_page(bank_id, "p", text_bytes=0), ids, keepsake=ODD_TEXT)
         other = insert_page(connection, new_page(bank_id, "q", text_bytes=0, day=1), ids)
         parts = trash.pack_parts(connection, page)
-        assert trash.unpack_parts(page.id, parts) == (2, trash.parts_of(connection, page))
+        assert trash.unpack_parts(page.id, parts) == (2, pages.parts_of(connection, [page.id])[page.id])
         dropped = trash.DroppedPage(tokens=b"to\0", text=None, parts=parts)
         trash.drop(connection, page, dropped, dropped_at=NOW, purge_at=NOW + DAY)
     with database.write() as connection:
@@ -145,21 +145,24 @@ def test_what_was_dropped_is_read_back_and_taken_out(database: Database, bank_id
         assert trash.entries(connection, bank_id) == {}
 
 
-def test_what_is_purged_before_something_older_is_kept_for_it(database: Database, bank_id: int) -> None:
-    """Of three steps the second ends first: the first needs its tokens, and the places that the third dropped."""
+def test_what_something_older_needs_is_not_purged_before_it(database: Database, bank_id: int) -> None:
+    """Of three steps the second ends first: the first needs its tokens, and those of the third stay as well."""
     steps = [(b"text", None, None, 9), (None, b"two", None, 1), (None, b"three", b"places", 8)]
     with database.write() as connection:
         page = insert_page(connection, new_page(bank_id, "p"), insert_messages(connection, bank_id, "one"))
         for text, tokens, parts, days in steps:
             dropped = trash.DroppedPage(tokens=tokens, text=text, parts=parts)
             trash.drop(connection, page, dropped, dropped_at=NOW, purge_at=NOW + days * DAY)
-        assert trash.purge(connection, bank_id, NOW + DAY) == 1
-        first, third = trash.entries(connection, bank_id)[page.id]
-        held = trash.dropped(connection, [first.id, third.id])
-        assert [*map(_plain, held[first.id])] == [b"two", b"text", None]
-        assert trash.purge(connection, bank_id, NOW + 8 * DAY) == 1
-        held = trash.dropped(connection, [first.id])
-        assert [*map(_plain, held[first.id])] == [b"two", b"text", b"places"]
+        assert trash.next_purge(connection, bank_id) == NOW + 9 * DAY
+        assert trash.purge(connection, bank_id, NOW + 8 * DAY) == 0
+        held = trash.dropped(connection, [entry.id for entry in trash.entries(connection, bank_id)[page.id]])
+        assert [[*map(_plain, contents)] for contents in held.values()] == [
+            [None, b"text", None],
+            [b"two", None, None],
+            [b"three", None, b"places"],
+        ]
+        assert trash.purge(connection, bank_id, NOW + 9 * DAY) == 3
+        assert trash.next_purge(connection, bank_id) is None
 
 
 def _plain(value: bytes | None) -> bytes | None:

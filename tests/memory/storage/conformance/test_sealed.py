@@ -178,7 +178,7 @@ def check_neighbours(database: Database, bank_id: int, ids: Sequence[int]) -> No
             i: (list(ids[max(0, place - 2) : place][::-1]), list(ids[place + 1 : place + 3]))
             for place, i in enumerate(ids)
         }
-        assert sorted(lookup.locate(connection, bank_id, ids)) == sorted(
+        assert sorted(lookup.read(connection, bank_id, ids)) == sorted(
             set(ids) & lookup.ids_within(connection, bank_id, MessageFilter())
         )
 

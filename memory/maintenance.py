@@ -1,0 +1,78 @@
+"""Maintenance of a whole database: its schema, its integrity and its backups."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from foxing.renderer import Progress
+
+from .options import MemoryOptions
+from .storage.database import Database, DatabaseOptions
+
+if TYPE_CHECKING:
+    from foxing.encoder import Codec
+
+    from .check.report import CheckReport
+    from .codec_source import OptionsOfCodecs
+    from .storage.backup.values import Backup
+
+
+class Maintenance:
+    """A database, which need not be of this version, while services and workers use it. Use it in a `with` block."""
+
+    def __init__(self, database: str | Path | DatabaseOptions | None = None) -> None:
+        self._database = Database(database)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+    @property
+    def display_url(self) -> str:
+        """URL without the password."""
+        return self._database.display_url
+
+    def revision(self) -> str | None:
+        """Returns the revision of the schema; None if the database is empty."""
+        return self._database.revision()
+
+    def migrate(self) -> None:
+        """Upgrades the schema to that of this version. Raises `DatabaseTooNew`, `NoDatabase`."""
+        self._database.migrate()
+
+    def check(
+        self,
+        codec: "str | Codec",
+        device: str,
+        codec_options: "OptionsOfCodecs | None",
+        options: MemoryOptions,
+        *,
+        repair: bool = False,
+        everything: bool = False,
+        progress: Progress | None = None,
+    ) -> "CheckReport":
+        """Checks every row, and with `everything` decodes every page. `repair`: rebuild derived data. Raises
+        `StorageError` for another schema, `CodecError`."""
+        from .check.check import CheckOptions, DatabaseCheck
+        from .codec_source import CodecSource
+
+        check = DatabaseCheck(self._database, CodecSource(codec, device, codec_options), options.search())
+        return check.run(CheckOptions(repair, everything, progress))
+
+    def back_up(
+        self, path: Path, *, overwrite: bool = False, programs: Path | None = None, progress: Progress | None = None
+    ) -> "Backup":
+        """Writes a verified snapshot to a file. `programs`: folder of PostgreSQL's client programs. Raises
+        `StorageError`."""
+        from .storage.backup.backup import back_up
+        from .storage.backup.postgresql import Programs
+
+        return back_up(self._database, path, overwrite=overwrite, programs=Programs(programs), progress=progress)
+
+    def restore(self, path: Path, *, programs: Path | None = None, progress: Progress | None = None) -> "Backup":
+        """Restores a backup into the database, which must be empty, all or nothing. Raises `StorageError`."""
+        from .storage.backup.backup import restore
+        from .storage.backup.postgresql import Programs
+
+        return restore(self._database, path, programs=Programs(programs), progress=progress)

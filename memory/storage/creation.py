@@ -1,0 +1,46 @@
+"""Creation of the tables in an empty database and, on PostgreSQL, of row-level security by bank owner.
+
+The policies do not apply to the role that owns the tables. Other roles see the banks of the owner set in
+`foxing.owner`, or banks without an owner if none is set.
+"""
+
+import os
+
+from sqlalchemy import Column, Connection, MetaData, String, Table, text
+
+from . import schema
+from .dialects import POSTGRESQL, dialect_of
+
+_OWNER = "nullif(current_setting('foxing.owner', true), '')"
+#: Alembic's table of the revision.
+_revision = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+
+
+def create_tables(connection: Connection, revision: str) -> None:
+    """Creates all tables, at this revision, and the secret key of digests, which stays in the database."""
+    for metadata in (schema.metadata, _revision.metadata):
+        metadata.create_all(connection, checkfirst=False)
+    connection.execute(_revision.insert().values(version_num=revision))
+    connection.execute(schema.secrets.insert().values(name="digests", value=os.urandom(32)))
+    if dialect_of(connection) is POSTGRESQL:
+        _create_owner_policies(connection)
+
+
+def _create_owner_policies(connection: Connection) -> None:
+    """Enables row-level security on all tables that hold data of banks. Rows belong to the owner in their own column,
+    or to that of their bank or page."""
+    conditions = {}
+    for name, table in schema.metadata.tables.items():
+        if "bank_id" in table.c:
+            conditions[name] = f"EXISTS (SELECT 1 FROM banks WHERE banks.id = {name}.bank_id)"
+        elif "page_id" in table.c:
+            conditions[name] = f"EXISTS (SELECT 1 FROM pages WHERE pages.id = {name}.page_id)"
+    statements = [f"ALTER TABLE {table} ADD {column} VARCHAR(200)" for table, column in schema.POLICY_COLUMNS]
+    for name in ("banks", *(table for table, _ in schema.POLICY_COLUMNS)):
+        statements.append(f"ALTER TABLE {name} ALTER owner SET DEFAULT {_OWNER}")
+        conditions[name] = f"owner IS NOT DISTINCT FROM {_OWNER}"
+    for name, condition in conditions.items():
+        statements.append(f"CREATE POLICY owner ON {name} USING ({condition})")
+        statements.append(f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY")
+    for statement in statements:
+        connection.execute(text(statement))
