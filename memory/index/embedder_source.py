@@ -9,20 +9,17 @@ from cachetools import LRUCache
 
 from foxing.memory.errors import EmbedderError
 
-from .embedder import ENDPOINT, MULTIMODAL, Embedder, Embeddings, ImageEmbedder
+from .embedder import ENDPOINT, MULTIMODAL, NONE, Embedder, Embeddings, ImageEmbedder
 from .embedders import EMBEDDERS, open_embedder
 from .model_endpoint import EndpointOptions
-from .model_source import ModelSource
 
 MAX_CHARS = 4000  # characters of each text that are embedded
+PAUSE_S = 10.0  # seconds after a failure during which recall does not call the embedder
 QUESTIONS = 32  # whose vectors are kept: the same question is asked in one bank after the other
 
 
-class EmbedderSource(ModelSource[Embedder]):
+class EmbedderSource:
     """The embedder of that name, or the one given. Loads it on first use. Safe to share between threads."""
-
-    kind = "embedder"
-    error = EmbedderError
 
     def __init__(
         self,
@@ -32,11 +29,15 @@ class EmbedderSource(ModelSource[Embedder]):
         *,
         later: bool = False,
     ) -> None:
-        """`later`: embed messages after they are stored, even if the embedder is fast. `clock`: see `ModelSource`.
-        Raises `EmbedderError` for a name that no embedder has, and for an endpoint without address or model; other
-        errors surface on first use."""
-        super().__init__(embedder, lambda name: open_embedder(name, endpoint), clock)
-        self._later = later
+        """`later`: embed messages after they are stored, even if the embedder is fast. `clock`: returns seconds, for
+        the pause after a failure. Raises `EmbedderError` for a name that no embedder has, and for an endpoint without
+        address or model; other errors surface on first use."""
+        self._name = embedder if isinstance(embedder, str) else embedder.name
+        self._embedder = None if isinstance(embedder, str) else embedder
+        self._is_own = isinstance(embedder, str)
+        self._endpoint, self._later, self._clock = endpoint, later, clock
+        self._failed_at: float | None = None
+        self._failure = ""
         self._lock = Lock()
         #: Question → its vector.
         self._questions: LRUCache[str, Embeddings] = LRUCache(QUESTIONS)
@@ -44,6 +45,30 @@ class EmbedderSource(ModelSource[Embedder]):
             self.load()
         elif isinstance(embedder, str):
             EMBEDDERS.check(embedder)
+
+    @property
+    def enabled(self) -> bool:
+        """False if the embedder is "none"."""
+        return self._embedder is not None or self._name != NONE
+
+    @property
+    def label(self) -> str:
+        """Name of the embedder, or the configured name until it is loaded."""
+        return self._name if self._embedder is None else self._embedder.name
+
+    def load(self) -> Embedder:
+        """Returns the embedder, loaded if necessary. Raises `EmbedderError` if it is "none" or cannot be loaded."""
+        if self._embedder is None:
+            if not self.enabled:
+                raise EmbedderError("this memory has no embedder; set one").naming("embedder")
+            self._embedder = open_embedder(self._name, self._endpoint)
+        return self._embedder
+
+    def close(self) -> None:
+        """Closes the embedder if this source has opened it and it has a method `close`."""
+        close = getattr(self._embedder, "close", None)
+        if self._is_own and close is not None:
+            close()
 
     @property
     def usable(self) -> bool:
@@ -82,22 +107,27 @@ class EmbedderSource(ModelSource[Embedder]):
     def question(self, text: str) -> Embeddings:
         """Returns the vector of a question, float32[dimensions]. Raises `EmbedderError`, at once while paused after a
         failure."""
-        self.raise_if_paused()
-        asked = text[:MAX_CHARS]
+        if self._failed_at is not None and self._clock() - self._failed_at < PAUSE_S:
+            raise EmbedderError(self._failure)
+        question = text[:MAX_CHARS]
         with self._lock:
-            vector = self._questions.get(asked)
+            vector = self._questions.get(question)
         if vector is None:
-            vectors = self._embedded(lambda: self.load().embed_queries([asked]))
+            vectors = self._embedded(lambda: self.load().embed_queries([question]))
             vector = np.array(vectors[0], dtype=np.float32)
             vector.setflags(write=False)  # shared by all who ask
             with self._lock:
-                self._questions[asked] = vector
+                self._questions[question] = vector
         return vector
 
     def _embedded(self, embed: Callable[[], Embeddings]) -> Embeddings:
         try:
             vectors = embed()
         except Exception as error:  # plug-ins may raise anything
-            raise self.failed(error) from error
-        self.succeeded()
+            self._failed_at, self._failure = self._clock(), str(error)
+            if isinstance(error, EmbedderError):
+                raise
+            self._failure = f"the embedder '{self.label}' failed ({type(error).__name__}: {error})"
+            raise EmbedderError(self._failure) from error
+        self._failed_at = None
         return vectors

@@ -8,11 +8,10 @@ from contextlib import suppress
 from threading import Lock
 
 from foxing.memory.errors import EmbedderError
-from foxing.renderer import Factories
+from foxing.renderer.plugins import Factories
 
-from .embedder import ENDPOINT, MULTIMODAL, USE, Embedder
+from .embedder import ENDPOINT, MULTIMODAL, NONE, USE, Embedder
 from .model_endpoint import EndpointOptions
-from .model_source import NONE
 
 EMBEDDERS: Factories[Embedder] = Factories(
     "foxing.embedders", "embedder", Embedder, EmbedderError, [USE, ENDPOINT, MULTIMODAL, NONE]

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from foxing.memory.errors import EmbedderError
-
 from .embedder import ENDPOINT, MULTIMODAL, Embeddings
 from .model_endpoint import EndpointOptions, ModelEndpoint, encodable
 
@@ -26,7 +24,7 @@ class EndpointEmbedder:
 
     def __init__(self, options: EndpointOptions) -> None:
         """Sends no request. Raises `EmbedderError` for invalid options."""
-        self._endpoint = ModelEndpoint(options, "/embeddings", "embedder", self.kind, EmbedderError)
+        self._endpoint = ModelEndpoint(options, "/embeddings", self.kind)
         self.name = self._endpoint.name
         #: number of dimensions of a vector; 0 until the first response
         self.dimensions = 0

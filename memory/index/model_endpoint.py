@@ -1,4 +1,4 @@
-"""HTTP client of an embedding or rerank endpoint."""
+"""HTTP client of an embedding endpoint."""
 
 import json
 import time
@@ -9,14 +9,14 @@ from typing import Any
 
 from foxing.encoder.errors import CodecError
 from foxing.encoder.remote.address import Address, redact
-from foxing.memory.errors import EmbedderError, RerankerError
+from foxing.memory.errors import EmbedderError
 
 
 @dataclass(frozen=True)
 class EndpointOptions:
-    """An OpenAI-compatible embeddings endpoint, or a rerank endpoint compatible with Cohere, Jina AI and vLLM."""
+    """An OpenAI-compatible embeddings endpoint."""
 
-    #: base URL up to `/v1` or `/v2`, such as "http://localhost:8000/v1"
+    #: base URL up to `/v1`, such as "http://localhost:8000/v1"
     url: str = field(default="", repr=False)
     #: name of the model, sent with each request
     model: str = ""
@@ -29,31 +29,25 @@ class EndpointOptions:
 class ModelEndpoint:
     """Posts JSON to `{url}{path}` and returns the JSON of the response."""
 
-    def __init__(
-        self, options: EndpointOptions, path: str, kind: str, name: str, error: type[EmbedderError | RerankerError]
-    ) -> None:
-        """Sends no request. `kind`: "embedder" or "reranker", the prefix of its settings; `name`: the value of that
-        setting. `error`: the error to raise, here for an invalid URL or a missing model."""
+    def __init__(self, options: EndpointOptions, path: str, name: str) -> None:
+        """Sends no request. `name`: of the embedder. Raises `EmbedderError` for an invalid URL or a missing model."""
         try:
             self._address = Address.parse(options.url)
         except CodecError:
-            raise error(f"the {kind} '{name}' needs the address of an endpoint, such as 'http://…/v1'").naming(
-                f"{kind}_url"
-            ) from None
+            raise EmbedderError(
+                f"the embedder '{name}' needs the address of an endpoint, such as 'http://…/v1'"
+            ).naming("embedder_url") from None
         if not options.model:
-            raise error(f"the {kind} '{name}' needs the name of a model").naming(f"{kind}_model")
+            raise EmbedderError(f"the embedder '{name}' needs the name of a model").naming("embedder_model")
         self.name = f"{name}:{options.model}"
-        self._kind = kind
-        self._error = error
         self._options = options
         self._url = self._address.url_of("" if self._address.base_url.endswith(path) else path)
         self._lock = Lock()
         self._client: Any = None
 
-    def post(self, body: Mapping[str, object], max_bytes: int | None = None) -> Any:
-        """Posts `body` and returns the JSON of the response. Raises `ValueError` for a response that is not JSON or is
-        longer than `max_bytes`, `TimeoutError` if it is not complete within the timeout, and the errors of httpx; see
-        `failure`."""
+    def post(self, body: Mapping[str, object]) -> Any:
+        """Posts `body` and returns the JSON of the response. Raises `ValueError` for a response that is not JSON,
+        `TimeoutError` if it is not complete within the timeout, and the errors of httpx; see `failure`."""
         client, content, ends_at = self._opened(), b"", time.monotonic() + self._options.timeout_s
         from httpx import TimeoutException
 
@@ -62,8 +56,6 @@ class ModelEndpoint:
                 response.raise_for_status()
                 for part in response.iter_bytes():
                     content += part
-                    if max_bytes is not None and len(content) > max_bytes:
-                        raise ValueError(f"the response is longer than {max_bytes:,} bytes")
                     if time.monotonic() > ends_at:
                         raise TimeoutError
         except TimeoutException as error:
@@ -73,13 +65,13 @@ class ModelEndpoint:
     def failure(self, error: Exception) -> Exception:
         """Returns the error to raise for an exception of `post` or of parsing its response, with keys and passwords
         redacted. Raise it `from None`: the text of `error` may contain the full URL."""
-        if isinstance(error, self._error):
+        if isinstance(error, EmbedderError):
             return error
         if isinstance(error, TimeoutError):
-            return self._error(f"the {self._kind} '{self.name}' took longer than {self._options.timeout_s:g} s")
+            return EmbedderError(f"the embedder '{self.name}' took longer than {self._options.timeout_s:g} s")
         text = " ".join(redact(str(error), (*self._address.secrets, self._options.api_key or "")).split())[:200]
         reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
-        return self._error(f"the {self._kind} '{self.name}' does not answer ({reason})")
+        return EmbedderError(f"the embedder '{self.name}' does not answer ({reason})")
 
     def close(self) -> None:
         """Closes all connections. A later request opens new ones."""

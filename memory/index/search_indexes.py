@@ -5,7 +5,7 @@ arguments that returns a `SearchIndex`.
 """
 
 from foxing.memory.errors import SearchIndexError
-from foxing.renderer import Factories
+from foxing.renderer.plugins import Factories
 
 from .packed_index import PackedIndex
 from .search_index import SearchIndex

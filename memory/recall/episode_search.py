@@ -64,7 +64,8 @@ def find_episodes(
         any_episode = query.shape == "episode"
         within = candidates.query.filter
         seen = {message_of(document) for document in candidates.position.seen}
-        found = choose_episodes(connection, candidates.bank_id, matches, held, within, any_episode=any_episode)
+        text = query.query or ""
+        found = choose_episodes(connection, candidates.bank_id, matches, held, within, text, any_episode=any_episode)
         found = [replace(each, messages=[m for m in each.messages if m.id not in seen]) for each in found]
     found = _readable(connection, candidates, found, verbatim=query.verbatim)
     if not any(episode.messages for episode in found):

@@ -16,7 +16,7 @@ from foxing.memory.storage.repositories import banks, messages
 from foxing.memory.storage.repositories.messages import Message
 
 from .candidates import Candidate
-from .standings import Standings
+from .standings import Standings, rarities_in_language
 
 #: Messages that are looked at on either side of a match.
 REACH = 256
@@ -55,6 +55,7 @@ def choose_episodes(
     matches: Sequence[Candidate],
     held: Mapping[int, Collection[str]],
     within: MessageFilter,
+    question: str,
     *,
     any_episode: bool,
 ) -> list[Episode]:
@@ -65,7 +66,7 @@ def choose_episodes(
     weights = _weights(matches)
     runs = _runs(messages.places(connection, bank_id, {*held, *weights}))
     every = banks.count_threads(connection, [bank_id])[bank_id]
-    standings = Standings.of(held, runs, weights, every)
+    standings = Standings.of(held, runs, weights, every, rarities_in_language(question))
     if not any_episode and not standings.stands_out:
         return []
     best = standings.best_first()[:MOST_EPISODES]

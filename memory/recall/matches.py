@@ -40,12 +40,10 @@ class AnswerMatches:
         return replace(self, shown=self.shown[:limit], more=self.more or len(self.shown) > limit)
 
 
-def find_matches(
-    connection: Connection, candidates: Candidates, query: RecallQuery, most: int, *, beside: bool
-) -> AnswerMatches:
+def find_matches(connection: Connection, candidates: Candidates, query: RecallQuery, most: int) -> AnswerMatches:
     """Returns the first `most` matches, at least one, or as many as `query` asks for if they are not compared.
     `ANSWER_CHARS` and `READ_CHARS` cap the memory that an answer takes where messages are very long. A verbatim query
-    skips messages without exact text. `beside`: with the neighbours that `query` asks for."""
+    skips messages without exact text."""
     most = most if candidates.query.terms else query.limit
     matches: list[Candidate] = []
     inexact: list[Candidate] = []
@@ -70,19 +68,14 @@ def find_matches(
             taken.add(message.id)
         if more:
             break
-    shown = shown_of(connection, candidates, matches, query) if beside else list(map(Shown, matches))
-    stored = stored_of(connection, candidates.bank_id, shown)
+    shown = _shown(connection, candidates, matches, query)
+    wanted = {candidate.message.id: candidate.message for item in shown for candidate in item.candidates}
+    stored = StoredMessages.fetch(connection, candidates.bank_id, list(wanted.values()))
     notes = [] if candidates.note is None else [candidates.note]
     return AnswerMatches(candidates, stored, shown, inexact, more, notes)
 
 
-def stored_of(connection: Connection, bank_id: int, shown: Sequence[Shown]) -> StoredMessages:
-    """Returns the stored data of matches and their neighbours."""
-    wanted = {candidate.message.id: candidate.message for item in shown for candidate in item.candidates}
-    return StoredMessages.fetch(connection, bank_id, list(wanted.values()))
-
-
-def shown_of(
+def _shown(
     connection: Connection, candidates: Candidates, matches: Sequence[Candidate], query: RecallQuery
 ) -> list[Shown]:
     """Returns the matches of the answer with their neighbours, followed by those ranked next that are no neighbours."""

@@ -16,10 +16,15 @@ import numpy.typing as npt
 
 from foxing.memory.text.identifiers import identifiers_in
 from foxing.memory.text.statements import (
+    AnswerPairs,
     Asked,
+    Pairs,
     Sentence,
-    ShortAnswer,
-    replaces,
+    SentencePairs,
+    Speakers,
+    in_common,
+    incidence,
+    lacking,
     sentences,
     value_words,
 )
@@ -73,221 +78,216 @@ class _Focused(NamedTuple):
     #: Stems of the question in it.
     stems: frozenset[str]
 
-    def is_about(self, before: "_Focused") -> bool:
-        """Returns True if it is about what is asked, as an earlier sentence is."""
-        if not before.stems:
-            return not self.stems
-        return len(before.stems & self.stems) >= ABOUT * len(before.stems)
-
 
 class Statements:
-    """Recalled spans beside the question that found them, as statements that may replace each other."""
+    """Recalled spans beside the question that found them, as statements that may replace each other. What two of them
+    state is compared only if the words of both admit that it changes the answer, which arrays tell of all pairs."""
 
     def __init__(self, spans: Sequence[RecalledMessage], said: Sequence[SaidAt], question: str) -> None:
-        self.spans, self.said, self._asked = spans, said, Asked(question)
+        self.spans, self._asked = spans, Asked(question)
         self.sentences = [sentences(span.text) for span in spans]
         self._stems = [self._asked.stems_in(of_one) for of_one in self.sentences]
+        self._answers = AnswerPairs(self._asked, self.sentences)
+        #: Place of each in the order in which they were said.
+        self._ages = np.argsort(sorted(range(len(said)), key=said.__getitem__))
+        self._messages = np.array([entry.message for entry in said])
+        self._scores = np.array([span.score or 0.0 for span in spans])
 
-    def best_first(self, *, newest: bool, whole: bool, has_value: Sequence[bool] | None = None) -> list[int]:
-        """Returns the indexes of the spans, given best first, in the order of an answer. If `whole`, those with a
-        sentence that has nearly all words of the question come first; those without a value of the kind that is asked
+    def best_first(self, *, newest: bool, has_value: Sequence[bool] | None = None) -> list[int]:
+        """Returns the indexes of the spans, given best first, in the order of an answer. Those with a sentence
+        that has nearly all words of the question come first; those without a value of the kind that is asked
         for count for less, `has_value`; if `newest`, the newest of messages that answer about equally come before the
         others; and those that say of the thing which the question names what others say of another one, before
         these."""
-        order = list(self.whole_first if whole else range(len(self.spans)))
+        order = list(self.whole_first)
         if has_value is not None:
             worth = [
-                (place.score or 0.0) * (1.0 if has_value[index] else WITHOUT_VALUE)
-                for place, index in zip(self.spans, order, strict=True)
+                score * (1.0 if has_value[index] else WITHOUT_VALUE)
+                for score, index in zip(self._scores.tolist(), order, strict=True)
             ]
             order = [order[place] for place in sorted(range(len(order)), key=lambda place: -worth[place])]
-        short = [answer is not None and bool(answer.named) for answer in self._answers]
         if newest:
-            _move(order, short, self._answers_as_well)
-        mentioned = [answer is not None and self._asked.may_name(answer.sentences) for answer in self._answers]
-        _move(order, [a or bool(b) for a, b in zip(mentioned, self._names, strict=True)], self._names_rather)
+            as_good = self._answers.as_good & self._scores_well(LEAST_SCORE)
+            may_pass = self._is_later & self._may_pass & (as_good | self._may_resume)
+            _move(order, may_pass, lambda newer, older: self._answers_as_well(newer, older, as_good=as_good))
+        rather = self._answers.names_rather(self._may_pass & ~self._singled_out.T)
+        _move(order, rather, lambda one, other: not self._resumes(other, one))
         return order
+
+    def _answers_as_well(self, newer: int, older: int, *, as_good: Pairs) -> bool:
+        """Returns True if a later span answers about as well as another one, or tells what has become of it.
+        `as_good`: whether it has the words and the score for that."""
+        if as_good[newer, older] and self._answers.are_as_good(newer, older):
+            return True
+        return self._resumes(newer, older)
+
+    def _resumes(self, newer: int, older: int) -> bool:
+        """Returns True if a later span tells in other words what has become of what an earlier one says."""
+        pair = newer, older
+        return bool(self._is_later[pair] and self._are_about_one[pair]) and self._answers.resume(newer, older)
 
     @cached_property
     def _identified(self) -> Sequence[frozenset[str]]:
         """The identifiers of the question, such as an order, that each span has."""
-        asked = identifiers_in(query_terms(self._asked.question))
-        return [asked & terms(span.text).keys() if asked else frozenset[str]() for span in self.spans]
-
-    def _may_pass(self, one: int, other: int) -> bool:
-        """Returns True if a span may come before another one: of another message, and with its identifiers."""
-        return self.said[one].message != self.said[other].message and self._identified[one] >= self._identified[other]
+        words = identifiers_in(query_terms(self._asked.question))
+        return [words & terms(span.text).keys() if words else frozenset[str]() for span in self.spans]
 
     @cached_property
-    def _answers(self) -> Sequence[ShortAnswer | None]:
-        return [self._asked.answer(of_one) for of_one in self.sentences]
+    def _is_later(self) -> Pairs:
+        return np.asarray(self._ages[:, None] > self._ages)
 
     @cached_property
-    def _names(self) -> Sequence[Sequence[Sentence]]:
-        """The sentences of each span that have a number, a code or a day of the question."""
-        return [self._asked.names_one_of(of_one) for of_one in self.sentences]
-
-    def _answers_as_well(self, newer: int, older: int) -> bool:
-        """Returns True if a span is later than another one and answers about as well."""
-        new, old = self._answers[newer], self._answers[older]
-        if new is None or old is None or not new.named or self.said[newer] <= self.said[older]:
-            return False
-        if not self._may_pass(newer, older):
-            return False
-        if self._scores_well(newer, older, LEAST_SCORE) and new.is_as_good_as(old):
-            return True
-        return self._scores_well(newer, older, LEAST_RESUMED) and self._resumes(newer, older)
-
-    def _scores_well(self, newer: int, older: int, share: float) -> bool:
-        """Returns True if a span has at least a share of the score of an earlier one."""
-        return (self.spans[newer].score or 0.0) >= share * (self.spans[older].score or 0.0)
-
-    def _resumes(self, newer: int, older: int) -> bool:
-        """Returns True if a later span tells in other words what has become of what an earlier one says."""
-        new, old = self._answers[newer], self._answers[older]
-        if new is None or old is None or self.said[newer] <= self.said[older]:
-            return False
-        return self._may_be_about_one(newer, older) and new.resumes(old)
-
-    def _may_be_about_one(self, one: int, other: int) -> bool:
-        """Returns True if two spans share what the question asks for: a word of it that few have, or most of them."""
-        shared = self._all_stems[one] & self._all_stems[other]
-        few = min((self._stem_counts[stem] for stem in shared), default=MANY) < MANY
-        return few or (bool(shared) and len(shared) >= ABOUT * len(self._stem_counts))
-
-    def _is_singled_out(self, one: int, other: int) -> bool:
-        """Returns True if the question has a word that of all spans one alone has, and with another one it shares only
-        what many have."""
-        mine, others, counts = self._all_stems[one], self._all_stems[other], self._stem_counts
-        common = min((counts[stem] for stem in mine & others), default=0)
-        return common >= MANY and any(counts[stem] == 1 for stem in mine - others)
+    def _may_pass(self) -> Pairs:
+        """bool[n, n]: whether a span may come before another one: of another message, and with its identifiers."""
+        others = self._messages[:, None] != self._messages
+        return np.asarray(others & ~lacking(self._identified, self._identified))
 
     @cached_property
-    def _stem_counts(self) -> Mapping[str, int]:
-        """Stem of the question → number of spans that have it."""
-        return Counter(chain.from_iterable(self._all_stems))
+    def _may_resume(self) -> Pairs:
+        """bool[n, n]: whether a span may tell what has become of what another one says."""
+        return self._are_about_one & self._scores_well(LEAST_RESUMED) & self._answers.may_resume
+
+    def _scores_well(self, share: float) -> Pairs:
+        """Returns whether a span has at least a share of the score of another one."""
+        return np.asarray(self._scores[:, None] >= share * self._scores)
 
     @cached_property
-    def _all_stems(self) -> Sequence[frozenset[str]]:
-        """Stems of the question in each span."""
-        return [frozenset[str]().union(*of_one) for of_one in self._stems]
+    def _rows(self) -> npt.NDArray[np.float32]:
+        """float32[n, stems]: stems of the question in each span."""
+        return incidence([frozenset[str]().union(*of_one) for of_one in self._stems])
 
-    def _names_rather(self, one: int, other: int) -> bool:
-        """Returns True if a span says of the thing which the question names what another one says of another."""
-        if not self._may_pass(one, other) or self._is_singled_out(other, one):
-            return False
-        rather = self._asked.names_rather(
-            self._names[one], self.sentences[other], self._answers[one], self._answers[other]
-        )
-        return rather and not self._resumes(other, one)
+    @cached_property
+    def _stem_counts(self) -> npt.NDArray[np.float32]:
+        """float32[stems]: number of spans that have each."""
+        return np.asarray(self._rows.sum(axis=0))
+
+    @cached_property
+    def _share_few(self) -> Pairs:
+        """bool[n, n]: whether two spans share a stem of the question that few have."""
+        return np.asarray((self._rows * (self._stem_counts < MANY)) @ self._rows.T > 0)
+
+    @cached_property
+    def _are_about_one(self) -> Pairs:
+        """bool[n, n]: whether two spans share what the question asks for: a word of it that few have, or most of
+        them."""
+        shared = self._rows @ self._rows.T
+        return np.asarray(self._share_few | ((shared > 0) & (shared >= ABOUT * len(self._stem_counts))))
+
+    @cached_property
+    def _singled_out(self) -> Pairs:
+        """bool[n, n]: whether the question has a word that of all spans one alone has, and with another one it shares
+        only what many have."""
+        single = np.asarray(self._rows @ (self._stem_counts == 1) > 0)
+        return np.asarray(single[:, None] & (self._rows @ self._rows.T > 0) & ~self._share_few)
 
     @cached_property
     def whole_first(self) -> list[int]:
         """Returns the indexes of the spans, first those with a sentence that has most of the words of the question
         that any has, if these are nearly all."""
-        known = frozenset[str]().union(*chain.from_iterable(self._stems))
-        counts = [max(map(len, of_one), default=0) for of_one in self._stems]
-        most = max(counts, default=0)
+        words, counts = len(self._stem_counts), [max(map(len, of_one), default=0) for of_one in self._stems]
+        highest = max(counts, default=0)
         # what a question identifies, such as an order, is ranked by its identifier
-        if len(known) < FEWEST_WORDS or most < WHOLE * len(known) or any(self._identified):
+        if words < FEWEST_WORDS or highest < WHOLE * words or any(self._identified):
             return list(range(len(counts)))
-        return sorted(range(len(counts)), key=lambda index: counts[index] < most)
+        return sorted(range(len(counts)), key=lambda index: counts[index] < highest)
 
     @cached_property
     def _focus(self) -> Sequence[_Focused]:
         """The sentences of each span that have the most words of the question, at most `MOST_FOCUSED`."""
         focus: list[_Focused] = []
         for index, (of_one, stems_of_one) in enumerate(zip(self.sentences, self._stems, strict=True)):
-            most = max(map(len, stems_of_one), default=0)
+            highest = max(map(len, stems_of_one), default=0)
             # a sentence that is said again is compared once
             best = {
                 sentence.text: _Focused(index, sentence, stems)
                 for sentence, stems in zip(of_one, stems_of_one, strict=True)
-                if len(stems) == most
+                if len(stems) == highest
             }
             focus += islice(best.values(), MOST_FOCUSED)
         return focus
 
-    def replaced(self, near: npt.NDArray[np.bool_] | None = None) -> dict[int, int]:
+    def replaced(self, near: Pairs | None = None) -> dict[int, int]:
         """Returns the index of each span that a later one replaces → the index of the newest that does, directly or
         through others. `near`: bool[n, n], which are near in meaning; None if it is not known."""
-        by_word: dict[str, set[int]] = {}
-        for number, each in enumerate(self._focus):
-            for word in self._words_in_common(each):
-                by_word.setdefault(word, set()).add(number)
         replaced = _named(self.spans)
-        close = None if near is None else near.tolist()
-        ages = {index: age for age, index in enumerate(sorted(range(len(self.spans)), key=self.said.__getitem__))}
-        for after in sorted(self._focus, key=lambda each: -ages[each.place]):
-            newer = after.place
-            for number in set[int]().union(*(by_word[word] for word in self._words_in_common(after))):
-                before = self._focus[number]
-                older = before.place
-                if (
-                    ages[older] < ages[newer]
-                    and older not in replaced
-                    and (close is None or close[older][newer])
-                    and self._replaces(after, before)
-                ):
-                    replaced[older] = newer
+        if self._focus:
+            pairs = SentencePairs([entry.sentence for entry in self._focus])
+            places = np.array([entry.place for entry in self._focus])
+            by_rules, may_end = self._by_rules(pairs, places), self._may_pass & self._may_resume
+            candidates = self._is_later if near is None else self._is_later & near
+            candidates = candidates[places][:, places] & self._have_common_words
+            candidates &= by_rules | may_end[places][:, places]
+            for after in np.argsort(-self._ages[places], kind="stable").tolist():
+                newer = self._focus[after].place
+                for before in np.flatnonzero(candidates[after]).tolist():
+                    older = self._focus[before].place
+                    if older not in replaced and self._replaces(
+                        newer,
+                        older,
+                        (pairs, after, before) if by_rules[after, before] else None,
+                        ends=bool(may_end[newer, older]),
+                    ):
+                        replaced[older] = newer
         return {older: _last(newest, replaced) for older, newest in replaced.items()}
 
-    def _words_in_common(self, one: _Focused) -> Collection[str]:
-        """Returns the words of a sentence of which another one that is compared with it has one at least: things, and
-        stems of the question that few have."""
-        return one.sentence.things | {stem for stem in one.stems if self._stem_counts[stem] < MANY}
+    def _by_rules(self, pairs: SentencePairs, places: npt.NDArray[np.int64]) -> Pairs:
+        """Returns bool[after, before]: whether the words of sentences admit that one replaces the other by rules: it
+        has half of the words of the question that the earlier one has, and its words that say where or when."""
+        common = in_common([entry.stems for entry in self._focus])
+        counts = common.diagonal()
+        is_about = np.where(counts, common >= ABOUT * counts, (counts == 0)[:, None])
+        changed = np.array([entry.sentence.changed for entry in self._focus])
+        elsewhere = self._answers.lack_a_place[places][:, places] & ~changed[:, None]
+        return np.asarray(pairs.candidates & is_about & ~elsewhere)
 
-    def _replaces(self, after: _Focused, before: _Focused) -> bool:
-        newer, older = after.place, before.place
+    @property
+    def _have_common_words(self) -> Pairs:
+        """bool[n, n]: whether sentences share a word: a thing, or a stem of the question that few have."""
+        counts = Counter(chain.from_iterable(frozenset[str]().union(*of_one) for of_one in self._stems))
+        few = {stem for stem, count in counts.items() if count < MANY}
+        return np.asarray(in_common([entry.sentence.things | (entry.stems & few) for entry in self._focus]) > 0)
+
+    def _replaces(
+        self, newer: int, older: int, statement: tuple[SentencePairs, int, int] | None, *, ends: bool
+    ) -> bool:
+        """Returns True if a later span replaces another one. `statement`: its sentence and that of the other one, if
+        rules may tell that; `ends`: whether it may say in other words that the other one holds no more."""
         new, old = self.spans[newer], self.spans[older]
-        now, then = self._answers[newer], self._answers[older]
-        one_speaker = (old.role, old.name) == (new.role, new.name)
-        each_other = {old.role, new.role} == {"user", "assistant"}
-        same = (
-            after.is_about(before)
-            and not (now and then and not after.sentence.changed and now.lacks_a_place_of(then))
-            and replaces(after.sentence, before.sentence, same_speaker=one_speaker, to_each_other=each_other)
-        )
-        if not same and now and then and self._may_resume(newer, older):
-            same = now.ends(then, same_speaker=one_speaker, to_each_other=each_other)
-        return same and (
-            old.thread == new.thread or not _name_other_things(_identifiers(old.text), _identifiers(new.text))
-        )
-
-    def _may_resume(self, newer: int, older: int) -> bool:
-        """Returns True if two spans have enough of what the question asks for that one may have become of the other."""
-        return (
-            self._may_be_about_one(newer, older)
-            and self._may_pass(newer, older)
-            and self._scores_well(newer, older, LEAST_RESUMED)
-        )
+        speakers = Speakers((old.role, old.name) == (new.role, new.name), {old.role, new.role} == {"user", "assistant"})
+        by_rules = statement is not None and statement[0].replaces(*statement[1:], speakers)
+        if not by_rules and not (ends and self._answers.end(newer, older, speakers)):
+            return False
+        return old.thread == new.thread or not _name_other_things(_identifiers(old.text), _identifiers(new.text))
 
 
 def asked_apart(
-    replaced: Mapping[int, int], spans: Sequence[RecalledMessage], asked: Collection[str]
+    replaced: Mapping[int, int], spans: Sequence[RecalledMessage], words: Collection[str]
 ) -> dict[int, frozenset[str]]:
-    """Returns the index of each replaced span → its numbers and words of its value in the question, `asked`, that the
-    one which replaces it lacks, where there are any."""
-    found = {
-        index: frozenset(terms(spans[index].text).keys() & set(asked)) for pair in replaced.items() for index in pair
+    """Returns the index of each replaced span → its numbers and words of its value among those of a question that
+    the one which replaces it lacks, where there are any."""
+    terms_of = {
+        index: frozenset(terms(spans[index].text).keys() & set(words)) for pair in replaced.items() for index in pair
     }
-    apart: dict[int, frozenset[str]] = {}
+    missing_of: dict[int, frozenset[str]] = {}
     for older, newest in replaced.items():
-        missing = found[older] - found[newest]
-        words = {term for term in missing if not any(map(str.isdigit, term))}
-        if words:  # a word of the subject may be missing because the newest puts it otherwise
+        missing = terms_of[older] - terms_of[newest]
+        named = {term for term in missing if not any(map(str.isdigit, term))}
+        if named:  # a word of the subject may be missing because the newest puts it otherwise
             values = value_words(sentences(spans[older].text), sentences(spans[newest].text))
-            missing -= words - terms(values).keys()
+            missing -= named - terms(values).keys()
         if missing:
-            apart[older] = missing
-    return apart
+            missing_of[older] = missing
+    return missing_of
 
 
-def _move(order: list[int], movable: Sequence[bool], passes: Callable[[int, int], bool]) -> None:
-    """Moves each index that is movable before the first one that it passes."""
+def _move(order: list[int], may_pass: Pairs, passes: Callable[[int, int], bool]) -> None:
+    """Moves each index before the first one that it passes. `may_pass`: which `passes` is asked of."""
+    admitted = may_pass.tolist()
     for place, index in enumerate(order[:]):
-        if movable[index]:
-            order.insert(next((at for at in range(place) if passes(index, order[at])), place), order.pop(place))
+        others = admitted[index]
+        at = next((at for at in range(place) if others[order[at]] and passes(index, order[at])), place)
+        if at < place:
+            order.insert(at, order.pop(place))
 
 
 def _named(spans: Sequence[RecalledMessage]) -> dict[int, int]:

@@ -30,17 +30,16 @@ from .candidates import Candidate, RankedCandidates, find_candidates
 from .episode_answer import EpisodeAnswer, EpisodeSpans, answer_by_episodes
 from .episode_search import FoundEpisodes, find_episodes
 from .episodes import CONSIDERED
-from .matches import AnswerMatches, find_matches, shown_of, stored_of
+from .matches import AnswerMatches, find_matches
 from .query import Question, ask
 from .replacements import COMPARED, LEAST_COMPARED, SaidAt, Statements, asked_apart, ordered
-from .reranking.source import CANDIDATES, RerankerSource
 from .selection import asked_excerpt
 from .spans import Shown, SpanReader
-from .transcript import Style, transcript
+from .transcript import Style
 
 READ_AHEAD = 16  # messages decoded per batch where the answer may be full before the rest
 #: Maximum number of queries that are answered at the same time. That is CPU-bound: a higher limit is no faster, and
-#: makes stores wait longer for the GIL. Embedding, decoding and reranking do not count.
+#: makes stores wait longer for the GIL. Embedding and decoding do not count.
 SEARCHES = 2
 #: Matches of a question among which a word of one message identifies it.
 ENOUGH_TO_BE_RARE = 10
@@ -60,14 +59,12 @@ class Recaller:
         database: Database,
         search: HybridSearch,
         assembler: MessageAssembler,
-        reranker: RerankerSource,
         gap_mark: str = TEXT_GAP_MARK,
     ) -> None:
         """`gap_mark`: the gap mark of answers to queries that choose none."""
         self.database = database
         self.search = search
         self.assembler = assembler
-        self.reranker = reranker
         self.gap_mark = gap_mark
         self._semaphore = FairSemaphore(SEARCHES)
 
@@ -86,8 +83,6 @@ class Recaller:
     def _answer(self, bank_name: str, question: Question, style: Style, enough: Enough | None) -> RecallResult:
         query = question.query
         most = max(query.limit, LEAST_COMPARED if query.shape == "messages" else CONSIDERED)
-        if self.reranker.enabled:
-            most = max(query.limit, CANDIDATES)
         with operation("search"), self.database.read() as connection:
             try:
                 candidates = find_candidates(connection, self.search, bank_name, question)
@@ -96,15 +91,13 @@ class Recaller:
                 return _nothing(query, str(missing))
             if candidates is None:
                 return _nothing(query)
-            found = find_matches(connection, candidates, query, most, beside=not self.reranker.enabled)
+            found = find_matches(connection, candidates, query, most)
             best = [item.match for item in found.shown]
             episodes = find_episodes(connection, candidates, query, best, _room(query, enough))
         if episodes is not None:
             result = self._by_episodes(found, episodes, question, style, _room(query, enough))
             if result.spans:
                 return result
-        if self.reranker.enabled:
-            found = self._reranked(found, query)
         answer = Answer(query.max_tokens, style, enough)
         longest = _longest(query)
         asked = found.candidates.query.terms if longest else ()
@@ -253,13 +246,9 @@ class Recaller:
             statements = Statements(spans, [_said_at(item.match) for item in compared], asks)
             oldest_first = bool(spans) and asks_for_the_past(asks, spans[statements.whole_first[0]].text)
             has_value = None
-            if not self.reranker.enabled and (value := value_asked(asks)) is not None:
+            if (value := value_asked(asks)) is not None:
                 has_value = [value.is_in(reader.whole_text(item.match)) for item in compared]
-            best = statements.best_first(
-                newest=not oldest_first and query.preference is None,
-                whole=not self.reranker.enabled,
-                has_value=has_value,
-            )
+            best = statements.best_first(newest=not oldest_first and query.preference is None, has_value=has_value)
             near = None if question.query.verbatim else found.candidates.near([item.match for item in compared])
             replaced = statements.replaced(near)
         replaced = self._without_those_asked_for(found, replaced, spans)
@@ -289,32 +278,6 @@ class Recaller:
                 frequencies = self.search.index.document_frequencies(connection, candidates.bank_id, words - single)
             single |= {term for term, frequency in frequencies.items() if frequency == 1}
         return {older: newest for older, newest in replaced.items() if single.isdisjoint(apart.get(older, ()))}
-
-    def _reranked(self, found: AnswerMatches, query: RecallQuery) -> AnswerMatches:
-        """Returns the first `query.limit` matches of `found` after reranking the best `CANDIDATES`."""
-        shown, notes = found.shown, found.notes
-        if found.candidates.query.terms:
-            best = shown[:CANDIDATES]
-            reader = SpanReader(self.assembler, found.stored, best, self._semaphore, self.gap_mark)
-            texts = []
-            for part in reader.parts(CANDIDATES):
-                reader.read(part)
-                spans = [reader.take(item.match) for item in part]
-                texts += [transcript([span], gap_mark=self.gap_mark) for span in spans]
-            with self._semaphore.pause():
-                order = self.reranker.order(query.query or "", texts)
-            shown = [*(best[number] for number in order.numbers), *shown[CANDIDATES:]]
-            notes = [*notes, *filter(None, [order.note])]
-        found = replace(found, shown=shown, notes=notes).first(max(query.limit, LEAST_COMPARED))
-        if not query.neighbours or not found.candidates.query.terms:
-            return found
-        bank_id = found.candidates.bank_id
-        with self.database.read() as connection:
-            matches = [item.match for item in found.shown]
-            there = messages.by_ids(connection, bank_id, {match.message.id for match in matches})
-            matches = [match for match in matches if match.message.id in there]  # the others have been erased
-            shown = shown_of(connection, found.candidates, matches, query)
-            return replace(found, shown=shown, stored=stored_of(connection, bank_id, shown))
 
 
 def _longest(query: RecallQuery) -> float | None:

@@ -8,18 +8,24 @@ end a subject or have one value at a time is data, one TOML file per language. W
 a small learned network. Nothing is understood beyond words, so both would rather miss a replacement than invent one.
 """
 
-from .comparison import replaces, value_words
-from .questions import Asked, ShortAnswer
+from .comparison import SentencePairs, Speakers, value_words
+from .incidence import Pairs, in_common, incidence, lacking
+from .questions import AnswerPairs, Asked
 from .sentences import Sentence, sentences
 from .wording import CODES, asks_for_the_past, wording
 
 __all__ = [
     "CODES",
+    "AnswerPairs",
     "Asked",
+    "Pairs",
     "Sentence",
-    "ShortAnswer",
+    "SentencePairs",
+    "Speakers",
     "asks_for_the_past",
-    "replaces",
+    "in_common",
+    "incidence",
+    "lacking",
     "sentences",
     "value_words",
     "wording",

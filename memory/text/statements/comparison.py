@@ -1,8 +1,13 @@
 """Statements compared: those of a later message that replace those of an earlier one."""
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
 
 from .differences import Difference, difference_in_any_order, differences_of
+from .incidence import Pairs, equal, in_common
 from .sentences import Sentence
 from .statement import INFORMATIVE, Statement
 from .tokens import BREAK, Token, forms_of, kinds_of
@@ -18,31 +23,69 @@ _VERBS = Kind.COPULA | Kind.PREDICATE | Kind.EVENT | Kind.ROLE
 MOST_THINGS_OF_SHORT = 5  # things in a sentence that may have only one in common with another one
 
 
-def replaces(after: Sentence, before: Sentence, *, same_speaker: bool, to_each_other: bool) -> bool:
-    """Returns True if a sentence of a later message replaces one of an earlier message. `same_speaker`: whether both
-    have one speaker; `to_each_other`: whether each speaks to the other."""
-    if after.code != before.code or not of_one_person(
-        after, before, same_speaker=same_speaker, to_each_other=to_each_other
-    ):
-        return False
-    if has_other_end(after, before):
-        return True
-    exclusive = not after.exclusive.isdisjoint(before.exclusive)
-    return (
-        after.may_replace
-        and (after.changed or exclusive or (after.valued and before.valued) or _may_name_the_old(after, before))
-        and _may_share_a_subject(after, before, exclusive=exclusive)
-        and not _number_other_things(after, before)
-        and any(_replaces(a, b) for a in after.statements for b in before.statements)
-        and not _only_repeats(after.text, before.text)
-    )
+class Speakers(NamedTuple):
+    """Speakers of two messages."""
+
+    #: Whether they are one.
+    are_one: bool
+    #: Whether each speaks to the other.
+    talk: bool
+
+
+class SentencePairs:
+    """Sentences that may replace each other, compared by their words at once, and then by what they state."""
+
+    def __init__(self, sentences: Sequence[Sentence]) -> None:
+        self._sentences = sentences
+        self._one_code = equal([entry.code for entry in sentences])
+
+    @cached_property
+    def candidates(self) -> Pairs:
+        """bool[after, before]: whether the words of two sentences admit that one replaces the other."""
+        return np.asarray(self._ends | self._rules)
+
+    @cached_property
+    def _ends(self) -> Pairs:
+        """bool[after, before]: whether both begin alike, of nobody who speaks or listens: see `_has_other_end`."""
+        others = [entry.code in BY_WORDS and not entry.kinds & (Kind.OWN | Kind.OTHERS) for entry in self._sentences]
+        may_end = np.array(others, np.bool_)
+        starts = equal([tuple(entry.tokens[:1]) for entry in self._sentences])
+        return np.asarray(self._one_code & starts & may_end[:, None] & may_end)
+
+    @cached_property
+    def _rules(self) -> Pairs:
+        """bool[after, before]: whether the later one may replace what the earlier one states, and has enough words in
+        common with it."""
+        shared = in_common([entry.things for entry in self._sentences])
+        sizes = shared.diagonal()
+        exclusive = in_common([entry.exclusive for entry in self._sentences]) > 0
+        changed, valued, parts, able = (
+            np.array(flags, np.bool_).reshape(-1, 1)
+            for flags in zip(*((s.changed, s.valued, s.has_parts, s.may_replace) for s in self._sentences), strict=True)
+        )
+        admitted = changed | exclusive | (valued & valued.T) | (parts & (shared >= sizes))
+        few = exclusive | (sizes[:, None] <= MOST_THINGS_OF_SHORT)
+        enough = changed | exclusive | (shared >= SHARED * np.minimum(sizes[:, None], sizes))
+        return np.asarray(self._one_code & able & admitted & enough & (shared >= np.where(few, 1, 2)))
+
+    def replaces(self, after: int, before: int, speakers: Speakers) -> bool:
+        """Returns True if a sentence of a later message replaces one of an earlier message."""
+        new, old = self._sentences[after], self._sentences[before]
+        if not self.candidates[after, before] or not of_one_person(new, old, speakers):
+            return False
+        return (self._ends[after, before] and _has_other_end(new, old)) or bool(
+            self._rules[after, before]
+            and not _number_other_things(new, old)
+            and any(_replaces(a, b) for a in new.statements for b in old.statements)
+            and not _only_repeats(new.text, old.text)
+        )
 
 
 def value_words(old: Sequence[Sentence], new: Sequence[Sentence]) -> str:
     """Returns the words of a message that do not say what a statement is about, and in the place of which a later
     message has others, without states: who asks whether something is still open means that which holds now."""
     pairs = ((a, b) for one in old for other in new for a in one.statements for b in other.statements)
-    values = (each.old for a, b in pairs for each in differences_of(a, b) if not each.old_names)
+    values = (entry.old for a, b in pairs for entry in differences_of(a, b) if not entry.old_names)
     return " ".join(token.form for tokens in values for token in tokens if not token.kind & Kind.STATUS)
 
 
@@ -51,13 +94,10 @@ def quantities_of(tokens: Sequence[Token]) -> frozenset[str]:
     return frozenset(token.form for token in tokens if token.kind & Kind.QUANTITY)
 
 
-def has_other_end(after: Sentence, before: Sentence) -> bool:
+def _has_other_end(after: Sentence, before: Sentence) -> bool:
     """Returns True if two sentences begin with the same subject and relation and end with different names: “the author
     of Emma is …”. The relation ends with a copula or a preposition: one may have two cats, and one author of a book."""
     new, old = after.tokens, before.tokens
-    others = (after.kinds | before.kinds) & (Kind.OWN | Kind.OTHERS)
-    if new[:1] != old[:1] or others or after.code not in BY_WORDS:
-        return False
     start = next((n for n, (a, b) in enumerate(zip(new, old, strict=False)) if a.form != b.form), 0)
     while start and new[start - 1].kind & (Kind.NAME | Kind.DEFINITE):  # names that begin alike
         start -= 1
@@ -94,38 +134,21 @@ def _only_repeats(one: str, other: str) -> bool:
     return len(ours) != len(theirs) and set(ours) == set(theirs)
 
 
-def _may_share_a_subject(after: Sentence, before: Sentence, *, exclusive: bool) -> bool:
-    """Returns False if the sentences have too few words in common to be about the same. `exclusive`: whether they share
-    a predicate that holds of one thing at a time."""
-    shared = len(after.things & before.things)
-    if not shared:
-        return False
-    if not (after.changed or exclusive) and shared < SHARED * min(len(after.things), len(before.things)):
-        return False
-    few = len(after.things) <= MOST_THINGS_OF_SHORT or exclusive
-    return shared >= (1 if few else 2)
-
-
 def _number_other_things(after: Sentence, before: Sentence) -> bool:
     """Returns True if the sentences begin with things of one sort and other numbers: “zebra number 5”, “zebra 6”. One
     that announces a change may correct the number."""
     if after.changed or not (after.statements and before.statements):
         return False
-    ours, theirs = (each.statements[0].numbered_thing for each in (after, before))
+    ours, theirs = (entry.statements[0].numbered_thing for entry in (after, before))
     return ours is not None and theirs is not None and ours[0] == theirs[0] and ours[1] != theirs[1]
 
 
-def _may_name_the_old(after: Sentence, before: Sentence) -> bool:
-    """Returns True if a part of the later sentence may say that what the earlier one says has ended."""
-    return after.has_parts and before.things <= after.things
-
-
-def of_one_person(after: Sentence, before: Sentence, *, same_speaker: bool, to_each_other: bool) -> bool:
+def of_one_person(after: Sentence, before: Sentence, speakers: Speakers) -> bool:
     """Returns False if the statements are about different speakers."""
     mine, yours = (after.own, after.addressed), (before.own, before.addressed)
-    if same_speaker:
+    if speakers.are_one:
         return {mine, yours} != {(True, False), (False, True)}
-    if to_each_other and (after.own or before.own):
+    if speakers.talk and (after.own or before.own):
         return (mine, yours) in (((True, False), (False, True)), ((False, True), (True, False)))
     return not (after.own or before.own)
 
@@ -203,10 +226,10 @@ class _Comparison:
             return False
         if self.changed and self.one_topic and _is_of_one_topic(before, after):
             return True
-        quantities = any(each.is_of_quantities for each in differences) or bool(
+        quantities = any(entry.is_of_quantities for entry in differences) or bool(
             after.quantities - before.quantities and before.quantities - after.quantities
         )
-        blocks = [each for each in differences if each.has_things]
+        blocks = [entry for entry in differences if entry.has_things]
         alone = len(differences) == 1
         of_figures = alone and blocks and (self.changed or self.exclusive) and blocks[0].is_of_figures
         if quantities and not of_figures:
@@ -227,7 +250,7 @@ class _Comparison:
         and no two numbers differ."""
         topic = self.before.topic_forms
         inside = bool(topic) and topic <= self.after.things | self.after.quantities
-        return (inside or self._of_roles) and sum(each.is_of_quantities for each in differences) < 2
+        return (inside or self._of_roles) and sum(entry.is_of_quantities for entry in differences) < 2
 
     @property
     def _is_of_another(self) -> bool:
@@ -244,27 +267,27 @@ class _Comparison:
     def _names_another(self, differences: Sequence[Difference]) -> bool:
         """Returns True if words that differ say which thing the statements are about, rather than a value of it: they
         come before the predicate, or beside a value that differs as well."""
-        if sum(each.is_of_quantities for each in differences) > 1:
+        if sum(entry.is_of_quantities for entry in differences) > 1:
             return True
         if self.changed:  # what differs alone is corrected
-            named = any(each.old_names and each.new_names for each in differences)
+            named = any(entry.old_names and entry.new_names for entry in differences)
             return named and (
                 len(differences) > 1 or not self.after.quantities <= self.after.topic_forms | self.before.quantities
             )
-        return any(each.old_names or each.new_names or each.is_of_two_times for each in differences)
+        return any(entry.old_names or entry.new_names or entry.is_of_two_times for entry in differences)
 
     def _has_other_quantity(self, differences: Sequence[Difference], shared: int) -> bool:
         """Returns True if a time or number differs and enough words are the same. `shared`: how many are."""
         alone = len(differences) == 1
-        if any(each.has_things for each in differences) or self.after.names - self.before.names:
+        if any(entry.has_things for entry in differences) or self.after.names - self.before.names:
             return False
         if not (self.changed or alone):
             return False
         new, old = len(self.new), len(self.old)
-        least = 1 if self.exclusive or self.one_topic or (alone and differences[0].has_one_unit) else 2
+        minimum = 1 if self.exclusive or self.one_topic or (alone and differences[0].has_one_unit) else 2
         if self.changed:
-            return shared >= (1 if not new else least) and shared >= SHARED_WITH_CHANGE * (shared + new)
-        return shared >= least and shared >= SHARED * (shared + max(new, old))
+            return shared >= (1 if not new else minimum) and shared >= SHARED_WITH_CHANGE * (shared + new)
+        return shared >= minimum and shared >= SHARED * (shared + max(new, old))
 
     def _has_other_value(self, value: Difference, shared: int, *, alone: bool) -> bool:
         """Returns True if words that differ are a value and enough words are the same. `shared`: how many are;
@@ -278,12 +301,16 @@ class _Comparison:
             return False
         if not _is_value(value, before, after):
             return False
-        rest = max(len(self.new - _things(value.new)), len(self.old - _things(value.old)))
+        remainder = max(len(self.new - _things(value.new)), len(self.old - _things(value.old)))
         named = all(token.kind & Kind.NAME for token in (*value.old, *value.new))
-        least = 2
-        if self.exclusive or value.is_of_states or (not rest and (after.frame.corrected or (self.changed and named))):
-            least = 1
-        return shared >= least and shared >= SHARED * (shared + rest)
+        minimum = 2
+        if (
+            self.exclusive
+            or value.is_of_states
+            or (not remainder and (after.frame.corrected or (self.changed and named)))
+        ):
+            minimum = 1
+        return shared >= minimum and shared >= SHARED * (shared + remainder)
 
 
 def _is_of_one_topic(before: Statement, after: Statement) -> bool:

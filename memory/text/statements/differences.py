@@ -1,13 +1,14 @@
 """Words in the place of which a later statement has others."""
 
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
 from itertools import chain
 from typing import NamedTuple
 
 from .statement import Statement
 from .tokens import Token, forms_of
 from .wording import Kind
+
+_Range = tuple[int, int]
 
 
 class Difference(NamedTuple):
@@ -68,26 +69,59 @@ class Difference(NamedTuple):
 def differences_of(before: Statement, after: Statement) -> Iterator[Difference]:
     """Yields the runs of words that differ between two statements, where both have words. Times and numbers that stand
     together are compared as one."""
-    units = before.units, after.units
-    for tag, a, b, c, d in SequenceMatcher(None, before.unit_forms, after.unit_forms, autojunk=False).get_opcodes():
-        if tag == "replace":
-            for old_range, new_range in _ranges(units, (a, b), (c, d)):
-                old, new = (
-                    tuple(chain(*of[slice(*range_)])) for of, range_ in zip(units, (old_range, new_range), strict=True)
-                )
-                yield Difference(old, new, old_range[0] < before.units_of_topic, new_range[0] < after.units_of_topic)
+    for old, new in _replaced(before, after):
+        yield Difference(
+            tuple(chain(*before.units[slice(*old)])),
+            tuple(chain(*after.units[slice(*new)])),
+            old[0] < before.units_of_topic,
+            new[0] < after.units_of_topic,
+        )
 
 
-def _ranges(
-    units: Sequence[Sequence[Sequence[Token]]], old: tuple[int, int], new: tuple[int, int]
-) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Yields the ranges of the words that differ, one for each number of those that words announcing a change set
+def differ_in_several(before: Statement, after: Statement) -> bool:
+    """Returns True if two statements differ in several runs of words, or in what both are about."""
+    for number, (old, new) in enumerate(_replaced(before, after)):
+        if number or (old[0] < before.units_of_topic and new[0] < after.units_of_topic):
+            return True
+    return False
+
+
+def _replaced(before: Statement, after: Statement) -> Iterator[tuple[_Range, _Range]]:
+    """Yields the ranges of the units that differ, one for each number of those that words announcing a change set
     apart."""
-    (a, b), (c, d) = old, new
-    if b - a == d - c and all(unit[0].kind & Kind.QUANTITY for unit in (*units[0][a:b], *units[1][c:d])):
-        yield from (((a + step, a + step + 1), (c + step, c + step + 1)) for step in range(b - a))
-    else:
-        yield old, new
+    a = c = 0
+    sizes = len(before.units), len(after.units)
+    for b, d, size in chain(_runs_in_common(before, after), [(*sizes, 0)]):
+        if a < b and c < d:
+            units = (*before.units[a:b], *after.units[c:d])
+            if b - a == d - c and all(unit[0].kind & Kind.QUANTITY for unit in units):
+                yield from (((a + step, a + step + 1), (c + step, c + step + 1)) for step in range(b - a))
+            else:
+                yield (a, b), (c, d)
+        a, c = b + size, d + size
+
+
+def _runs_in_common(before: Statement, after: Statement) -> Iterator[tuple[int, int, int]]:
+    """Yields the runs of units that both have, as the start in each and the length: the longest one, the first of
+    several, and those before and after it (Ratcliff and Obershelp). The places of a unit are the bits of an integer, so
+    that one step compares a unit with all others."""
+    places = [after.places.get(form, 0) for form in before.unit_forms]
+    regions = [(0, len(places), 0, len(after.units), 0)]
+    while regions:
+        a, b, c, d, size = regions.pop()
+        if size:
+            yield a, c, size
+            continue
+        inside = (1 << d) - (1 << c)
+        ends = single = [bits & inside for bits in places[a:b]]
+        if not any(ends):
+            continue
+        size = 1
+        while any(longer := [last << 1 & bits for last, bits in zip(ends, single[size:], strict=False)]):
+            ends, size = longer, size + 1
+        number, bits = next((number, bits) for number, bits in enumerate(ends) if bits)
+        old, new = a + number, (bits & -bits).bit_length() - size
+        regions += [(old + size, b, new + size, d, 0), (old, old + size, new, new + size, size), (a, old, c, new, 0)]
 
 
 def difference_in_any_order(before: Statement, after: Statement) -> Iterator[Difference]:

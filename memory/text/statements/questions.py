@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import cache
-from itertools import product
+from functools import cache, cached_property
+from itertools import product, starmap
 from math import inf
-from typing import NamedTuple
+
+import numpy as np
 
 from foxing.memory.text.terms import is_unspaced
 
-from .comparison import of_one_person, quantities_of
-from .differences import differences_of
+from .comparison import Speakers, of_one_person, quantities_of
+from .differences import differ_in_several, differences_of
+from .incidence import Pairs, equal, in_common, lacking, shares
 from .parse import MOST_WORDS
 from .scorer import letter_pairs, pair_features, weights
 from .sentences import Sentence
@@ -37,68 +39,7 @@ _BEGINNING = 4  # letters by which two words are of one stem or compound
 
 _WORD = re.compile(r"\w+")
 _ASCII = frozenset(map(chr, range(128)))
-
-
-class ShortAnswer(NamedTuple):
-    """A short message beside a question."""
-
-    sentences: Sequence[Sentence]
-    #: Words of the question that it has, and those of them that say something by themselves.
-    asked: frozenset[str]
-    named: frozenset[str]
-    #: Words of the question, as they are compared in the language of the message.
-    question: Sequence[Token]
-
-    def is_as_good_as(self, old: "ShortAnswer") -> bool:
-        """Returns True if a later message is about what the question names and an earlier statement is about: it has
-        all words of the question that this has, and does not say the same of another thing."""
-        return (
-            len(old.sentences) == 1
-            and self.sentences[0].code == old.sentences[0].code
-            and bool(old.named)
-            and old.asked <= self.asked
-            and not any(_is_parallel(sentence, old.sentences[0]) for sentence in self.sentences)
-        )
-
-    def resumes(self, old: "ShortAnswer") -> bool:
-        """Returns True if a later message likely says with another value, in its own words, what an earlier statement
-        says."""
-        return self._odds(old) >= NEWEST_FIRST
-
-    def ends(self, old: "ShortAnswer", *, same_speaker: bool, to_each_other: bool) -> bool:
-        """Returns True if a later message very likely says in its own words that what an earlier one states holds no
-        more: not what has happened, nor what another speaker does. See `replaces`."""
-        return (
-            len(old.sentences) == 1
-            and not old.sentences[0].kinds & Kind.EVENT
-            and all(
-                of_one_person(sentence, old.sentences[0], same_speaker=same_speaker, to_each_other=to_each_other)
-                for sentence in self.sentences
-            )
-            and self._odds(old) >= MARKED
-        )
-
-    def _odds(self, old: "ShortAnswer") -> float:
-        """Returns the logarithm of the odds that a later message says with another value what an earlier statement
-        says; minus infinity if rules compare them, since they are made alike, or if they are of two codes."""
-        [before] = old.sentences if len(old.sentences) == 1 else (None,)
-        if before is None or before.code != self.sentences[0].code:
-            return -inf
-        words = frozenset[str]().union(*(sentence.words for sentence in self.sentences))
-        if (
-            words <= before.words
-            or any(map(_is_code, old.asked - words))
-            or any(map(_is_code, self.named - before.words))
-            or not _are_begun(_subject_of(before) & old.named, words)
-            or any(_is_made_like(sentence, before) for sentence in self.sentences)
-        ):
-            return -inf
-        return weights().score(pair_features(self.question, self.sentences, before))
-
-    def lacks_a_place_of(self, old: "ShortAnswer") -> bool:
-        """Returns True if an earlier message has a word of the question that says where or when, such as “under”, and
-        this one has not."""
-        return not old.asked - old.named <= self.asked
+_NO_WORDS = frozenset[str]()
 
 
 class Asked:
@@ -109,120 +50,204 @@ class Asked:
         self._lower = question.casefold()
         self._split = frozenset(_WORD.findall(self._lower))
         self._long_words = tuple(word for word in self._split if len(word) >= SHORTEST_WORD)
-        self._named = cache(self._is_named)
-        self._tokens = cache(lambda of: tokens_in(question, of))
-        self._quantities = cache(lambda of: quantities_of(self._tokens(of)))
-        self._of = cache(lambda of: frozenset(form for token in self._tokens(of) for form in _forms(token)))
-        self.stems = _stems(frozenset(token.form for token in self._tokens(code) if token.kind & INFORMATIVE))
-
-    def answer(self, sentences: Sequence[Sentence]) -> ShortAnswer | None:
-        """Returns a message beside the question; None if it has too many sentences, or none."""
-        if not 0 < len(sentences) <= MOST_SENTENCES_OF_ANSWER:
-            return None
-        if any(len(sentence.tokens) == MOST_WORDS for sentence in sentences):  # the rest has not been read
-            return None
-        asked = self._of(sentences[0].code)
-        found = (form for sentence in sentences for token in sentence.tokens for form in _forms(token))
-        named = frozenset[str]().union(*(sentence.words for sentence in sentences))
-        return ShortAnswer(sentences, asked.intersection(found), asked & named, self._tokens(sentences[0].code))
-
-    def names_one_of(self, message: Sequence[Sentence]) -> Sequence[Sentence]:
-        """Returns the sentences of a message that have a number, a code or a day of the question."""
-        return [sentence for sentence in message if not sentence.words.isdisjoint(self._quantities(sentence.code))]
-
-    def names_rather(
-        self,
-        one: Sequence[Sentence],
-        other: Sequence[Sentence],
-        first: ShortAnswer | None,
-        second: ShortAnswer | None,
-    ) -> bool:
-        """Returns True if a message says of the thing which the question names what another message says of another
-        thing. `one`: those of its sentences that `names_one_of` gives; `first`, `second`: both messages as answers."""
-        if any(self._numbers_rather(a, b) for a, b in product(one, other)):
-            return True
-        return first is not None and second is not None and self._names_rather(first, second)
-
-    def _numbers_rather(self, one: Sentence, other: Sentence) -> bool:
-        """Returns True if the question has a number, a code or a day of one of two statements of one sort, in the place
-        of which the other has another."""
-        shared, asked = len(one.things & other.things), self._quantities(one.code)
-        if one.code != other.code or not shared or shared < SHARED_BY_SORT * min(len(one.things), len(other.things)):
-            return False
-        pairs = [
-            (quantities_of(each.old), quantities_of(each.new))
-            for a, b in product(one.statements[:1], other.statements[:1])
-            for each in differences_of(a, b)
-        ]
-        named = [(bool(mine & asked), bool(others & asked)) for mine, others in pairs if mine and others]
-        return (True, False) in named and (False, True) not in named
-
-    def _names_rather(self, one: ShortAnswer, other: ShortAnswer) -> bool:
-        """Returns True if one of two statements that say the same of two things says it of the one that the question
-        names, be it within another word: “north” and “northern”."""
-        if len(one.sentences) != 1 or len(other.sentences) != 1:
-            return False
-        ours, theirs = one.sentences[0], other.sentences[0]
-        if ours.code != theirs.code or not (ours.words & theirs.words or _have_one_form(ours, theirs)):
-            return False
-        # reading what statements are about is dear, and most do not differ in what the question names
-        if not self._names_one(ours.words, theirs.words) and not self._names(_topic(ours), frozenset()):
-            return False
-        topics = [topic for topic in (_topic(ours), _topic(theirs)) if topic]
-        topics = topics if len(topics) == 2 and topics[0] != topics[1] else []
-        about_one_topic = _share_of_words(*topics) >= SHARED_BY_TOPICS if topics else False
-        if not about_one_topic and not _say_the_same(ours, theirs):
-            return False
-        for mine, others in (*([topics] if topics else ()), (ours.words, theirs.words)):
-            names_mine, names_others = self._names(mine - others, others), self._names(others - mine, mine)
-            if names_mine or names_others:
-                return names_mine and not names_others and other.named & others <= one.asked
-        return False
-
-    def _names_one(self, mine: frozenset[str], others: frozenset[str]) -> bool:
-        """Returns True if the question has a word that one of two texts alone has, and none of the other alone."""
-        return self._names(mine - others, others) and not self._names(others - mine, mine)
-
-    def may_name(self, sentences: Sequence[Sentence]) -> bool:
-        """Returns True if the question has a word of sentences, be it within another word."""
-        return any(self._names(sentence.words, frozenset()) for sentence in sentences)
-
-    def _names(self, forms: frozenset[str], others: frozenset[str]) -> bool:
-        """Returns True if the question has one of these words, a part of it, or an ideograph that others lack."""
-        if any(map(self._named, forms)):
-            return True
-        ideographs = frozenset("".join(forms)) - frozenset("".join(others))
-        return any(character in self._lower and is_unspaced(character) for character in ideographs - _ASCII)
-
-    def _is_named(self, form: str) -> bool:
-        """Returns True if the question has a word or a part of it, be it within another word."""
-        return any(
-            part in self._split
-            or (len(part) >= SHORTEST_WORD and part in self._lower)
-            or part.startswith(self._long_words)
-            for part in (form, *parts_of_code(form))
-        )
+        #: Its words, and those of them that are looked for, are numbers or are looked for within others, by language.
+        self.tokens = cache(lambda code: tokens_in(question, code))
+        self.forms = cache(lambda code: _forms(self.tokens(code)))
+        self.quantities = cache(lambda code: quantities_of(self.tokens(code)))
+        self._names = cache(self._is_named)
+        self._unspaced = frozenset(filter(is_unspaced, frozenset(self._lower) - _ASCII))
+        self.stems = _stems(frozenset(token.form for token in self.tokens(code) if token.kind & INFORMATIVE))
 
     def stems_in(self, sentences: Sequence[Sentence]) -> Sequence[frozenset[str]]:
         """Returns the stems of the question in each sentence."""
         return [self.stems & _stems(sentence.words) for sentence in sentences]
 
+    def named(self, words: frozenset[str]) -> frozenset[str]:
+        """Returns those of some words that the question has, be it in part or within another word, and the ideographs
+        in them that it has, each after a blank."""
+        ideographs = self._unspaced.intersection("".join(words)) if self._unspaced else ()
+        return frozenset(filter(self._names, words)).union(f" {ideograph}" for ideograph in ideographs)
+
+    def _is_named(self, form: str) -> bool:
+        """Returns True if the question has a word or a part of it, be it within another word."""
+        if form in self._split or (len(form) >= SHORTEST_WORD and form in self._lower):
+            return True
+        return form.startswith(self._long_words) or any(map(self._is_named, parts_of_code(form)))
+
+
+class AnswerPairs:
+    """Messages beside a question, compared in pairs: by their words at once, and then by what they state. Those with
+    more than a few sentences answer nothing."""
+
+    def __init__(self, question: Asked, messages: Sequence[Sequence[Sentence]]) -> None:
+        self._question, self._messages = question, messages
+        #: The sentences of each that answers; their words that say something by themselves; words of the question in
+        #: them; and those that are both.
+        self._short = [sentences if _is_short(sentences) else () for sentences in messages]
+        self._words = [_NO_WORDS.union(*(sentence.words for sentence in sentences)) for sentences in self._short]
+        self._asked = [
+            question.forms(short[0].code) & _NO_WORDS.union(*[_forms(entry.tokens) for entry in short])
+            if short
+            else _NO_WORDS
+            for short in self._short
+        ]
+        self._named = [of_question & words for of_question, words in zip(self._asked, self._words, strict=True)]
+        sizes = np.array([len(sentences) for sentences in self._short])
+        self._single = sizes == 1
+        codes = equal([sentences[0].code if sentences else "" for sentences in self._short])
+        #: bool[n, n]: whether both answer in one language, the second in one sentence.
+        self._of_one = (sizes > 0)[:, None] & self._single & codes
+        self._common = in_common(self._words)
+        self._odds: dict[tuple[int, int], float] = {}
+
+    @cached_property
+    def as_good(self) -> Pairs:
+        """bool[newer, older]: whether the words of both admit that one answers as well as the other: it has all words
+        of the question that this has."""
+        named = np.array(list(map(bool, self._named)), np.bool_)
+        return np.asarray(self._of_one & named[:, None] & named & ~lacking(self._asked, self._asked))
+
+    def are_as_good(self, newer: int, older: int) -> bool:
+        """Returns True if a later message is about what the question names and an earlier statement is about, and does
+        not say the same of another thing."""
+        before = self._messages[older][0]
+        return not any(_is_parallel(sentence, before) for sentence in self._messages[newer])
+
+    @cached_property
+    def may_resume(self) -> Pairs:
+        """bool[newer, older]: whether the words of both admit that the later one says in its own words what has become
+        of what the earlier one says. Rules compare those that are made alike."""
+        codes = [frozenset(filter(_is_code, of_question)) for of_question in self._asked]
+        all_codes = _NO_WORDS.union(*codes)
+        ours = [words & all_codes for words in self._words]
+        named = [of_one & words for of_one, words in zip(codes, self._words, strict=True)]
+        may_resume = self._of_one & (self._common < self._common.diagonal()[:, None])
+        may_resume &= ~lacking(ours, codes) & ~lacking(ours, named).T
+        return np.asarray(may_resume & ~self._are_made_alike) if may_resume.any() else may_resume
+
+    @property
+    def _are_made_alike(self) -> Pairs:
+        """bool[newer, older]: whether a sentence of one and the first one of the other are of one form, or have most of
+        their letters in common."""
+        listed = [(number, sentence) for number, short in enumerate(self._short) for sentence in short]
+        owners = [number for number, _ in listed]
+        similar = (
+            shares(in_common([letter_pairs(sentence.text) for _, sentence in listed])) >= MOST_SHARED_BY_OTHER_WORDS
+        )
+        similar |= equal([_kinds(sentence) for _, sentence in listed])
+        first = np.searchsorted(owners, np.arange(len(self._short))).clip(max=len(owners) - 1)
+        of_messages = np.zeros((len(self._short), len(self._short)), np.bool_)
+        np.logical_or.at(of_messages, owners, similar[:, first])
+        return of_messages
+
+    def resume(self, newer: int, older: int) -> bool:
+        """Returns True if a later message likely says with another value, in its own words, what an earlier statement
+        says."""
+        return self._odds_of(newer, older) >= NEWEST_FIRST
+
+    def end(self, newer: int, older: int, speakers: Speakers) -> bool:
+        """Returns True if a later message very likely says in its own words that what an earlier one states holds no
+        more: not what has happened, nor what another speaker does. See `SentencePairs.replaces`."""
+        before = self._messages[older][0]
+        return (
+            not before.kinds & Kind.EVENT
+            and all(of_one_person(sentence, before, speakers) for sentence in self._messages[newer])
+            and self._odds_of(newer, older) >= MARKED
+        )
+
+    def _odds_of(self, newer: int, older: int) -> float:
+        """Returns the logarithm of the odds that a later message says with another value what an earlier statement
+        says; minus infinity if their words do not admit it."""
+        if not self.may_resume[newer, older]:
+            return -inf
+        if (newer, older) not in self._odds:
+            after, [before] = self._messages[newer], self._messages[older]
+            begun = _are_begun(_topic(before) & self._named[older], self._words[newer])
+            pair = pair_features(self._question.tokens(before.code), after, before) if begun else None
+            self._odds[newer, older] = -inf if pair is None else weights().score(pair)
+        return self._odds[newer, older]
+
+    @cached_property
+    def lack_a_place(self) -> Pairs:
+        """bool[newer, older]: whether an earlier message has a word of the question that says where or when, such as
+        “under”, and the later one has not."""
+        places = [of_question - named for of_question, named in zip(self._asked, self._named, strict=True)]
+        answers = np.array(list(map(bool, self._short)), np.bool_)
+        return np.asarray(answers[:, None] & lacking(self._asked, places))
+
+    def names_rather(self, may_pass: Pairs) -> Pairs:
+        """Returns bool[n, n]: whether a message says of the thing which the question names, be it within another word
+        (“north” and “northern”), what another message says of another thing. `may_pass`: which are asked for."""
+        rather = may_pass & self._name_rather
+        numbered = [
+            [entry for entry in sentences if not entry.words.isdisjoint(self._question.quantities(entry.code))]
+            for sentences in self._messages
+        ]
+        for one in (number for number, sentences in enumerate(numbered) if sentences):
+            for other in np.flatnonzero(may_pass[one] & ~rather[one]).tolist():
+                rather[one, other] = any(starmap(self._numbers_rather, product(numbered[one], self._messages[other])))
+        return rather
+
+    @cached_property
+    def _name_rather(self) -> Pairs:
+        """bool[n, n]: whether the words of one sentence, or of what it is about, are those that the question names, and
+        those of another one, which says the same, are not."""
+        topics = [_topic(short[0]) if len(short) == 1 else _NO_WORDS for short in self._short]
+        forms = equal([_kinds(short[0]) if short else () for short in self._short])
+        has_topic = np.array(list(map(bool, topics)), np.bool_)
+        differ = has_topic[:, None] & has_topic & ~equal(topics)
+        one_topic = differ & (shares(in_common(topics)) >= SHARED_BY_TOPICS)
+        same = forms | (shares(self._common) >= SHARED_BY_SIBLINGS) | (one_topic & (self._common > 0))
+        named = [self._question.named(topic) for topic in topics]
+        others, lacks = (
+            lacking(named, named),
+            lacking(self._asked, list(map(frozenset.intersection, self._named, topics))),
+        )
+        by_topic = others.T & ~others & ~lacks
+        decided = differ & (others | others.T)
+        named = list(map(self._question.named, self._words))
+        others, lacks = lacking(named, named), lacking(self._asked, self._named)
+        by_words = others.T & ~others & ~lacks
+        return np.asarray(self._of_one & self._single[:, None] & same & np.where(decided, by_topic, by_words))
+
+    def _numbers_rather(self, one: Sentence, other: Sentence) -> bool:
+        """Returns True if the question has a number, a code or a day of one of two statements of one sort, in the place
+        of which the other has another."""
+        shared, of_question = len(one.things & other.things), self._question.quantities(one.code)
+        if one.code != other.code or not shared or shared < SHARED_BY_SORT * min(len(one.things), len(other.things)):
+            return False
+        pairs = [
+            (quantities_of(entry.old), quantities_of(entry.new))
+            for a, b in product(one.statements[:1], other.statements[:1])
+            for entry in differences_of(a, b)
+        ]
+        named = [(bool(mine & of_question), bool(others & of_question)) for mine, others in pairs if mine and others]
+        return (True, False) in named and (False, True) not in named
+
+
+def _is_short(message: Sequence[Sentence]) -> bool:
+    """Returns True if a message has few sentences, all of which have been read."""
+    few = 0 < len(message) <= MOST_SENTENCES_OF_ANSWER
+    return few and all(len(sentence.tokens) < MOST_WORDS for sentence in message)
+
 
 def _topic(sentence: Sentence) -> frozenset[str]:
     """Returns the words of what a sentence is about."""
-    first = sentence.statements[:1]
-    return first[0].topic_forms if first and first[0].topic else frozenset()
+    return sentence.statements[0].topic_forms if sentence.statements else _NO_WORDS
+
+
+def _kinds(sentence: Sentence) -> tuple[int, ...]:
+    return tuple([token.kind for token in sentence.tokens])
+
+
+def _forms(tokens: Sequence[Token]) -> frozenset[str]:
+    """Returns the forms in which words are looked for: a code by its parts as well."""
+    forms = [token.form for token in tokens if token.kind & INFORMATIVE or len(token.form) >= SHORTEST_WORD]
+    return frozenset(forms).union(*[parts_of_code(token.form) for token in tokens if token.kind & Kind.QUANTITY])
 
 
 def _stems(words: frozenset[str]) -> frozenset[str]:
     return frozenset([word[:STEM] for word in words])
-
-
-def _forms(token: Token) -> Sequence[str]:
-    """Returns the forms in which a word is looked for: a code by its parts as well."""
-    if token.kind & Kind.QUANTITY:
-        return (token.form, *parts_of_code(token.form))
-    return (token.form,) if token.kind & INFORMATIVE or len(token.form) >= SHORTEST_WORD else ()
 
 
 def _share_of_words(one: frozenset[str], other: frozenset[str]) -> float:
@@ -230,35 +255,9 @@ def _share_of_words(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / (max(len(one), len(other)) or 1)
 
 
-def _say_the_same(one: Sentence, other: Sentence) -> bool:
-    """Returns True if two sentences share words, or are made alike."""
-    return _have_one_form(one, other) or _share_of_words(one.words, other.words) >= SHARED_BY_SIBLINGS
-
-
-def _have_one_form(one: Sentence, other: Sentence) -> bool:
-    return len(one.tokens) == len(other.tokens) and all(map(_are_of_one_kind, one.tokens, other.tokens))
-
-
-def _are_of_one_kind(one: Token, other: Token) -> bool:
-    return one.kind == other.kind
-
-
 def _is_code(form: str) -> bool:
     """Returns True for a word that names one thing of several: with a digit, or joined of others."""
     return not form.isalpha()
-
-
-def _is_made_like(one: Sentence, other: Sentence) -> bool:
-    """Returns True if two sentences are of one form, or most of their letters are the same."""
-    pairs, others = letter_pairs(one.text), letter_pairs(other.text)
-    return len(pairs & others) >= MOST_SHARED_BY_OTHER_WORDS * max(len(pairs), len(others)) or _have_one_form(
-        one, other
-    )
-
-
-def _subject_of(sentence: Sentence) -> frozenset[str]:
-    """Returns the words of a sentence that come before its predicate."""
-    return sentence.statements[0].topic_forms if sentence.statements else frozenset()
 
 
 def _are_begun(words: Iterable[str], among: frozenset[str]) -> bool:
@@ -270,7 +269,5 @@ def _is_parallel(after: Sentence, before: Sentence) -> bool:
     """Returns True if two sentences put it alike, and words that name the thing or several words differ."""
     if _share_of_words(after.words, before.words) < SHARED_BY_PARALLELS:
         return False
-    if not (after.statements and before.statements):
-        return False
-    differences = list(differences_of(before.statements[0], after.statements[0]))
-    return len(differences) > 1 or any(each.old_names and each.new_names for each in differences)
+    first, last = before.statements[:1], after.statements[:1]
+    return bool(first and last) and differ_in_several(first[0], last[0])

@@ -1,6 +1,6 @@
 """Statements: what a sentence, or a part of one, says of which thing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, pairwise
@@ -111,6 +111,14 @@ class Statement:
     def unit_forms(self) -> Sequence[tuple[str, ...]]:
         """The forms of `units`."""
         return [tuple([token.form for token in unit]) for unit in self.units]
+
+    @cached_property
+    def places(self) -> Mapping[tuple[str, ...], int]:
+        """Form of a unit → the places where it stands, as bits."""
+        places: dict[tuple[str, ...], int] = {}
+        for place, form in enumerate(self.unit_forms):
+            places[form] = places.get(form, 0) | 1 << place
+        return places
 
     @property
     def units_of_topic(self) -> int:

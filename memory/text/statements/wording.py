@@ -123,14 +123,14 @@ class PhraseSet:
         if present is None:
             phrases = (phrase for phrases in self.longer.values() for phrase in phrases)
             return frozenset(phrase for phrase in (*self.words, *phrases) if phrase in sentence)
-        found = present & self.words
+        phrases_in = present & self.words
         if not present.isdisjoint(self.longer.keys()):
-            found |= {
+            phrases_in |= {
                 phrase for word in present & self.longer.keys() for phrase in self.longer[word] if phrase in sentence
             }
         if self.beginnings:
-            found |= {word for word in present if word.startswith(self.beginnings)}
-        return found
+            phrases_in |= {word for word in present if word.startswith(self.beginnings)}
+        return phrases_in
 
     def is_in(self, sentence: str, present: frozenset[str] | None) -> bool:
         """Returns True if one of the phrases is in a sentence in lower case."""
@@ -182,13 +182,13 @@ class Wording:
     def parse(cls, code: str, data: Mapping[str, Any]) -> Self:
         """Returns the wording in a document of a file."""
         words, contrasts = data["words"], data["contrasts"]
-        found = [Phrase.of(start, code, Role.DENIES_BETWEEN, stop) for start, stop in contrasts["between"]]
-        found += [
+        phrases_in = [Phrase.of(start, code, Role.DENIES_BETWEEN, stop) for start, stop in contrasts["between"]]
+        phrases_in += [
             Phrase.of(line, code, Role.CHANGES_OBJECT, stop)
             for stop, lines in data.get("objects", {}).items()
             for line in lines
         ]
-        found += [Phrase.of(line, code, Role.SAME, to) for to, lines in data["same"].items() for line in lines]
+        phrases_in += [Phrase.of(line, code, Role.SAME, to) for to, lines in data["same"].items() for line in lines]
         listed = (
             (Role.CHANGE, data["changes"]),
             (Role.DENIES_AFTER, contrasts.get("after", ())),
@@ -197,9 +197,9 @@ class Wording:
             (Role.FORMER, words.get("former", ())),
             (Role.NEUTRAL, words.get("neutral", ())),
         )
-        found += [Phrase.of(line, code, role) for role, lines in listed for line in lines]
+        phrases_in += [Phrase.of(line, code, role) for role, lines in listed for line in lines]
         phrases: dict[str, list[Phrase]] = {}
-        for phrase in sorted(found, key=lambda phrase: -len(phrase.words)):
+        for phrase in sorted(phrases_in, key=lambda phrase: -len(phrase.words)):
             phrases.setdefault(phrase.words[0], []).append(phrase)
         kinds: dict[str, int] = {}
         for name, kind in _LISTS.items():
@@ -209,12 +209,12 @@ class Wording:
         return cls(
             code,
             phrases,
-            {phrase.words[0][:-1]: phrase for phrase in found if phrase.words[0].endswith("*")},
+            {phrase.words[0][:-1]: phrase for phrase in phrases_in if phrase.words[0].endswith("*")},
             kinds,
-            PhraseSet.of([phrase.text for phrase in found if phrase.role in ANNOUNCING]),
-            PhraseSet.of([phrase.text for phrase in found if phrase.role is Role.EXCLUSIVE]),
-            PhraseSet.of([phrase.text for phrase in found if phrase.role is Role.SAME]),
-            {phrase.text: phrase.other for phrase in found if phrase.role is Role.SAME},
+            PhraseSet.of([phrase.text for phrase in phrases_in if phrase.role in ANNOUNCING]),
+            PhraseSet.of([phrase.text for phrase in phrases_in if phrase.role is Role.EXCLUSIVE]),
+            PhraseSet.of([phrase.text for phrase in phrases_in if phrase.role is Role.SAME]),
+            {phrase.text: phrase.other for phrase in phrases_in if phrase.role is Role.SAME},
             frozenset(words["stops"]),
             frozenset(words["clauses"]),
             frozenset(words.get("joins", ())),
@@ -300,5 +300,5 @@ def asks_for_the_past(question: str, answer: str = "") -> bool:
     code = language_by_script(question)
     codes = BY_WORDS if code is None else (code,)
     lower = answer.casefold()
-    words = (match[0].casefold() for each in codes for match in wording(each).past.finditer(question))
+    words = (match[0].casefold() for code_of in codes for match in wording(code_of).past.finditer(question))
     return any(len(word) < _PAST_STEM or word[:_PAST_STEM] not in lower for word in words)

@@ -390,6 +390,13 @@ def test_the_question_is_that_of_the_last_user_message_and_nothing_given_is_repe
     assert SAID["pump"] in texts(build(memory, "text", 1000, messages=gemini))
 
 
+def test_what_earlier_contexts_gave_is_left_out(memory: Memory) -> None:
+    first = build(memory, "text", 900, QUESTION)
+    assert first.message_ids
+    again = build(memory, "text", 900, QUESTION, omit=first.message_ids)
+    assert not set(first.message_ids) & set(again.message_ids)
+
+
 def test_a_model_that_nobody_measured_is_given_text_and_told_so(memory: Memory) -> None:
     result = build(memory, "anthropic/claude-fable-5-1", 8000, QUESTION)
     assert not images(result)

@@ -13,8 +13,8 @@ from foxing.memory import Memory
 from foxing.memory.ingest.keepsakes import find_keepsakes
 from foxing.memory.pages.drawing import _kept
 from foxing.memory.pages.splice import SplicedText
-from foxing.renderer import Transcription
 from foxing.renderer.fading import FadedText
+from foxing.renderer.transcription import Transcription
 
 pytestmark = pytest.mark.usefixtures("words_alone", "message_ages")
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from foxing.memory import Memory
-from foxing.memory.storage.repositories import thread_times
 from foxing.memory.storage.repositories.sealed import lookup
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("words_alone")]
@@ -20,8 +19,7 @@ PAGES = ((0,), (0, 1), (1, 5), (1, 2), (5,), (5,), (3, 9), (7,), (9,))
 @pytest.fixture
 def memory(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Memory]:
     monkeypatch.setattr(lookup, "_AT_ONCE", 2)
-    monkeypatch.setattr(lookup, "_FIRST_PAGES", (1, 3))
-    monkeypatch.setattr(thread_times, "PAGES_AT_ONCE", 1)
+    monkeypatch.setattr(lookup, "_FIRST_PAGES", 1)
     with Memory(database_url) as memory:
         for number, minutes in enumerate(PAGES):
             memory.store(

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from foxing.memory import Memory, MemoryOptions
-from foxing.memory.index.model_source import NONE
+from foxing.memory.index.embedder import NONE
 from foxing.memory.text.identifiers import identifiers_in
 from foxing.memory.text.terms import query_terms
 

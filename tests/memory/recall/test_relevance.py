@@ -8,7 +8,7 @@ from support.texts import chat
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory import InvalidCursor, InvalidInput, Memory, MemoryOptions
-from foxing.memory.index.model_source import NONE
+from foxing.memory.index.embedder import NONE
 from foxing.memory.values.context import ContextRequest
 from foxing.memory.values.recall import RELEVANCE_FLOOR
 

@@ -11,7 +11,7 @@ from support.texts import chat
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory import Memory, MemoryOptions
-from foxing.memory.index.model_source import NONE
+from foxing.memory.index.embedder import NONE
 from foxing.memory.values.context import ContextRequest
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

@@ -16,9 +16,8 @@ from support.texts import chat
 from foxing.memory import EmbedderError, Memory, MemoryOptions
 from foxing.memory.index.codes import code_bytes
 from foxing.memory.index.embedder import Embedder, Embeddings
-from foxing.memory.index.embedder_source import QUESTIONS, EmbedderSource
+from foxing.memory.index.embedder_source import PAUSE_S, QUESTIONS, EmbedderSource
 from foxing.memory.index.embedders import EMBEDDERS, open_embedder
-from foxing.memory.index.model_source import PAUSE_S
 from foxing.memory.index.scores import Scores, fuse
 from foxing.memory.index.universal_sentence_encoder import UniversalSentenceEncoder
 from foxing.memory.lifecycle import embed

@@ -2,7 +2,7 @@
 
 import pytest
 
-from foxing.memory.text.statements import CODES, asks_for_the_past, replaces, sentences, wording
+from foxing.memory.text.statements import CODES, SentencePairs, Speakers, asks_for_the_past, sentences, wording
 
 REPLACED = [
     ("Our Mutual Friend was written by Ada Holm.", "Our Mutual Friend was written by Mark Xu."),
@@ -132,10 +132,10 @@ PRESENT = [
 
 
 def replaced(older: str, newer: str, *, same_speaker: bool = True, to_each_other: bool = False) -> bool:
+    after, before = sentences(newer), sentences(older)
+    pairs, speakers = SentencePairs([*after, *before]), Speakers(same_speaker, to_each_other)
     return any(
-        replaces(after, before, same_speaker=same_speaker, to_each_other=to_each_other)
-        for after in sentences(newer)
-        for before in sentences(older)
+        pairs.replaces(new, len(after) + old, speakers) for new in range(len(after)) for old in range(len(before))
     )
 
 
@@ -190,5 +190,4 @@ def test_each_language_has_all_lists(code: str) -> None:
     ],
 )
 def test_the_number_after_a_noun_is_part_of_the_subject(before: str, after: str, *, expected: bool) -> None:
-    [old], [new] = sentences(before), sentences(after)
-    assert replaces(new, old, same_speaker=True, to_each_other=False) is expected
+    assert replaced(before, after) is expected
