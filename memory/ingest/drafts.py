@@ -9,7 +9,10 @@ from foxing.memory.pages.spans import keepsake_rows, span_rows
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.open_messages import SealedPart
 from foxing.memory.storage.repositories.pages import PageParts
-from foxing.renderer import BLANK, Entry, Page, Typesetter, remaining, transcribe_placements
+from foxing.renderer import Entry, Page, Typesetter
+from foxing.renderer.page import BLANK
+from foxing.renderer.transcription import transcribe_placements
+from foxing.renderer.typeset import remaining
 
 from .keepsakes import find_keepsakes, within_budget
 

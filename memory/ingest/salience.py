@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from foxing.encoder import Refinement
+from foxing.encoder.annotation import Refinement
 from foxing.memory.salience import by_rarity, fade_last
 from foxing.memory.text.terms import terms
 from foxing.renderer.fading import MessageWords, Salience

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from foxing.encoder import Codec, Reading, is_cut, misread_cells
+from foxing.encoder import Codec, Reading
+from foxing.encoder.alignment.misread import misread_cells
+from foxing.encoder.drawing import is_cut
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.fidelity import MAX_MISREAD, misread_share
 from foxing.memory.pages.indexing import Reindexer
@@ -22,7 +24,8 @@ from foxing.memory.storage.repositories.pages import PageContent, PageRow, unsav
 from foxing.memory.telemetry import Value, bank_operation, operation
 from foxing.memory.values.policy import Policy, stored_policy
 from foxing.memory.values.reports import SealReport
-from foxing.renderer import Cells, Progress, Typesetter, render
+from foxing.renderer import Progress, Typesetter, render
+from foxing.renderer.page import Cells
 
 from .drafts import Draft, cells_taken, sealed_parts, typeset_drafts
 from .image_texts import ImageTexts

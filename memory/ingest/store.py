@@ -378,7 +378,7 @@ class MessageStore:
         try:
             answers = self.database.repeatable(write)
         except StorageError:
-            if not self.database.dialect.reuses_ids:  # else another message may have got the id
+            if self.database.dialect.has_server:  # else another message may have got the id
                 for request in filter(lambda each: each.may_double, requests):
                     self._unsettled.add(request.signature, [ids.get(item) for item in request.messages])
             raise

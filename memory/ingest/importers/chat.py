@@ -34,11 +34,12 @@ def said(
     thread: str,
     name: str | None = None,
     text: str | tuple[Part, ...],
-    at: datetime | None,
+    at: Any,
     role: str = "user",
     metadata: Mapping[str, Any] | None = None,
 ) -> Iterator[ImportedMessage]:
-    """Yields a message. One that is empty or cannot be read is left out. `text`: parts for one with images."""
+    """Yields a message. One that is empty or cannot be read is left out. `text`: parts for one with images; `at`: as
+    `NewMessage` takes it."""
     if not text or (isinstance(text, str) and not text.strip()):
         files.leave_out(EMPTY, where)
         return

@@ -10,13 +10,11 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from pydantic import ValidationError
-
 from foxing.memory.images.limits import MAX_IMAGES
-from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import ImagePart, Part, ToolCall, ToolResult
 
 from .attached_images import AttachedImages, content_with_images
+from .chat import UNREADABLE, readable, said
 from .files import HistoryFiles
 from .format import OTHER_BRANCHES, THOUGHTS, ReadOptions
 from .source import ImportedMessage
@@ -65,11 +63,8 @@ class ChatGpt:
                 if newest.get(key, where) != where:
                     files.leave_out("older copies of a conversation", where)
                     continue
-                try:
-                    for message in _Conversation(value, key, files, images, where).messages(branches=options.branches):
-                        yield ImportedMessage(message, where, files.bytes_read)
-                except (TypeError, AttributeError, OverflowError, ValueError, OSError):  # of fields of other types
-                    files.leave_out("rests of conversations that cannot be read", where)
+                conversation = _Conversation(value, key, files, images, where)
+                yield from readable(files, where, conversation.messages(branches=options.branches))
 
 
 def _shards(files: HistoryFiles) -> list[str]:
@@ -113,7 +108,7 @@ class _Conversation:
         self._nodes: Mapping[str, Any] = {i: node for i, node in value["mapping"].items() if isinstance(node, dict)}
         self._title = value.get("title") if isinstance(value.get("title"), str) else None
 
-    def messages(self, *, branches: bool) -> Iterator[NewMessage]:
+    def messages(self, *, branches: bool) -> Iterator[ImportedMessage]:
         """Yields the messages of the current branch; with `branches`, those of the others as threads of their own."""
         branch = self._path(self._current())
         yield from self._thread(branch, f"chatgpt:{self._key}")
@@ -151,7 +146,7 @@ class _Conversation:
     def _has_message(self, node_id: str) -> bool:
         return isinstance(self._nodes[node_id].get("message"), dict)
 
-    def _thread(self, path: Sequence[str], thread: str) -> Iterator[NewMessage]:
+    def _thread(self, path: Sequence[str], thread: str) -> Iterator[ImportedMessage]:
         at = _seconds(self._value)
         first = True
         for node_id in path:
@@ -160,27 +155,28 @@ class _Conversation:
                 continue
             at = _seconds(message) or at or _seconds({"create_time": self._value.get("update_time")})
             metadata = {"title": self._title[:200]} if first and self._title else None
-            try:
-                content = self._content(message)
-                if content is None:
-                    continue
-                name = _author(message).get("name")
-                new_message = NewMessage.model_validate(
-                    {
-                        "id": f"chatgpt:{self._key}:{node_id}",
-                        "role": _role(message, content),
-                        "name": name if isinstance(name, str) and name else None,
-                        "content": content,
-                        "created_at": None if at is None else datetime.fromtimestamp(at, UTC),
-                        "thread": thread,
-                        "metadata": metadata,
-                    }
-                )
-            except (ValidationError, OverflowError, OSError):
-                self._without("messages that cannot be read")
+            content = self._content(message)
+            if content is None:
                 continue
-            first = False
-            yield new_message
+            try:
+                said_at = None if at is None else datetime.fromtimestamp(at, UTC)
+            except (ValueError, OverflowError, OSError):
+                self._without(UNREADABLE)
+                continue
+            name = _author(message).get("name")
+            for new_message in said(
+                self._files,
+                self._where,
+                key=f"chatgpt:{self._key}:{node_id}",
+                thread=thread,
+                name=name if isinstance(name, str) else None,
+                text=content,
+                at=said_at,
+                role=_role(message, content),
+                metadata=metadata,
+            ):
+                first = False
+                yield new_message
 
     def _content(self, message: Mapping[str, Any]) -> str | tuple[Part, ...] | None:
         """Returns the content of a message; None if it is left out."""

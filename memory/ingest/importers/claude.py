@@ -6,11 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from pydantic import ValidationError
-
 from foxing.memory.conversation.changes import is_thinking
 from foxing.memory.errors import InvalidInput
-from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import Part, TextPart
 
 from .chat import UNREADABLE, objects, readable, said, time_with_offset
@@ -19,7 +16,6 @@ from .files import HistoryFiles
 from .format import OTHER_BRANCHES, THOUGHTS, ReadOptions
 from .source import ImportedMessage
 
-_ROOT = "00000000-0000-4000-8000-000000000000"
 _SENDERS = {"human": "user", "assistant": "assistant"}
 #: Blocks that only the page of Claude.ai uses.
 _MARKS = ("flag", "token_budget")
@@ -46,8 +42,7 @@ class Claude:
                     files.leave_out("entries that are no conversation", where)
                     continue
                 read_messages = _messages(value, messages, files, where, branches=options.branches)
-                for message in readable(files, where, read_messages):
-                    yield ImportedMessage(message, where, files.bytes_read)
+                yield from readable(files, where, read_messages)
 
         for name in files.names if len(files.names) > 1 else ():
             base = PurePosixPath(name).name
@@ -137,7 +132,7 @@ def _conversations(files: HistoryFiles) -> list[str]:
 
 def _messages(
     conversation: Mapping[str, Any], messages: Sequence[Any], files: HistoryFiles, where: str, *, branches: bool
-) -> Iterator[NewMessage]:
+) -> Iterator[ImportedMessage]:
     """Yields the messages of a conversation: those of the branch last shown, then those of the others."""
     by_id = {m["uuid"]: m for m in messages if isinstance(m, dict) and isinstance(m.get("uuid"), str)}
     branch = _branch(conversation, by_id)
@@ -150,21 +145,21 @@ def _messages(
             continue
         try:
             content = _content(message, files, where)
-            if content is None:
-                continue
-            yield NewMessage.model_validate(
-                {
-                    "id": f"claude:{key}",
-                    "role": _SENDERS.get(str(message.get("sender")), "assistant"),
-                    "content": content,
-                    "created_at": message.get("created_at") or conversation.get("created_at"),
-                    "thread": thread if key in branch else f"{thread}:{key}",
-                    "metadata": metadata,
-                }
-            )
+        except InvalidInput:
+            files.leave_out(UNREADABLE, where)
+            continue
+        for new_message in said(
+            files,
+            where,
+            key=f"claude:{key}",
+            thread=thread if key in branch else f"{thread}:{key}",
+            text=content,
+            at=message.get("created_at") or conversation.get("created_at"),
+            role=_SENDERS.get(str(message.get("sender")), "assistant"),
+            metadata=metadata,
+        ):
+            yield new_message
             metadata = None
-        except (InvalidInput, ValidationError):
-            files.leave_out("messages that cannot be read", where)
 
 
 def _branch(conversation: Mapping[str, Any], by_id: Mapping[str, Mapping[str, Any]]) -> set[str]:
@@ -183,8 +178,8 @@ def _branch(conversation: Mapping[str, Any], by_id: Mapping[str, Mapping[str, An
     return branch
 
 
-def _content(message: Mapping[str, Any], files: HistoryFiles, where: str) -> str | tuple[Part, ...] | None:
-    """Returns the content of a message with its attachments; None if it is empty."""
+def _content(message: Mapping[str, Any], files: HistoryFiles, where: str) -> str | tuple[Part, ...]:
+    """Returns the content of a message with its attachments."""
     blocks = message.get("content")
     all_blocks = [block for block in blocks if isinstance(block, dict)] if isinstance(blocks, list) else []
     shown_blocks = [block for block in all_blocks if not is_thinking(block) and block.get("type") not in _MARKS]
@@ -201,8 +196,7 @@ def _content(message: Mapping[str, Any], files: HistoryFiles, where: str) -> str
         if isinstance(file, dict) and file.get("file_name"):
             parts.append({"type": "text", "text": f"[file: {file['file_name']}]"})
     if not parts:
-        files.leave_out("messages without text", where)
-        return None
+        return ""
     content = content_of({"content": parts})
     if not isinstance(content, str) and all(isinstance(part, TextPart) for part in content):
         return "\n".join(part.text for part in content if isinstance(part, TextPart))

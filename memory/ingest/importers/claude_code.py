@@ -6,7 +6,6 @@ adds to the last one, and a message that was stored does not change. Turns have 
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,12 +14,10 @@ from pydantic import ValidationError
 from foxing.memory.conversation import SessionTurns, parse_message
 from foxing.memory.conversation.changes import is_thinking
 from foxing.memory.errors import InvalidInput
-from foxing.memory.values.messages import NewMessage
 
-from .attached_images import kept
-from .content import imported
+from .content import turn_messages
 from .files import HistoryFiles
-from .format import ReadOptions
+from .format import ReadOptions, SingleFiles
 from .source import ImportedMessage
 
 #: Fields of lines that Claude Code adds for itself.
@@ -33,70 +30,55 @@ COMMANDS = "commands of Claude Code, what they print, and its notices, which nob
 ERRORS = "errors of the API in place of an answer"
 
 
-class ClaudeCode:
+class ClaudeCode(SingleFiles):
     """Importer of session logs of Claude Code."""
 
-    strict = False
-
-    def recognise(self, files: HistoryFiles) -> str | None:
-        """See `Importer.recognise`."""
-        if len(files.names) != 1:
-            return None
-        for line in files.first_lines(files.names[0]):
+    def recognise_file(self, files: HistoryFiles, name: str) -> str | None:
+        """See `SingleFiles.recognise_file`."""
+        for line in files.first_lines(name):
             if isinstance(line.get("sessionId"), str) and "uuid" in line and line.get("type") in ("user", "assistant"):
                 return "lines have 'sessionId', 'uuid' and a message"
         return None
 
-    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
-        """See `Importer.read`."""
-        for name in files.names:
-            threads: dict[str, SessionTurns] = {}
-            for line, where in files.objects(name):
-                if line.get("type") not in ("user", "assistant"):
-                    continue  # what Claude Code notes for itself
-                if any(line.get(field) for field in _OWN):
-                    files.leave_out(OWN, where)
-                    continue
-                if _is_error(line):
-                    files.leave_out(ERRORS, where)
-                    continue
-                try:
-                    new_messages = list(_messages(files, line, where, name, threads))
-                except (InvalidInput, ValidationError, TypeError, AttributeError, KeyError):
-                    files.leave_out("lines that cannot be read", where)
-                    continue
-                if not new_messages:
-                    files.leave_out(_reason(line), where)
-                yield from (ImportedMessage(message, where, files.bytes_read) for message in new_messages)
+    def read_file(self, files: HistoryFiles, name: str, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `SingleFiles.read_file`."""
+        threads: dict[str, SessionTurns] = {}
+        for line, where in files.objects(name):
+            if line.get("type") not in ("user", "assistant"):
+                continue  # what Claude Code notes for itself
+            if any(line.get(field) for field in _OWN):
+                files.leave_out(OWN, where)
+                continue
+            if _is_error(line):
+                files.leave_out(ERRORS, where)
+                continue
+            try:
+                new_messages = _messages(files, line, where, name, threads)
+            except (InvalidInput, ValidationError, TypeError, AttributeError, KeyError):
+                files.leave_out("lines that cannot be read", where)
+                continue
+            if not new_messages:
+                files.leave_out(_reason(line), where)
+            yield from new_messages
 
 
 def _messages(
     files: HistoryFiles, line: Mapping[str, Any], where: str, file: str, threads: dict[str, SessionTurns]
-) -> Iterator[NewMessage]:
-    """Yields the messages of a line. `threads`: the turns of each thread of the file, which this call continues."""
+) -> list[ImportedMessage]:
+    """Returns the messages of a line. `threads`: the turns of each thread of the file, which this call continues."""
     content = line["message"]["content"]
     if content is None:
-        return
+        return []
     thread = _thread(line, file)
     first = not threads
     turns = threads.setdefault(thread, SessionTurns(_session(line)))
     message = parse_message("anthropic", {"role": line["type"], "content": content})
     if line.get("isCompactSummary"):
         turns.begin(" ".join(str(part.get("text", "")) for part in message.parts))
-        return
-    for turn, turn_id in turns.read(message):
-        place = {"cwd": line.get("cwd"), "branch": line.get("gitBranch")}
-        yield NewMessage.model_validate(
-            {
-                "id": turn_id,
-                "role": turn.role,
-                "content": imported(turn.parts, partial(kept, files, where=where)),
-                "created_at": line.get("timestamp"),
-                "thread": thread,
-                "metadata": {name: str(value)[:500] for name, value in place.items() if value} if first else None,
-            }
-        )
-        first = False
+        return []
+    place = {"cwd": line.get("cwd"), "branch": line.get("gitBranch")}
+    metadata = {name: str(value)[:500] for name, value in place.items() if value} if first else None
+    return turn_messages(files, where, turns.read(message), thread=thread, at=line.get("timestamp"), metadata=metadata)
 
 
 def _reason(line: Mapping[str, Any]) -> str:

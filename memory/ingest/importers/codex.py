@@ -5,65 +5,56 @@ the ids of the session that the file names first, so that they are stored once.
 """
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
 
 from foxing.memory.conversation import SessionTurns, parse_message
 from foxing.memory.errors import InvalidInput
-from foxing.memory.values.messages import NewMessage
 
-from .attached_images import kept
-from .content import imported
+from .content import turn_messages
 from .files import HistoryFiles
-from .format import THOUGHTS, ReadOptions
+from .format import THOUGHTS, ReadOptions, SingleFiles
 from .source import ImportedMessage
 
 #: Items that Codex notes for itself.
 _NOTES = ("ghost_snapshot", "compaction", "compaction_summary", "context_compaction")
 
 
-class Codex:
+class Codex(SingleFiles):
     """Importer of session logs of Codex."""
 
-    strict = False
-
-    def recognise(self, files: HistoryFiles) -> str | None:
-        """See `Importer.recognise`."""
-        if len(files.names) != 1:
-            return None
-        for line in files.first_lines(files.names[0]):
+    def recognise_file(self, files: HistoryFiles, name: str) -> str | None:
+        """See `SingleFiles.recognise_file`."""
+        for line in files.first_lines(name):
             if line.get("type") in ("session_meta", "response_item") and isinstance(line.get("payload"), dict):
                 return f"lines have 'payload' and the type {line['type']}"
         return None
 
-    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
-        """See `Importer.read`."""
-        for name in files.names:
-            turns = SessionTurns("")
-            metadata = None
-            for line, where in files.objects(name):
-                payload = line.get("payload")
-                if not isinstance(payload, dict):
-                    continue
-                if line.get("type") == "session_meta" and not turns.session:
-                    turns.session = f"codex:{payload.get('id') or payload.get('timestamp')}"
-                    metadata = _about(payload)
-                if line.get("type") == "compacted" and isinstance(payload.get("message"), str):
-                    turns.begin(payload["message"])
-                if line.get("type") != "response_item":
-                    continue  # a repetition, or what Codex notes for itself
-                try:
-                    new_messages = list(_messages(files, line, where, turns, metadata))
-                except (InvalidInput, ValidationError):
-                    files.leave_out("lines that cannot be read", where)
-                    continue
-                if not new_messages:
-                    files.leave_out(_reason(payload), where)
-                for message in new_messages:
-                    metadata = None
-                    yield ImportedMessage(message, where, files.bytes_read)
+    def read_file(self, files: HistoryFiles, name: str, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `SingleFiles.read_file`."""
+        turns = SessionTurns("")
+        metadata = None
+        for line, where in files.objects(name):
+            payload = line.get("payload")
+            if not isinstance(payload, dict):
+                continue
+            if line.get("type") == "session_meta" and not turns.session:
+                turns.session = f"codex:{payload.get('id') or payload.get('timestamp')}"
+                metadata = _about(payload)
+            if line.get("type") == "compacted" and isinstance(payload.get("message"), str):
+                turns.begin(payload["message"])
+            if line.get("type") != "response_item":
+                continue  # a repetition, or what Codex notes for itself
+            try:
+                new_messages = _messages(files, line, where, turns, metadata)
+            except (InvalidInput, ValidationError):
+                files.leave_out("lines that cannot be read", where)
+                continue
+            if not new_messages:
+                files.leave_out(_reason(payload), where)
+            metadata = None if new_messages else metadata
+            yield from new_messages
 
 
 def _about(payload: Mapping[str, Any]) -> dict[str, str]:
@@ -74,26 +65,16 @@ def _about(payload: Mapping[str, Any]) -> dict[str, str]:
 
 def _messages(
     files: HistoryFiles, line: Mapping[str, Any], where: str, turns: SessionTurns, metadata: dict[str, str] | None
-) -> Iterator[NewMessage]:
-    """Yields the messages of an item."""
+) -> list[ImportedMessage]:
+    """Returns the messages of an item."""
     payload = line["payload"]
     if payload.get("type") in _NOTES:
-        return
+        return []
     output = payload.get("output")
     if isinstance(output, dict) and "content" in output:
         payload = {**payload, "output": output["content"]}
-    for turn, turn_id in turns.read(parse_message("openai-responses", payload)):
-        yield NewMessage.model_validate(
-            {
-                "id": turn_id,
-                "role": turn.role,
-                "content": imported(turn.parts, partial(kept, files, where=where)),
-                "created_at": line.get("timestamp") or None,
-                "thread": turns.session,
-                "metadata": metadata,
-            }
-        )
-        metadata = None
+    read = turns.read(parse_message("openai-responses", payload))
+    return turn_messages(files, where, read, thread=turns.session, at=line.get("timestamp"), metadata=metadata)
 
 
 def _reason(payload: Mapping[str, Any]) -> str:

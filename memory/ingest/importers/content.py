@@ -1,14 +1,19 @@
 """Content of imported messages: what chat APIs and our own exports have, as a text or parts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
 
-from foxing.memory.conversation import Fields, label, parse_message
+from foxing.memory.conversation import Fields, Turn, label, parse_message
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import ImagePart, Part
+
+from .attached_images import kept
+from .files import HistoryFiles
+from .source import ImportedMessage
 
 #: Returns the image of the fields of an image part; None if it cannot be kept.
 ImageOf = Callable[[Mapping[str, Any]], ImagePart | None]
@@ -43,6 +48,31 @@ def imported(parts: Sequence[Fields], image_of: ImageOf | None = None) -> str | 
     except ValidationError as error:
         raise InvalidInput(_reason(error)) from error
     return str(message.content) if message.parts is None else message.parts
+
+
+def turn_messages(
+    files: HistoryFiles,
+    where: str,
+    turns: Iterable[tuple[Turn, str]],
+    *,
+    thread: str,
+    at: Any,
+    metadata: Mapping[str, Any] | None,
+) -> list[ImportedMessage]:
+    """Returns turns with their ids as messages, the first of which has the metadata. Raises `ValidationError` and
+    `InvalidInput`."""
+    fields = [
+        {
+            "id": turn_id,
+            "role": turn.role,
+            "content": imported(turn.parts, partial(kept, files, where=where)),
+            "created_at": at or None,
+            "thread": thread,
+            "metadata": None if number else metadata,
+        }
+        for number, (turn, turn_id) in enumerate(turns)
+    ]
+    return [ImportedMessage(NewMessage.model_validate(message), where, files.bytes_read) for message in fields]
 
 
 def _with_images(parts: Sequence[Any], image_of: ImageOf) -> list[Fields | Part]:

@@ -9,7 +9,7 @@ from foxing.memory.bounded_json import loads
 
 from .chat import NOTICES, objects, readable, said, time_with_offset
 from .files import HistoryFiles
-from .format import ReadOptions
+from .format import ReadOptions, SingleFiles
 from .source import ImportedMessage
 
 _TAIL_BYTES = 1 << 12
@@ -28,32 +28,27 @@ _NOTICES = {
 MISSING = "messages that the file counts but does not have; export the channel again"
 
 
-class Discord:
+class Discord(SingleFiles):
     """Importer of channels of Discord."""
 
-    strict = False
-
-    def recognise(self, files: HistoryFiles) -> str | None:
-        """See `Importer.recognise`."""
-        if len(files.names) != 1:
-            return None
-        fits = {"guild.id", "channel.id", "channel.type", "messages"} <= files.outline(files.names[0])
+    def recognise_file(self, files: HistoryFiles, name: str) -> str | None:
+        """See `SingleFiles.recognise_file`."""
+        fits = {"guild.id", "channel.id", "channel.type", "messages"} <= files.outline(name)
         return "'messages' of a 'channel' in a 'guild'" if fits else None
 
-    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
-        """See `Importer.read`."""
-        for name in files.names:
-            channel = _channel(files.head(name))
-            read = 0
-            for message, where in files.items(name, "messages"):
-                read += 1
-                if isinstance(message, dict):
-                    yield from readable(files, where, _said(files, message, channel, where))
-                else:
-                    files.leave_out("entries that are no message", where)
-            counted = _count(files, name)
-            for _ in range(read, counted or 0):
-                files.leave_out(MISSING, f"{files.place(name)}, after item {read}")
+    def read_file(self, files: HistoryFiles, name: str, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `SingleFiles.read_file`."""
+        channel = _channel(files.head(name))
+        read = 0
+        for message, where in files.items(name, "messages"):
+            read += 1
+            if isinstance(message, dict):
+                yield from readable(files, where, _said(files, message, channel, where))
+            else:
+                files.leave_out("entries that are no message", where)
+        counted = _count(files, name)
+        for _ in range(read, counted or 0):
+            files.leave_out(MISSING, f"{files.place(name)}, after item {read}")
 
 
 def _channel(head: bytes) -> str:

@@ -6,8 +6,9 @@ A package adds a format with an entry point in the group `foxing.importers`, who
     signal = "signal_import:SIGNAL"
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Literal, Protocol, runtime_checkable
 
@@ -32,8 +33,6 @@ class ReadOptions:
     dates: Literal["day-first", "month-first"] | None = None
     #: with the branches of conversations that were left, each as a thread of its own
     branches: bool = False
-    #: name of a speaker → role, for formats that have names alone
-    roles: Mapping[str, str] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -50,6 +49,29 @@ class Importer(Protocol):
     def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
         """Yields the messages of each thread in order, with the same ids at every import. Notes what it leaves out with
         `files.leave_out`. Raises `InvalidInput`, and `InvalidTime` for a time that needs a timezone."""
+
+
+class SingleFiles(ABC):
+    """Base of the importers of formats whose files are read one by one."""
+
+    strict = False
+
+    def recognise(self, files: HistoryFiles) -> str | None:
+        """See `Importer.recognise`."""
+        return self.recognise_file(files, files.names[0]) if len(files.names) == 1 else None
+
+    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `Importer.read`."""
+        for name in files.names:
+            yield from self.read_file(files, name, options)
+
+    @abstractmethod
+    def recognise_file(self, files: HistoryFiles, name: str) -> str | None:
+        """Returns by what a file is recognised; see `Importer.recognise`."""
+
+    @abstractmethod
+    def read_file(self, files: HistoryFiles, name: str, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """Yields the messages of a file; see `Importer.read`."""
 
 
 def _checked(name: str, value: object) -> Importer:

@@ -16,7 +16,7 @@ from foxing.memory.conversation import FORMATS
 
 from .chat import UNREADABLE, objects, readable, said, time_with_offset
 from .files import HistoryFiles
-from .format import THOUGHTS, ReadOptions
+from .format import THOUGHTS, ReadOptions, SingleFiles
 from .html_text import text_of
 from .source import ImportedMessage
 
@@ -27,32 +27,26 @@ _HEADER = re.compile(rb'"header": ?"[^"]{0,100}Gemini')
 ACTIVITIES = "activities without a prompt or an answer"
 
 
-class Gemini:
+class Gemini(SingleFiles):
     """Importer of the activity of Gemini in Google Takeout."""
 
-    strict = False
-
-    def recognise(self, files: HistoryFiles) -> str | None:
-        """See `Importer.recognise`."""
-        if len(files.names) != 1:
-            return None
-        [name] = files.names
+    def recognise_file(self, files: HistoryFiles, name: str) -> str | None:
+        """See `SingleFiles.recognise_file`."""
         fits = {"[].header", "[].title", "[].time"} <= files.outline(name)
         return "records of activity with a 'header' of Gemini" if fits and _HEADER.search(files.head(name)) else None
 
-    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
-        """See `Importer.read`."""
-        for name in files.names:
-            seen: Counter[str] = Counter()
-            for record, where in list(files.items(name))[::-1]:
-                at = time_with_offset(record.get("time")) if isinstance(record, dict) else None
-                if not isinstance(record, dict) or at is None or "Gemini" not in str(record.get("header")):
-                    files.leave_out(UNREADABLE if at is None else ACTIVITIES, where)
-                    continue
-                key = str(record["time"])
-                seen[key] += 1
-                own = f"{key}:{seen[key]}" if seen[key] > 1 else key
-                yield from readable(files, where, _record(files, record, own, at, where))
+    def read_file(self, files: HistoryFiles, name: str, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `SingleFiles.read_file`."""
+        seen: Counter[str] = Counter()
+        for record, where in list(files.items(name))[::-1]:
+            at = time_with_offset(record.get("time")) if isinstance(record, dict) else None
+            if not isinstance(record, dict) or at is None or "Gemini" not in str(record.get("header")):
+                files.leave_out(UNREADABLE if at is None else ACTIVITIES, where)
+                continue
+            key = str(record["time"])
+            seen[key] += 1
+            own = f"{key}:{seen[key]}" if seen[key] > 1 else key
+            yield from readable(files, where, _record(files, record, own, at, where))
 
 
 def _record(
@@ -82,46 +76,41 @@ def _record(
         )
 
 
-class AiStudio:
+class AiStudio(SingleFiles):
     """Importer of prompts of AI Studio: documents without ids, and most of them without times."""
 
-    strict = False
-
-    def recognise(self, files: HistoryFiles) -> str | None:
-        """See `Importer.recognise`."""
-        if len(files.names) != 1:
-            return None
-        outline = files.outline(files.names[0])
+    def recognise_file(self, files: HistoryFiles, name: str) -> str | None:
+        """See `SingleFiles.recognise_file`."""
+        outline = files.outline(name)
         fits = "chunkedPrompt.chunks" in outline or {"runSettings", "chunkedPrompt"} <= outline
         return "a prompt with 'chunkedPrompt'" if fits else None
 
-    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
-        """See `Importer.read`."""
-        for name in files.names:
-            value = files.document(name)
-            prompt = value.get("chunkedPrompt") if isinstance(value, dict) else None
-            chunks = objects(prompt, "chunks") if isinstance(prompt, dict) else []
-            first = json.dumps([[chunk.get("role"), _chunk_text(chunk)] for chunk in chunks[:1]])
-            thread = f"ai-studio:{hashlib.sha256(first.encode()).hexdigest()[:24]}"
-            system = value.get(FORMATS["gemini"].instructions) if isinstance(value, dict) else None
-            if isinstance(system, dict) and (text := _chunk_text(system)).strip():
-                where = f"{files.place(name)}, systemInstruction"
-                key = f"{thread}:system"
-                yield from said(files, where, key=key, thread=thread, text=text, at=None, role="system")
-            for number, chunk in enumerate(chunks):
-                where = f"{files.place(name)}, chunk {number + 1}"
-                if chunk.get("isThought"):
-                    files.leave_out(THOUGHTS, where)
-                    continue
-                yield from said(
-                    files,
-                    where,
-                    key=f"{thread}:{number}",
-                    thread=thread,
-                    text=_chunk_text(chunk),
-                    at=time_with_offset(chunk.get("createTime")),
-                    role="assistant" if chunk.get("role") == "model" else "user",
-                )
+    def read_file(self, files: HistoryFiles, name: str, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `SingleFiles.read_file`."""
+        value = files.document(name)
+        prompt = value.get("chunkedPrompt") if isinstance(value, dict) else None
+        chunks = objects(prompt, "chunks") if isinstance(prompt, dict) else []
+        first = json.dumps([[chunk.get("role"), _chunk_text(chunk)] for chunk in chunks[:1]])
+        thread = f"ai-studio:{hashlib.sha256(first.encode()).hexdigest()[:24]}"
+        system = value.get(FORMATS["gemini"].instructions) if isinstance(value, dict) else None
+        if isinstance(system, dict) and (text := _chunk_text(system)).strip():
+            where = f"{files.place(name)}, systemInstruction"
+            key = f"{thread}:system"
+            yield from said(files, where, key=key, thread=thread, text=text, at=None, role="system")
+        for number, chunk in enumerate(chunks):
+            where = f"{files.place(name)}, chunk {number + 1}"
+            if chunk.get("isThought"):
+                files.leave_out(THOUGHTS, where)
+                continue
+            yield from said(
+                files,
+                where,
+                key=f"{thread}:{number}",
+                thread=thread,
+                text=_chunk_text(chunk),
+                at=time_with_offset(chunk.get("createTime")),
+                role="assistant" if chunk.get("role") == "model" else "user",
+            )
 
 
 def _chunk_text(chunk: Mapping[str, Any]) -> str:

@@ -6,36 +6,31 @@ from typing import Any
 
 from .chat import readable, said, since_epoch, time_with_offset
 from .files import HistoryFiles
-from .format import ReadOptions
+from .format import ReadOptions, SingleFiles
 from .source import ImportedMessage
 
 
-class Grok:
+class Grok(SingleFiles):
     """Importer of data exports of Grok."""
 
-    strict = False
-
-    def recognise(self, files: HistoryFiles) -> str | None:
-        """See `Importer.recognise`."""
-        if len(files.names) != 1:
-            return None
-        fits = {"conversations[].conversation", "conversations[].responses"} <= files.outline(files.names[0])
+    def recognise_file(self, files: HistoryFiles, name: str) -> str | None:
+        """See `SingleFiles.recognise_file`."""
+        fits = {"conversations[].conversation", "conversations[].responses"} <= files.outline(name)
         return "'conversations' with 'responses'" if fits else None
 
-    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
-        """See `Importer.read`."""
-        for name in files.names:
-            for value, where in files.items(name, "conversations"):
-                conversation = _of(value, "conversation")
-                responses = value.get("responses") if isinstance(value, dict) else None
-                if conversation.get("id") is None or not isinstance(responses, list):
-                    files.leave_out("entries that are no conversation", where)
-                    continue
-                thread = f"grok:{conversation['id']}"
-                for number, item in enumerate(responses):
-                    response = _of(item, "response")
-                    messages = _said(files, response, number, thread, conversation.get("create_time"), where)
-                    yield from readable(files, where, messages)
+    def read_file(self, files: HistoryFiles, name: str, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `SingleFiles.read_file`."""
+        for value, where in files.items(name, "conversations"):
+            conversation = _of(value, "conversation")
+            responses = value.get("responses") if isinstance(value, dict) else None
+            if conversation.get("id") is None or not isinstance(responses, list):
+                files.leave_out("entries that are no conversation", where)
+                continue
+            thread = f"grok:{conversation['id']}"
+            for number, item in enumerate(responses):
+                response = _of(item, "response")
+                messages = _said(files, response, number, thread, conversation.get("create_time"), where)
+                yield from readable(files, where, messages)
 
 
 def _said(

@@ -11,40 +11,35 @@ from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import ImagePart
 
 from .files import HistoryFiles
-from .format import ReadOptions
+from .format import ReadOptions, SingleFiles
 from .source import ImportedMessage
 
 _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 _REFUSED = "images that cannot be kept"
 
 
-class ImageFiles:
+class ImageFiles(SingleFiles):
     """Importer of PNG, JPEG, WebP and GIF files."""
 
-    strict = False
-
-    def recognise(self, files: HistoryFiles) -> str | None:
-        """See `Importer.recognise`."""
-        if len(files.names) != 1:
-            return None
-        head = files.head(files.names[0], 12)
+    def recognise_file(self, files: HistoryFiles, name: str) -> str | None:
+        """See `SingleFiles.recognise_file`."""
+        head = files.head(name, 12)
         is_webp = head[:4] == b"RIFF" and head[8:] == b"WEBP"
         return "the file begins like an image" if is_webp or head.startswith(_SIGNATURES) else None
 
-    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
-        """See `Importer.read`. An image is dated when it is imported."""
-        for name in files.names:
-            with files.open(name) as file:
-                content = file.read(MAX_IMAGE_BYTES + 1)
-            where = files.place(name)
-            try:
-                ImageFile.read(content)
-            except ImageRefused as error:
-                files.leave_out(_REFUSED, f"{where}: {error}")
-                continue
-            part = ImagePart(data=base64.b64encode(content).decode(), name=PurePosixPath(name).name[:200])
-            key = f"image:{hashlib.sha256(content).hexdigest()[:24]}"
-            yield ImportedMessage(NewMessage(role="user", content=(part,), id=key), where, files.bytes_read)
+    def read_file(self, files: HistoryFiles, name: str, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `SingleFiles.read_file`. An image is dated when it is imported."""
+        with files.open(name) as file:
+            content = file.read(MAX_IMAGE_BYTES + 1)
+        where = files.place(name)
+        try:
+            ImageFile.read(content)
+        except ImageRefused as error:
+            files.leave_out(_REFUSED, f"{where}: {error}")
+            return
+        part = ImagePart(data=base64.b64encode(content).decode(), name=PurePosixPath(name).name[:200])
+        key = f"image:{hashlib.sha256(content).hexdigest()[:24]}"
+        yield ImportedMessage(NewMessage(role="user", content=(part,), id=key), where, files.bytes_read)
 
 
 IMAGE = ImageFiles()

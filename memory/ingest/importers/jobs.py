@@ -15,22 +15,21 @@ from typing import Any
 
 from foxing.memory.errors import Closed, NotFound
 from foxing.memory.ingest.calls import StoreCall
+from foxing.memory.ingest.dry_run import DryRun
 from foxing.memory.ingest.store import MessageStore, PreparedCall
 from foxing.memory.problems import Problem
 from foxing.memory.storage.repositories import banks, imports
 from foxing.memory.storage.repositories.imports import ImportRow
-from foxing.memory.values.imports import ImportJob
+from foxing.memory.values.imports import ImportJob, ImportPreview
 from foxing.memory.values.messages import NewMessage, StoreResult
 from foxing.memory.values.policy import default_fields
 from foxing.renderer.clock import MAX_CLOCK_SKEW, utc_now
 from foxing.renderer.errors import FoxingError, ProblemKind
 
-from .importer import ImportSource, not_in, store_file
+from .importer import ImportOptions, ImportSource, check_file, not_in, preview_file, store_file
+from .source import NamedFile
 
 LEASE = timedelta(seconds=90)
-#: Seconds between two renewals of leases.
-RENEWAL_S = 20.0
-UNFINISHED = ("waiting", "running")
 STOPPED = ProblemKind("import-stopped", 503, "The import has stopped", retry="later")
 _STOPPED = "the service that carried out this import has ended; send the file again, which stores what is missing"
 
@@ -48,6 +47,9 @@ class _Stopped(Exception):
 class ImportJobs:
     """Imports of a memory. Safe to share between threads."""
 
+    #: Seconds between two renewals of leases.
+    RENEWAL_S = 20.0
+
     def __init__(
         self,
         store: MessageStore,
@@ -61,6 +63,20 @@ class ImportJobs:
         self._clock = clock
         #: Owner of the leases of this process.
         self._owner = uuid.uuid4().hex
+
+    def check(
+        self, bank: str, file: NamedFile, options: ImportOptions, note: Callable[[NewMessage], object]
+    ) -> ImportSource:
+        """Reads a file completely and returns it; see `check_file`."""
+        with DryRun.of(self._store, bank, self._now()) as dry_run:
+            return check_file(file, options, note, dry_run)
+
+    def preview(
+        self, bank: str, file: NamedFile, options: ImportOptions, note: Callable[[NewMessage], object]
+    ) -> ImportPreview:
+        """Returns what an import of a file would store; see `preview_file`."""
+        with DryRun.of(self._store, bank, self._now()) as dry_run:
+            return preview_file(file, options, note, dry_run)
 
     def add(self, bank: str, source: ImportSource) -> ImportJob:
         """Adds an import of files that have been checked, creating the bank if necessary, and returns it."""
@@ -93,7 +109,7 @@ class ImportJobs:
             raise NotFound(f"there is no import '{job_id}' in this bank; the newest {imports.KEPT} of a bank are kept")
         job = ImportJob.model_validate(row.job)
         now = self._clock()
-        if row.state in UNFINISHED and not now < row.lease_until <= now + LEASE + MAX_CLOCK_SKEW:
+        if not job.is_over and not now < row.lease_until <= now + LEASE + MAX_CLOCK_SKEW:
             return job.model_copy(update={"state": "stopped", "error": Problem.of(STOPPED, _STOPPED)})
         return job
 
@@ -101,7 +117,7 @@ class ImportJobs:
         """Asks an import to end after the messages that are being stored, and returns it; what is stored stays. Does
         nothing to one that has ended. Raises `NotFound`."""
         job = self.find(bank, job_id)
-        if job.state in UNFINISHED:
+        if not job.is_over:
             with self._database.write() as connection:
                 imports.cancel(connection, banks.get(connection, bank).id, job_id)
         return job

@@ -16,7 +16,7 @@ from foxing.memory.values.policy import Policy
 
 from .content import content_of
 from .files import HistoryFiles
-from .format import ReadOptions
+from .format import ReadOptions, SingleFiles
 from .source import ImportedMessage, parse_json
 
 #: Member of the first line of an export, which is about the export and is no message.
@@ -30,16 +30,14 @@ def export_header(bank: str, policy: Policy) -> dict[str, Any]:
     return {HEADER: {"bank": bank, "redaction": redaction}}
 
 
-class JsonLines:
+class JsonLines(SingleFiles):
     """Importer of JSON Lines, our own format: a mistake is an error, and stores nothing."""
 
     strict = True
 
-    def recognise(self, files: HistoryFiles) -> str | None:
-        """See `Importer.recognise`."""
-        if len(files.names) != 1:
-            return None
-        lines = files.first_lines(files.names[0])
+    def recognise_file(self, files: HistoryFiles, name: str) -> str | None:
+        """See `SingleFiles.recognise_file`."""
+        lines = files.first_lines(name)
         if lines and HEADER in lines[0]:
             return "the first line is that of an export of Foxing"
         first: dict[str, Any] = next(iter(lines), {})
@@ -49,34 +47,30 @@ class JsonLines:
         content_keys = first.keys() & {"content", "text", "parts", "tool_calls"}
         return "a line is a message with 'role'" if "role" in first and content_keys else None
 
-    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
-        """See `Importer.read`."""
-        for name in files.names:
-            yield from _read(files, name, options.zone)
+    def read_file(self, files: HistoryFiles, name: str, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `SingleFiles.read_file`."""
+        yield from _read(files, name, options.zone)
 
 
-class MessageList:
+class MessageList(SingleFiles):
     """Importer of one JSON document with messages in the form of OpenAI, Anthropic or LangChain: a list, or an object
     with `messages`. They are one thread, named after its first message unless the document has an id."""
 
     strict = True
 
-    def recognise(self, files: HistoryFiles) -> str | None:
-        """See `Importer.recognise`."""
-        if len(files.names) != 1:
-            return None
-        outline = files.outline(files.names[0])
+    def recognise_file(self, files: HistoryFiles, name: str) -> str | None:
+        """See `SingleFiles.recognise_file`."""
+        outline = files.outline(name)
         if {"[].role", "[].content"} <= outline:
             return "a list of messages with 'role' and 'content'"
         if {"[].type", "[].data", "[].data.content"} <= outline:
             return "a list of messages of LangChain"
-        if {"messages[].role", "messages[].content"} <= outline and not files.first_lines(files.names[0]):
+        if {"messages[].role", "messages[].content"} <= outline and not files.first_lines(name):
             return "an object with 'messages'"
         return None
 
-    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
-        """See `Importer.read`."""
-        [name] = files.names
+    def read_file(self, files: HistoryFiles, name: str, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `SingleFiles.read_file`."""
         where = "the whole file"
         value = files.document(name)
         fields = value if isinstance(value, dict) else {"messages": value}

@@ -12,7 +12,7 @@ from foxing.memory.values.messages import NewMessage
 
 from .chat import MONTHS
 from .files import HistoryFiles
-from .format import ReadOptions
+from .format import ReadOptions, SingleFiles
 from .source import ImportedMessage
 
 BETWEEN_TURNS = timedelta(seconds=5)  # assumed; only sessions are dated
@@ -36,22 +36,19 @@ class LocomoTurn(NamedTuple):
     where: str
 
 
-class Locomo:
+class Locomo(SingleFiles):
     """Importer of LoCoMo."""
 
     strict = True
 
-    def recognise(self, files: HistoryFiles) -> str | None:
-        """See `Importer.recognise`."""
-        if len(files.names) != 1:
-            return None
-        outline = {path.removeprefix("[].") for path in files.outline(files.names[0])}
+    def recognise_file(self, files: HistoryFiles, name: str) -> str | None:
+        """See `SingleFiles.recognise_file`."""
+        outline = {path.removeprefix("[].") for path in files.outline(name)}
         sessions = any(re.fullmatch(r"conversation\.session_\d+(_date_time)?", path) for path in outline)
         return "'conversation' has sessions" if sessions or {"qa[].question", "qa[].evidence"} <= outline else None
 
-    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
-        """See `Importer.read`. Raises `InvalidTime` without a timezone."""
-        [name] = files.names
+    def read_file(self, files: HistoryFiles, name: str, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `SingleFiles.read_file`. Raises `InvalidTime` without a timezone."""
         try:
             for message, where in locomo_messages(files.document(name), options.zone):
                 yield ImportedMessage(message, where, files.bytes_read)

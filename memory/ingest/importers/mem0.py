@@ -6,43 +6,38 @@ from typing import Any
 
 from .chat import UNREADABLE, local_time, said
 from .files import HistoryFiles
-from .format import ReadOptions
+from .format import ReadOptions, SingleFiles
 from .source import ImportedMessage
 
 _OWNERS = ("user_id", "agent_id", "app_id", "run_id")
 
 
-class Mem0:
+class Mem0(SingleFiles):
     """Importer of memories of mem0."""
 
-    strict = False
-
-    def recognise(self, files: HistoryFiles) -> str | None:
-        """See `Importer.recognise`."""
-        if len(files.names) != 1:
-            return None
-        outline = files.outline(files.names[0])
+    def recognise_file(self, files: HistoryFiles, name: str) -> str | None:
+        """See `SingleFiles.recognise_file`."""
+        outline = files.outline(name)
         for path in ("[]", "results[]"):
             if {f"{path}.id", f"{path}.memory"} <= outline:
                 return "a list of objects with 'id' and 'memory'"
         return None
 
-    def read(self, files: HistoryFiles, options: ReadOptions) -> Iterator[ImportedMessage]:
-        """See `Importer.read`. Raises `InvalidTime` if a time has no offset and no timezone is given."""
-        for name in files.names:
-            for value, where in files.items(name, "results" if "results" in files.outline(name) else ""):
-                if not isinstance(value, dict) or not isinstance(value.get("memory"), str) or not value.get("id"):
-                    files.leave_out(UNREADABLE, where)
-                    continue
-                owner = next((str(value[key]) for key in _OWNERS if value.get(key)), "memories")
-                yield from said(
-                    files,
-                    where,
-                    key=f"mem0:{value['id']}",
-                    thread=f"mem0:{owner}",
-                    text=value["memory"],
-                    at=_time(value.get("created_at"), options.zone, where),
-                )
+    def read_file(self, files: HistoryFiles, name: str, options: ReadOptions) -> Iterator[ImportedMessage]:
+        """See `SingleFiles.read_file`. Raises `InvalidTime` if a time has no offset and no timezone is given."""
+        for value, where in files.items(name, "results" if "results" in files.outline(name) else ""):
+            if not isinstance(value, dict) or not isinstance(value.get("memory"), str) or not value.get("id"):
+                files.leave_out(UNREADABLE, where)
+                continue
+            owner = next((str(value[key]) for key in _OWNERS if value.get(key)), "memories")
+            yield from said(
+                files,
+                where,
+                key=f"mem0:{value['id']}",
+                thread=f"mem0:{owner}",
+                text=value["memory"],
+                at=_time(value.get("created_at"), options.zone, where),
+            )
 
 
 def _time(text: Any, zone: tzinfo | None, where: str) -> datetime | None:

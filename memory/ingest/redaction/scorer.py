@@ -28,6 +28,8 @@ BITS = 18
 THRESHOLD = 2.5
 #: Tokens before a value, after it, and close before it, that count.
 BEFORE, AFTER, CLOSE = 40, 14, 5
+#: Characters around values that are read, and those without a value after which nothing is read until the next one.
+REACH, APART = 500, 4000
 _TOKEN = regex.compile(
     rf"\p{{Lu}}?\p{{Ll}}{{1,40}}|\p{{Lu}}{{1,40}}(?!\p{{Ll}})|[{SCRIPTS}]|\p{{L}}|\d{{1,40}}|\n|[^\w\s]|_"
 )
@@ -160,6 +162,16 @@ class Context:
         return total
 
 
+def stretches(ranges: Sequence[Range]) -> Iterator[tuple[int, int, Sequence[Range]]]:
+    """Yields the start and the end of the parts of a text that are read, each with its ranges. `ranges`: in order."""
+    begin = 0
+    for number, (start, _) in enumerate([*ranges[1:], (ranges[-1][1] + APART, 0)], 1):
+        if start - ranges[number - 1][1] >= APART:
+            inside = ranges[begin:number]
+            yield max(0, inside[0][0] - REACH), max(stop for _, stop in inside) + REACH, inside
+            begin = number
+
+
 @lru_cache(4096)
 def _look(value: str) -> tuple[int, tuple[int, ...]]:
     """Returns the hashed class of a value, and the features that it has by itself."""
@@ -224,15 +236,20 @@ def _weights() -> NDArray[np.float32]:
     return table
 
 
+def _scores(text: str, begin: int, ranges: Sequence[Range]) -> NDArray[np.float64]:
+    """Returns the scores of ranges of a longer text, of which `text` begins at `begin`."""
+    return Context(text).scores(text, [(start - begin, stop - begin) for start, stop in ranges], _weights())
+
+
 def scored(text: str, matches: Sequence[RuleMatch], check: Callable[[], object], order: int) -> Iterator[RuleMatch]:
     """Yields the ranges of a text that are likely secrets, and no two that overlap. `matches`: what was found already,
     which stays; `check`: called now and then, to raise an exception if time is up; `order`: see `RuleMatch`."""
-    ranges = list(spans(text))
+    ranges = sorted(set(spans(text)))
     check()
     if not ranges:
         return
     occupied = [(match.start, match.stop) for match in without_overlaps(matches)]
-    scores = Context(text).scores(text, ranges, _weights())
+    scores = np.concatenate([_scores(text[begin:end], begin, inside) for begin, end, inside in stretches(ranges)])
     for number in np.argsort(-scores, kind="stable"):
         if scores[number] <= THRESHOLD:
             return
