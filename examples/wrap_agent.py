@@ -3,49 +3,54 @@
 python examples/wrap_agent.py                         # with a temporary database
 python examples/wrap_agent.py http://127.0.0.1:8765   # with a running service
 
-With ANTHROPIC_API_KEY set, Claude answers; without it, scripted answers of a server on this machine.
+With ANTHROPIC_API_KEY set, Claude answers; without it, a function of this program.
 """
 
+import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from anthropic import Anthropic
+import httpx2
+from anthropic import Anthropic, DefaultHttpxClient
 
 from foxing.integrations.client import Target
-from foxing.integrations.testing import ModelAnswer, RecordedCall, Upstream
 from foxing.integrations.wrap import flush, wrap
 
 MODEL = "claude-fable-5-1"
 
 
-def answer(call: RecordedCall) -> ModelAnswer:
+def answer(request: httpx2.Request) -> httpx2.Response:
     """Answers as a model would that reads what it is given."""
-    knows = "I do not eat fish" in str((call.value or {})["messages"][-1])
-    asked = "salmon" in str((call.value or {})["messages"][-1])
-    if asked and knows:
-        return ModelAnswer(("No salmon for you, Mina: you do not eat fish.",))
-    return ModelAnswer(("I do not know." if asked else "Noted.",))
+    prompt = str(json.loads(request.content)["messages"][-1])
+    reply = "I do not know." if "salmon" in prompt else "Noted."
+    if "salmon" in prompt and "I do not eat fish" in prompt:
+        reply = "No salmon for you, Mina: you do not eat fish."
+    message = {
+        "id": "msg-1",
+        "type": "message",
+        "role": "assistant",
+        "model": MODEL,
+        "content": [{"type": "text", "text": reply}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 1, "output_tokens": 1},
+    }
+    return httpx2.Response(200, json=message)
 
 
-@contextmanager
-def make_client() -> Iterator[Anthropic]:
-    """Yields a client of Claude, or of a server with scripted answers if there is no key."""
+def make_client() -> Anthropic:
+    """Returns a client of Claude, or of `answer` if there is no key."""
     if "ANTHROPIC_API_KEY" in os.environ:
-        yield Anthropic()
-        return
-    with Upstream() as upstream:
-        upstream.respond_with(answer)
-        yield Anthropic(base_url=upstream.url, api_key="none")
+        return Anthropic()
+    return Anthropic(api_key="none", http_client=DefaultHttpxClient(transport=httpx2.MockTransport(answer)))
 
 
-def converse(client: Anthropic, said: str) -> None:
+def converse(client: Anthropic, words: str) -> None:
     """Has a conversation of one turn."""
-    print(f"user: {said}")
-    message = client.messages.create(model=MODEL, max_tokens=300, messages=[{"role": "user", "content": said}])
+    print(f"user: {words}")
+    message = client.messages.create(model=MODEL, max_tokens=300, messages=[{"role": "user", "content": words}])
     print("assistant:", *(block.text for block in message.content if block.type == "text"))
 
 

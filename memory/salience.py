@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from foxing.encoder import Refinement
+from foxing.encoder.annotation import Refinement
 from foxing.memory.text.terms import term_runs
 from foxing.renderer.fading import MessageWords, Salience
 

@@ -12,12 +12,12 @@ from typing import Any
 from cachetools import LRUCache
 
 from foxing.integrations.frameworks.call_sequences import CallSequence, ask
-from foxing.integrations.frameworks.provider_answers import Json
 from foxing.integrations.outbox.delivery import Delivery, refuses
 from foxing.integrations.outbox.file import OutboxFile
-from foxing.integrations.turns.answers import Usage
 from foxing.memory import Fields
+from foxing.memory.conversation.answers import Usage
 from foxing.memory.conversation.changes import MARKS
+from foxing.memory.conversation.event_streams import Json
 from foxing.memory.fold.conversation import thread_key
 from foxing.renderer import FoxingError
 
@@ -63,11 +63,9 @@ class _Counted:
 class Accounting:
     """Records calls in the bank, in the background."""
 
-    def __init__(self, bank: BankLink, upstream: UpstreamClient, outbox: OutboxFile, *, count: bool) -> None:
-        """`outbox`: holds calls that are not yet in the bank. `count`: whether the provider counts the tokens of the
-        original of a folded request."""
+    def __init__(self, bank: BankLink, upstream: UpstreamClient, outbox: OutboxFile) -> None:
+        """`outbox`: holds calls that are not yet in the bank."""
         self._upstream = upstream
-        self._count = count
         self._outbox = outbox
         self._delivery = Delivery(outbox, partial(deliver_calls, outbox, bank.name), lambda: bank, outbox.close)
         self._answered: asyncio.Queue[tuple[ConversationExchange, str, Headers]] = asyncio.Queue(_MAX_COUNTING)
@@ -133,7 +131,7 @@ class Accounting:
             original = await asyncio.to_thread(_estimated, call, usage, self._last.get(key))
             before = self._last.get(key)
             # the provider counts once for each fold: the original is as large as the request, several times a minute
-            if self._count and body.wire.name == "anthropic" and (call.new_fold or before is None or not before.folded):
+            if body.wire.name == "anthropic" and (call.new_fold or before is None or not before.folded):
                 original = await self._counted(call, original, url, headers)
         if call is not None and key:
             self._last[key] = _Counted(original, usage.input, all_tokens, folded)

@@ -92,7 +92,7 @@ class Proxy:
         if not options.dry_run:
             scope = f"{options.memory} {options.bank} (calls of models)"
             outbox = await asyncio.to_thread(OutboxFile, options.journal, scope)
-            self.accounting = Accounting(bank, self.upstream, outbox, count=options.count)
+            self.accounting = Accounting(bank, self.upstream, outbox)
             self.accounting.start()
         self._fold_loops = FoldLoops()
         self.exchanges = Exchanges(

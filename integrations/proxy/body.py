@@ -9,11 +9,11 @@ from functools import cache, cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from foxing.integrations.frameworks.provider_answers import Json
 from foxing.integrations.turns.sent import SentConversation, text_of_user
 from foxing.memory import InvalidInput, MemoryFault, UnknownReader
 from foxing.memory.conversation import render
 from foxing.memory.conversation.changes import settled, without_thinking
+from foxing.memory.conversation.event_streams import Json
 from foxing.memory.fold.conversation import ConversationItem, parse_item
 from foxing.memory.fold.images import image_tokens
 from foxing.renderer import Readers

@@ -4,63 +4,28 @@ import ipaddress
 import logging
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from threading import Event, Thread
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, cast
 from urllib.parse import urlsplit
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from foxing.integrations.command_state import CommandState, ticking
 
+if TYPE_CHECKING:
     from foxing.integrations.client import Target
     from foxing.memory import Memory
-    from foxing.renderer import Announcement
 
 #: Port on which the proxy listens.
 PORT = 8788
 _RETRY_FOR_S = 0.001
 
-log = logging.getLogger(__name__)
-
-
-class _Service(Protocol):
-    """A service that runs on this machine."""
-
-    url: str
-    announcement: "Announcement"
-
-
-class ProxyCommandState(Protocol):
-    """State that the CLI passes to its commands."""
-
-    as_json: bool
-
-    def settings(self) -> Any:
-        """Returns the effective settings."""
-
-    def key(self) -> str | None:
-        """Returns the API key of the settings."""
-
-    def database_url(self) -> str | None:
-        """Returns the path or URL of the database; None for the default one."""
-
-    def memory(self, *, create: bool = False, embed_later: bool = False) -> "AbstractContextManager[Memory]":
-        """Opens the memory of the settings and closes it on exit."""
-
-    def running_service(self) -> _Service | None:
-        """Returns the service that runs on the database of the settings; None if there is none."""
-
-    def answer(self, document: Any, show: "Callable[[Console], None]") -> None:
-        """Prints `document` as JSON with `--json`; calls `show` otherwise."""
-
 
 def _set_json(context: typer.Context, requested: bool) -> None:
-    cast(ProxyCommandState, context.obj).as_json = requested
+    cast(CommandState, context.obj).as_json = requested
 
 
 def proxy(
@@ -140,7 +105,7 @@ def proxy(
         from .server import listen, server_of, url_of
     except ImportError as error:
         raise PluginError(f"{error.name} is not installed; run: pip install 'foxing-client[proxy]'") from error
-    state = cast(ProxyCommandState, context.obj)
+    state = cast(CommandState, context.obj)
     key = state.key()
     if not _is_loopback(host) and key is None:
         raise InvalidInput(
@@ -176,31 +141,6 @@ def proxy(
             return
 
 
-@contextmanager
-def _ticking(memory: "Memory", settings: Any) -> Iterator[None]:
-    """Embeds, seals and ages what was stored in a thread until the block ends, as the scheduler of a service does."""
-    ended = Event()
-
-    def tick() -> None:
-        from foxing.renderer import FoxingError
-
-        while not ended.wait(settings.ageing_interval_s):
-            try:
-                memory.tick()
-            except FoxingError as error:
-                log.warning("ageing failed and will be retried: %s", error)
-
-    thread = Thread(target=tick, name="clock", daemon=True)
-    if settings.ageing_enabled:
-        thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        if thread.is_alive():
-            thread.join()
-
-
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -225,7 +165,7 @@ def _check_url(url: str) -> None:
         raise InvalidInput("--upstream must be a URL such as https://api.anthropic.com")
 
 
-def _finder(state: ProxyCommandState, service: str | None, stack: ExitStack) -> "Callable[[], Target]":
+def _finder(state: CommandState, service: str | None, stack: ExitStack) -> "Callable[[], Target]":
     """Returns what finds the bank: a service that is named or that runs, else the memory of the settings, which is
     opened once."""
     from foxing.integrations.client import ServiceOptions
@@ -243,7 +183,7 @@ def _finder(state: ProxyCommandState, service: str | None, stack: ExitStack) -> 
             return LocalService(running.url, retry_for_s=_RETRY_FOR_S, announcement=running.announcement)
         if not opened:
             memory = stack.enter_context(state.memory(create=True, embed_later=True))
-            stack.enter_context(_ticking(memory, state.settings()))
+            stack.enter_context(ticking(memory, state.settings()))
             opened.append(memory)
         return opened[0]
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from foxing.integrations.turns.answers import PassedAnswer, read_value
 from foxing.integrations.turns.codings import DecodedTooLarge, decoded, encoded
 from foxing.integrations.turns.copies import AnswerCopy
 from foxing.integrations.turns.recorder import TurnRecorder
 from foxing.integrations.turns.sessions import session_of
+from foxing.memory.conversation.answers import PassedAnswer, read_value
 from foxing.memory.conversation.requests import held_by
 
 from .body import MessageText, RequestBody, parse_body
@@ -242,14 +242,15 @@ class Exchanges:
         call = exchange.call
         assert call is not None
         reason = f"{answer.status} {_reason(_plain(refusal, answer) or b'')}".strip()
-        log.warning("the provider refused a folded conversation, which is sent again as it came: %s", reason)
+        refused = "a folded conversation" if call.folded else "a breakpoint of its cache"
+        log.warning("the provider refused %s; the request is sent again as it came: %s", refused, reason)
+        self.counts["folded"] -= call.folded
         call.unfold(f"the provider refused the folded conversation: {reason}")
         exchange.fold_refused, exchange.without_thinking = True, False
         exchange.own = [
             *_own_headers(call, self._options.dry_run),
             *(each for each in exchange.own if each[0] == _OVERHEAD),
         ]
-        self.counts["folded"] -= 1
         self.counts["refused"] += 1
         return came
 
@@ -265,7 +266,8 @@ class Exchanges:
 
     def _may_unfold(self, exchange: ConversationExchange, answer: UpstreamAnswer) -> bool:
         """Returns True if a folded conversation is refused, and may be taken as it came."""
-        if exchange.call is None or not exchange.call.folded or self._options.dry_run:
+        call = exchange.call
+        if call is None or not (call.folded or call.marked) or exchange.fold_refused or self._options.dry_run:
             return False
         return 400 <= answer.status < 500 and answer.status not in _NOT_OF_THE_BODY
 

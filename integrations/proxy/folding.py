@@ -21,22 +21,11 @@ from foxing.memory.conversation.models import model_terms
 from foxing.memory.fold.conversation import (
     BOUND_LOOP,
     Conversation,
-    ConversationItem,
     make_conversation,
     thread_key,
 )
 from foxing.memory.fold.layout import folded_conversation
-from foxing.memory.fold.plan import (
-    IDENTIFIER_SHARE,
-    IMAGE_RISK,
-    LEAST_KEPT_CALLS,
-    TEXT_RISK,
-    ItemCost,
-    Standing,
-    Step,
-    Terms,
-    plan_fold,
-)
+from foxing.memory.fold.plan import LEAST_KEPT_CALLS, Standing, Step, Terms, plan_fold
 from foxing.memory.values.context import MAX_BUDGET
 
 from .bank import BankFailed, BankLink, FoldRefused
@@ -54,10 +43,8 @@ CONVERSATIONS = 1_000
 _NEAR_LIMIT, _MAY_PAY = 1 / 64, 4_000
 #: Conversations whose state is reported.
 _REPORTED = 20
-#: Estimates of tokens may be too low by this share of the budget.
-_MARGIN = 0.03
-#: Estimates of what a session has cost may be too low by this share.
-_MARGIN_OF_RISK = 0.2
+#: Balance of the folds of a conversation that has one: what they have saved is for the bank to say.
+_HAS_SAVED = -1e12
 
 
 @dataclass(frozen=True)
@@ -141,6 +128,8 @@ class FoldedCall:
     content: bytes | None = None
     #: Whether the older history is folded.
     folded: bool = False
+    #: Whether a breakpoint of the cache is added, from which a fold will be read.
+    marked: bool = False
     #: Estimated tokens of what is sent, without thinking.
     sent_tokens: float = 0.0
     #: Why the bank made a fold for this call, if it did.
@@ -178,7 +167,9 @@ class FoldedCall:
 
     def unfold(self, reason: str) -> None:
         """Notes that the conversation goes out as it came."""
-        self.content, self.folded, self.new_fold, self.failure = None, False, False, reason
+        self.content, self.new_fold = None, False
+        if self.folded:
+            self.folded, self.failure = False, reason
         self.sent_tokens = self.original_tokens
 
     def refused(self) -> None:
@@ -198,6 +189,8 @@ class Folding:
         self.counts: Counter[str] = Counter()
         #: Scales of what is estimated here, and of what the bank counts.
         self._estimates, self._bank_counts = TokenScale(), TokenScale()
+        #: Models whose provider has refused a breakpoint.
+        self._without_breakpoints = set[str]()
 
     def budget(self, body: RequestBody) -> int:
         """Returns the most tokens to send, as the provider counts them."""
@@ -236,6 +229,8 @@ class Folding:
         except InvalidInput as error:
             call.failure = str(error)
             return call
+        if not counting:
+            conversation = self._mark(call, conversation)
         known = call._known = self._of(call, conversation)
         async with known.lock:
             before = known.fold.number if known.fold is not None else 0
@@ -282,12 +277,27 @@ class Folding:
     async def drop(self, call: FoldedCall) -> None:
         """Notes that the provider has refused the fold of a call although it takes the conversation as it came. The
         fold is not applied again, here or by the bank."""
+        if call.marked:
+            self._without_breakpoints.add(call.body.model)
         known, fold = call._known, call._fold
         if known is None or fold is None or known.fold is None or known.fold.number != fold.number:
             return
         known.fold, known.dropped, known.tells = None, fold.number, True
         self.counts["dropped"] += 1
         log.warning("a fold that the provider refuses is dropped; the conversation goes out unfolded for some calls")
+
+    def _mark(self, call: FoldedCall, conversation: Conversation) -> Conversation:
+        """Returns the conversation with a breakpoint where folds will begin, for a model whose cache holds no other
+        beginnings: from the first request on, since all before it is written anew. That of a client that marks its
+        requests itself stays as it came."""
+        model = call.body.model
+        if model_terms(model).caches_beginnings or model in self._without_breakpoints:
+            return conversation
+        marked = conversation.with_breakpoint()
+        if marked is None:
+            return conversation
+        call.conversation, call.marked = marked, True
+        return marked
 
     def _of(self, call: FoldedCall, conversation: Conversation) -> _Known:
         key = thread_key(f"{call.session} {call.body.model}", conversation.wire, conversation.first_question)
@@ -300,8 +310,7 @@ class Folding:
         return known
 
     async def _ask_if_due(self, call: FoldedCall, conversation: Conversation, known: _Known, counting: bool) -> None:
-        calls = _calls(conversation.items)
-        if len(calls) <= LEAST_KEPT_CALLS:
+        if len(conversation.calls) <= LEAST_KEPT_CALLS:
             known.fold = None  # a shorter conversation than any that was folded
             return
         tokens = call.sizes
@@ -347,7 +356,7 @@ class Folding:
             return True
         if known.fold is not None and not known.fold.applies(conversation):
             return True
-        return len(_calls(items[known.items :])) > 1
+        return sum(call >= known.items for call in conversation.calls) > 1
 
     def _is_cold(self, call: FoldedCall, known: _Known) -> bool:
         if known.last_call_at is None:
@@ -369,30 +378,18 @@ class Folding:
             return False
         if binds and conversation.thinks_on:
             return False
-        bound = binds and any(item.thinks for item in items)
-        calls = set(_calls(items))
-        costs = [
-            ItemCost(
-                int(size),
-                call=number in calls,
-                closed=conversation.closed[number],
-                chance=conversation.closed[number] and item.role != "assistant" and not (bound and item.answers),
-            )
-            for number, (item, size) in enumerate(zip(items, tokens, strict=True))
-        ]
         standing = Standing()
         if known.fold is not None:
             fold = known.fold
-            standing = Standing(fold.items, fold.tokens, fold.raw_tokens, fold.until, 0.0)
-        terms = Terms(
-            budget=int(budget * (1 - _MARGIN)),
-            prices=TokenPrices(input=1.0, read=terms_of_model.read, write=terms_of_model.write),
+            standing = Standing(fold.items, fold.tokens, fold.raw_tokens, fold.until, _HAS_SAVED)
+        terms = Terms.generous(
+            budget,
+            TokenPrices(input=1.0, read=terms_of_model.read, write=terms_of_model.write),
             cold=cold,
-            beside_stays=terms_of_model.caches_beginnings,
             beside=int(_beside(call.body)),
-            ratio=IDENTIFIER_SHARE,  # no reader takes less
-            risk=max(IMAGE_RISK, TEXT_RISK) * (1 + _MARGIN_OF_RISK),
+            beside_stays=terms_of_model.caches_beginnings or conversation.begins_marked,
         )
+        costs = conversation.costs(tokens, binds=binds)
         step = plan_fold(costs, conversation.start, standing, terms)
         if isinstance(step, Step) and step.reason == "pays":
             return grown >= _MAY_PAY
@@ -404,7 +401,7 @@ class Folding:
         request = FoldRequest.model_construct(  # parsed from JSON, so that there is nothing to validate
             session=call.session,
             wire=wire.name,
-            messages=tuple(message.value for message in call.body.messages),
+            messages=tuple(render(wire.name, conversation.items)),
             system=fields.get(wire.system) if wire.system else None,
             tools=fields.get("tools"),
             reader=call.body.model or "text",
@@ -470,6 +467,8 @@ class Folding:
                     if (left := without_thinking(item) if number < refused else item) is not None
                 ]
                 call.content = call.body.with_messages(render(conversation.wire, settled(kept)), {})
+            elif call.marked:
+                call.content = call.body.with_messages(render(conversation.wire, conversation.items), {})
             return
         stripped = max(fold.stripped, refused)
         messages = folded_conversation(conversation, fold.blocks, fold.items, stripped)
@@ -502,15 +501,6 @@ def _stripped(conversation: Conversation, result: FoldResult, first: int) -> int
     thinking = [number for number in range(first, len(items)) if items[number].thinks]
     lost = thinking[: len(thinking) - left]
     return lost[-1] + 1 if lost else first
-
-
-def _calls(items: Sequence[ConversationItem]) -> list[int]:
-    """Returns the indices of the items that begin a call of the model."""
-    return [
-        number
-        for number, item in enumerate(items)
-        if item.role == "assistant" and (number == 0 or items[number - 1].role != "assistant")
-    ]
 
 
 def _beside(body: RequestBody) -> float:

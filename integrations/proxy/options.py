@@ -23,8 +23,6 @@ class ProxyOptions:
     dry_run: bool = False
     #: Whether each turn is stored, not only those that are folded.
     remember: bool = True
-    #: Whether the provider counts the tokens of the original of a folded request.
-    count: bool = True
     #: Name of the memory with the bank, under which the journal knows turns.
     memory: str = ""
     #: File in which turns wait for the bank; None for one in memory.
@@ -41,6 +39,3 @@ class ProxyOptions:
     #: Maximum number of websockets, and size of a message of theirs, in bytes.
     max_websockets: int = 200
     max_frame_bytes: int = 16 << 20  # 32 MiB take 0.1 s of the event loop
-    #: Limits on connecting to the upstream, and on its silence, in seconds.
-    connect_s: float = 10.0
-    read_s: float = 900.0

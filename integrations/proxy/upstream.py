@@ -21,6 +21,8 @@ _OF_CONNECTION = frozenset(
 #: Beginning of the headers that are for the proxy.
 OWN = b"x-foxing"
 _CONNECTIONS = 200
+#: Limits on connecting to the upstream, and on its silence, in seconds.
+_CONNECT_S, _SILENCE_S = 10.0, 900.0
 
 
 class UpstreamFailed(Exception):
@@ -94,9 +96,7 @@ class UpstreamClient:
         self._base = f"{parts.scheme}://{parts.netloc}"
         self._path = parts.path.rstrip("/")
         self.origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        self._timeouts = {
-            "timeout": {"connect": options.connect_s, "read": options.read_s, "write": 120.0, "pool": options.connect_s}
-        }
+        self._timeouts = {"timeout": {"connect": _CONNECT_S, "read": _SILENCE_S, "write": 120.0, "pool": _CONNECT_S}}
         self._transport = httpx.AsyncHTTPTransport(
             limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS), trust_env=True
         )

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from foxing.integrations.frameworks.provider_answers import Json
 from foxing.memory import FORMATS, Wire
 from foxing.memory.conversation import requests
+from foxing.memory.conversation.event_streams import Json
 
 #: Who runs an API, and how its errors look.
 Vendor = Literal["anthropic", "openai"]

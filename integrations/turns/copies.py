@@ -3,10 +3,10 @@
 import json
 import threading
 
-from foxing.integrations.frameworks.provider_answers import MAX_ANSWER_BYTES, AnswerReader
 from foxing.memory import Wire
+from foxing.memory.conversation.answers import PassedAnswer, read_value
+from foxing.memory.conversation.event_streams import MAX_ANSWER_BYTES, AnswerReader
 
-from .answers import PassedAnswer, read_value
 from .codings import StreamDecoder
 
 #: Bytes of an answer that are decompressed to be read.

@@ -12,10 +12,10 @@ from foxing.integrations.frameworks.turns import turn_fields
 from foxing.integrations.outbox.delivery import Delivery, deliver
 from foxing.integrations.outbox.file import OutboxState
 from foxing.memory import SessionTurns, Turn
+from foxing.memory.conversation.answers import PassedAnswer
 from foxing.memory.conversation.hosts import is_errand
 from foxing.memory.conversation.requests import conversation_id, held_by
 
-from .answers import PassedAnswer
 from .journal import JournalTurn, TurnJournal
 from .sent import SentConversation, read_messages
 from .sessions import own_session

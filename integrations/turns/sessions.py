@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any
 
 from foxing.memory import FORMATS
+from foxing.memory.conversation.identity import own_session as own_session_of
 
 from .sent import SentConversation
 
@@ -34,10 +35,8 @@ def session_of(sent: SentConversation, headers: Mapping[str, str]) -> str:
 
 def own_session(sent: SentConversation) -> str:
     """Returns the id of the session of a client that names none."""
-    first = next((turn for turn in sent.turns if turn.role == "user"), None)
-    if first is None:
-        return f"chat-{_digest(json.dumps(sent.fields.get(FORMATS[sent.wire].member), default=str))}"
-    return f"chat-{first.digest[:_OWN_BYTES].hex()}"
+    named = own_session_of(sent.messages.values())
+    return named or f"chat-{_digest(json.dumps(sent.fields.get(FORMATS[sent.wire].member), default=str))}"
 
 
 def _client(headers: Mapping[str, str]) -> str:

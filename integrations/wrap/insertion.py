@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from foxing.integrations.turns.sent import SentConversation
-from foxing.memory import FORMATS
-from foxing.memory.conversation import ProviderFormat, render_blocks
+from foxing.memory import FORMATS, Wire
+from foxing.memory.conversation import render_blocks
 
 
 def insert(sent: SentConversation, additions: Mapping[int, str]) -> bytes:
@@ -19,17 +19,18 @@ def insert(sent: SentConversation, additions: Mapping[int, str]) -> bytes:
         messages = f"{additions[0]}\n\n{messages}"
     else:
         messages = [
-            _with(message, additions[place], form) if place in additions else message
+            _with(message, additions[place], sent.wire) if place in additions else message
             for place, message in enumerate(messages)
         ]
     fields = {**sent.fields, form.member: messages}
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _with(message: Mapping[str, Any], text: str, form: ProviderFormat) -> dict[str, Any]:
+def _with(message: Mapping[str, Any], text: str, wire: Wire) -> dict[str, Any]:
+    form = FORMATS[wire]
     content = message.get(form.content)
     if isinstance(content, str):
         return {**message, form.content: f"{text}\n\n{content}"}
     if not isinstance(content, list):
         raise ValueError("the content is neither a text nor a list")
-    return {**message, form.content: [*render_blocks(form.name, [{"type": "text", "text": text}]), *content]}
+    return {**message, form.content: [*render_blocks(wire, [{"type": "text", "text": text}]), *content]}

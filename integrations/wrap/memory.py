@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
-from foxing.integrations.turns.answers import PassedAnswer
 from foxing.integrations.turns.recorder import ReadConversation, TurnRecorder
 from foxing.integrations.turns.sent import read_request
 from foxing.integrations.turns.sessions import session_of
 from foxing.memory import Wire
 from foxing.memory.conversation import INSTRUCTIONS
+from foxing.memory.conversation.answers import PassedAnswer
 from foxing.memory.conversation.requests import wire_of
 
 from .insertion import insert

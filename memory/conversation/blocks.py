@@ -8,6 +8,7 @@ be read costs that block.
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -197,6 +198,29 @@ def _read_result(block: Json, read: BlocksRead) -> None:
     read.add_result(block.get("tool_use_id", block.get("id")), content, failed=failed, closes=client)
 
 
+def _read_sdk_call(block: Json, read: BlocksRead) -> None:
+    """Reads a call of the AI SDK, whose input is JSON in an answer, and a value in the next prompt."""
+    arguments = block.get("input")
+    with suppress(ValueError):
+        arguments = json.loads(arguments) if isinstance(arguments, str) else arguments
+    opens = block.get("providerExecuted") is not True
+    read.add_call(block.get("toolCallId"), block.get("toolName"), arguments, opens=opens)
+
+
+def _read_sdk_result(block: Json, read: BlocksRead) -> None:
+    """Reads a result of the AI SDK, which is typed in a prompt, and a plain value in an answer."""
+    output = block.get("output")
+    output = output if isinstance(output, Mapping) else {"type": "json", "value": block.get("result", output)}
+    kind, value = str(output.get("type")), output.get("value", output.get("reason"))
+    content = value if kind == "content" or value is None or isinstance(value, str) else _json(value)
+    failed = kind.startswith("error") or kind == "execution-denied" or block.get("isError") is True
+    read.add_result(block.get("toolCallId"), content, failed=failed)
+
+
+def _read_nothing(block: Json, read: BlocksRead) -> None:
+    """Leaves out what says nothing of its own."""
+
+
 def _read_document(block: Json, read: BlocksRead) -> None:
     source = block.get("source")
     source = source if isinstance(source, Mapping) else {}
@@ -226,7 +250,7 @@ def _read_file(block: Json, read: BlocksRead) -> None:
     fields = block.get("file")
     fields = fields if isinstance(fields, Mapping) else block
     name = fields.get("filename") or fields.get("file_url") or fields.get("file_id")
-    read.add_label("file", name, data_url(fields.get("file_data")))
+    read.add_label("file", name, data_url(fields.get("file_data")) or fields.get("mediaType"))
 
 
 def _read_audio(block: Json, read: BlocksRead) -> None:
@@ -346,6 +370,14 @@ _READERS: Mapping[str, Callable[[Json, BlocksRead], None]] = {
     "redacted_thinking": _read_thinking,
     "reasoning_text": _read_thinking,
     "refusal": _read_refusal,
+    "reasoning": _read_thinking,
+    "reasoning-file": _read_thinking,
+    "tool-call": _read_sdk_call,
+    "tool-result": _read_sdk_result,
+    "source": _read_nothing,
+    "tool-approval-request": _read_nothing,
+    "tool-approval-response": _read_nothing,
+    "stream-start": _read_nothing,
     "tool_use": _read_call,
     "tool_call": _read_call,
     "server_tool_use": _read_call,

@@ -4,13 +4,16 @@ concern stays as it came."""
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from .parse import ProviderMessage
 from .provider import Json
 
+Message = TypeVar("Message", bound=ProviderMessage)
+
 #: Fields of blocks that mark the end of what is cached.
-MARKS = ("cache_control", "prompt_cache_breakpoint")
+BREAKPOINT = "prompt_cache_breakpoint"
+MARKS = ("cache_control", BREAKPOINT)
 #: Types of blocks with thinking that may be left out.
 THINKING = ("thinking", "redacted_thinking")
 #: End of the types of blocks with the result of a tool.
@@ -39,6 +42,16 @@ def marked_blocks(message: ProviderMessage) -> Iterator[Json]:
 def mark_of(block: Json) -> Json:
     """Returns the cache mark of a block as a field."""
     return {name: block[name] for name in MARKS if block.get(name) is not None}
+
+
+def with_breakpoint(message: Message, text_type: str) -> Message | None:
+    """Returns a message of OpenAI's APIs with an explicit breakpoint of the cache at its end; None for one that does
+    not end with text. `text_type`: type of a block of text."""
+    content = message.content
+    blocks = [{"type": text_type, "text": content}] if isinstance(content, str) and content else list(message.blocks)
+    if not blocks or not isinstance(blocks[-1], Mapping) or blocks[-1].get("type") != text_type:
+        return None
+    return replace(message, content=[*blocks[:-1], {**blocks[-1], BREAKPOINT: {"mode": "explicit"}}])
 
 
 def without_marks(message: ProviderMessage, block: Json | None = None) -> ProviderMessage:

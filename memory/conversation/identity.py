@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable
 
 from .hosts import is_summary, words_of_user
 from .parse import ProviderMessage
@@ -10,6 +11,7 @@ from .turns import DIGEST_BYTES, Turn, digest_of, normalised_words
 
 INSTRUCTIONS = ("system", "developer")
 _PREFIX = "turn-"
+_OWN_BYTES = 8
 _TURN_ID = re.compile(rf"{_PREFIX}[0-9a-f]{{{2 * DIGEST_BYTES}}}")
 
 
@@ -63,6 +65,14 @@ class SessionTurns:
 def _named(session: str, stretch: bytes, digest: bytes, number: int) -> str:
     content = json.dumps([session, stretch.hex(), digest.hex(), number])
     return f"{_PREFIX}{digest_of(content).hex()}"
+
+
+def own_session(messages: Iterable[ProviderMessage]) -> str | None:
+    """Returns the id of the session of a conversation that names none, which follows from its first user message; None
+    without one."""
+    turns = (turn for message in messages if message.role not in INSTRUCTIONS for turn in message.turns)
+    first = next((turn for turn in turns if turn.role == "user"), None)
+    return None if first is None else f"chat-{first.digest[:_OWN_BYTES].hex()}"
 
 
 def is_turn_id(message_id: str) -> bool:

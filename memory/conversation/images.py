@@ -16,19 +16,21 @@ _CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
 
 
 def is_image(block: object) -> bool:
-    """Returns True for an image of Anthropic, OpenAI (chat completions and Responses), Gemini or of our own."""
+    """Returns True for an image of Anthropic, OpenAI (both APIs), Gemini, the AI SDK or our own."""
     if not isinstance(block, Mapping):
         return False
     kind = block.get("type")
     if kind is not None:
-        return kind == "image" or kind in _OPENAI
+        return kind == "image" or kind in _OPENAI or str(block.get("mediaType") or "").startswith("image")
     return str(_of_gemini(block).get("media_type") or "").startswith("image/")
 
 
 def image_fields(block: Json) -> Fields | None:
     """Returns the fields of an `ImagePart` for an image block; None for one with neither data nor an address."""
     kind = block.get("type")
-    if kind == "image":
+    if "mediaType" in block or "image" in block:
+        fields = _of_sdk(block)
+    elif kind == "image":
         fields = _of_image(block)
     elif kind in _OPENAI:
         fields = _of_url(_address(block), {})
@@ -63,6 +65,15 @@ def _of_image(block: Json) -> Fields:
     if source.get("type") == "file":
         return {"type": "image", "url": f"file:{source.get('file_id')}"}
     return {"type": "image", "media_type": source.get("media_type"), "data": _base64_of(source.get("data"))}
+
+
+def _of_sdk(block: Json) -> Fields:
+    """Returns the fields of a part of the AI SDK with data or the address of a file."""
+    data = block.get("data", block.get("image", block.get("url")))
+    if isinstance(data, Mapping):
+        data = data.get("data", data.get("url"))
+    is_address = isinstance(data, str) and data.startswith(("http://", "https://"))
+    return _of_url(data, {"media_type": block.get("mediaType")}, name="url" if is_address else "data")
 
 
 def snake_cased(fields: Json) -> Json:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-#: Formats of conversations: Anthropic's Messages, OpenAI's chat completions and Responses, and Gemini's
-#: `generateContent`.
-Provider = Literal["anthropic", "openai", "openai-responses", "gemini"]
-#: The same, where it is the format of requests that pass or are folded.
-Wire = Provider
+#: Formats of requests that pass or are folded: Anthropic's Messages, OpenAI's chat completions and Responses, and
+#: Gemini's `generateContent`.
+Wire = Literal["anthropic", "openai", "openai-responses", "gemini"]
+#: Formats of conversations: the same, and prompts of the AI SDK for JavaScript.
+Provider = Literal[Wire, "ai-sdk"]
 #: A JSON object of a provider.
 Json = Mapping[str, Any]
 
@@ -61,5 +61,6 @@ FORMATS: Mapping[Provider, ProviderFormat] = {
             text="",
             answered_before="next",
         ),
+        ProviderFormat("ai-sdk", "prompt", "", _ROLES),
     )
 }

@@ -5,7 +5,7 @@ from typing import Any
 
 from .blocks import Fields
 from .parse import ProviderMessage
-from .provider import FORMATS, Provider, ProviderFormat
+from .provider import FORMATS, Provider, ProviderFormat, Wire
 
 
 def render(provider: Provider, messages: Iterable[ProviderMessage]) -> list[dict[str, Any]]:
@@ -21,7 +21,7 @@ def user_message(provider: Provider, blocks: list[dict[str, Any]]) -> ProviderMe
     return ProviderMessage(raw, "user", (), blocks)
 
 
-def render_blocks(provider: Provider, parts: Iterable[Fields]) -> list[dict[str, Any]]:
+def render_blocks(provider: Wire, parts: Iterable[Fields]) -> list[dict[str, Any]]:
     """Returns texts and images as blocks of a message of the user. An image has `media_type`, `data` in Base64, and
     may have what the provider is to do with it: `detail` and `oversized_image`."""
     form = FORMATS[provider]
@@ -62,7 +62,7 @@ def _url(image: Fields) -> str:
     return f"data:{image['media_type']};base64,{image['data']}"
 
 
-_IMAGES: Mapping[Provider, Callable[[Fields], dict[str, Any]]] = {
+_IMAGES: Mapping[Wire, Callable[[Fields], dict[str, Any]]] = {
     "anthropic": _anthropic,
     "openai": _openai,
     "openai-responses": _openai_responses,

@@ -3,21 +3,31 @@ whether it must stay."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any, cast
 
 from pydantic import JsonValue
 
-from foxing.memory.conversation import INSTRUCTIONS, Fields, ProviderMessage, SessionTurns, Turn, Wire, parse_message
+from foxing.memory.conversation import (
+    FORMATS,
+    INSTRUCTIONS,
+    Fields,
+    ProviderMessage,
+    SessionTurns,
+    Turn,
+    Wire,
+    parse_message,
+)
 from foxing.memory.conversation.calls import closed_after
-from foxing.memory.conversation.changes import marked_blocks, normal_json
+from foxing.memory.conversation.changes import marked_blocks, normal_json, with_breakpoint
 from foxing.memory.conversation.hosts import is_summary
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import Part, TextPart, ToolCall, ToolResult
 
 from .images import GivenImage, read_images
+from .plan import ItemCost
 
 Json = dict[str, JsonValue]
 
@@ -131,6 +141,46 @@ class Conversation:
         while 0 < at < len(self.items) and self.items[at - 1].role == "assistant":
             at -= 1
         return at
+
+    @property
+    def begins_marked(self) -> bool:
+        """True if what stays before the folded part ends with a cache mark, so that the cache holds it whatever
+        follows."""
+        return self.start > 0 and self.items[self.start - 1].is_marked
+
+    @cached_property
+    def calls(self) -> Sequence[int]:
+        """Indices of the items that begin a call of the model: the first of each run of assistant items."""
+        is_model = [item.role == "assistant" for item in self.items]
+        return [number for number, own in enumerate(is_model) if own and not (number and is_model[number - 1])]
+
+    def costs(self, tokens: Sequence[float], *, binds: bool) -> list[ItemCost]:
+        """Returns the items for a plan. `tokens`: those of each item; `binds`: whether the model binds its thinking, so
+        that nothing can be folded while its calls are answered."""
+        bound = binds and any(item.thinks for item in self.items)
+        calls = set(self.calls)
+        latest = {item.digest: number for number, item in enumerate(self.items) if item.is_instruction}
+        return [
+            ItemCost(
+                int(size),
+                call=number in calls,
+                closed=closed,
+                chance=closed and item.role != "assistant" and not (bound and item.answers),
+                stays=item.is_instruction and latest[item.digest] == number,
+            )
+            for number, (item, size, closed) in enumerate(zip(self.items, tokens, self.closed, strict=True))
+        ]
+
+    def with_breakpoint(self) -> "Conversation | None":
+        """Returns the conversation of one of OpenAI's APIs with an explicit breakpoint of the cache before the folded
+        part; None if nothing stays there, or if the client has marks of its own."""
+        last = self.start - 1
+        if last < 0 or any(item.is_marked for item in self.items):
+            return None
+        marked = with_breakpoint(self.items[last], FORMATS[self.wire].text)
+        if marked is None:
+            return None
+        return replace(self, items=[*self.items[:last], marked, *self.items[last + 1 :]])
 
     @property
     def latest_words(self) -> str:

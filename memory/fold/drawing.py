@@ -27,7 +27,7 @@ from foxing.renderer import Entry
 from foxing.renderer.readers import PageImage, ProofReader, Reader, cells_per_token, is_read, page_images
 
 from .excerpts import FadingMessages, FoldedMessage, Keeping, statements_of
-from .plan import IDENTIFIER_SHARE, IMAGE_RISK, TEXT_RISK, TEXT_SHARE
+from .plan import IDENTIFIER_SHARE, TEXT_SIZE, FoldedSize
 
 #: Label of page images, of text, and of identifiers that have faded.
 ON_IMAGES = (
@@ -58,15 +58,12 @@ def uses_images(reader: Reader) -> bool:
     return cells_per_token(reader) >= MIN_DENSITY * TEXT_CELLS
 
 
-def tokens_for_each(reader: Reader) -> float:
-    """Returns about how many tokens of folded part stand for a token of text, before anything fades for lack of
-    room."""
-    return TEXT_CELLS / cells_per_token(reader) + IDENTIFIER_SHARE if uses_images(reader) else TEXT_SHARE
-
-
-def risk_of(reader: Reader) -> float:
-    """Returns what a fold for a reader may cost before it has paid back; see `Terms.risk`."""
-    return IMAGE_RISK if uses_images(reader) else TEXT_RISK
+def size_for(reader: Reader) -> FoldedSize:
+    """Returns the size of the folded part for a reader. On images it shows as much as in text, in fewer tokens."""
+    if not uses_images(reader):
+        return TEXT_SIZE
+    share = TEXT_CELLS / cells_per_token(reader) + IDENTIFIER_SHARE
+    return FoldedSize(share, TEXT_SIZE.lowest_share * share, int(TEXT_SIZE.tokens * share))
 
 
 @dataclass(frozen=True)
@@ -151,7 +148,7 @@ class FoldDrawer:
     ) -> Drawn | None:
         """Returns page images of the messages; None if the provider's limits allow none, or one is not exact."""
         free = ImageLimits(reader, (), room.images_used, room.bytes_used).free
-        chars = min(room.chars, int(room.tokens * TEXT_CELLS / tokens_for_each(reader)))
+        chars = min(room.chars, int(room.tokens * TEXT_CELLS / size_for(reader).ratio))
         fading = FadingMessages(messages, room.keeping)
         for _ in range(_ATTEMPTS):
             left = fading.within(chars)

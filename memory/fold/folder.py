@@ -42,12 +42,12 @@ from .conversation import (
     parse_conversation,
     stored_turns,
 )
-from .drawing import GIVEN, Drawn, FoldDrawer, Room, risk_of, tokens_for_each, uses_images
+from .drawing import GIVEN, Drawn, FoldDrawer, Room, size_for, uses_images
 from .excerpts import FoldedMessage, words_in
 from .images import image_tokens, with_read_text, with_sound_images
 from .kinds import chars_for, kinds_of, latest_plans, without_call_id
 from .layout import folded_conversation, kept_digests, kept_instructions, stripped_until
-from .plan import KEPT_CALLS, TEXT_SHARE, ItemCost, Standing, Step, Terms, TooSmall, plan_fold
+from .plan import KEPT_CALLS, TEXT_SIZE, Standing, Step, Terms, TooSmall, plan_fold
 from .shown_images import FoldedImage, PlannedImage, planned_images, planned_tokens, shown_images
 
 #: Most tokens of a message of the user that are taken for typed when a fold is planned.
@@ -237,7 +237,7 @@ class Folder:
         before = 0 if step.rewrites or state.row is None else state.row.tokens
         images_before = 0 if step.rewrites or state.row is None else state.row.images
         kept = [item for item in conversation.items[step.cut :]] + list(conversation.items[: conversation.start])
-        share = 1.0 if uses_images(call.reader) else TEXT_SHARE
+        share = 1.0 if uses_images(call.reader) else TEXT_SIZE.ratio
         chars = sum(chars_for(message, share) for message in said)
         room = Room(
             tokens=step.room - before,
@@ -256,7 +256,8 @@ class Folder:
         said = latest_plans([*old, *said], [turn for item in kept for turn in item.turns])
         drawn = self._drawer.draw(said, known, call.reader, call.request.wire, beside, carried)
         drawn = self._with_images(drawn, planned, bank, remembered.bank_id, call, room.bytes_used)
-        raw = sum(call.item_tokens[conversation.start : step.cut])
+        gone = (n for n in range(conversation.start, step.cut) if not conversation.items[n].is_instruction)
+        raw = sum(call.item_tokens[number] for number in gone)
         stripped = call.strippable
         row = FoldRow(
             number=(state.newest.number if state.newest else 0) + 1,
@@ -269,7 +270,7 @@ class Folder:
             tokens=before + drawn.tokens,
             raw_tokens=raw,
             images=images_before + drawn.images,
-            cost=step.cost,
+            cost=step.balance,
             created_at=now,
         )
         packed = _packed(drawn)
@@ -404,11 +405,6 @@ def _applies(row: FoldRow, conversation: Conversation) -> bool:
     return row.until <= len(conversation.items) and conversation.prefix_digest(row.folded_items) == row.digest
 
 
-def _begins_call(items: Sequence[ConversationItem], number: int) -> bool:
-    """Returns True for the first of a run of assistant items, each of which is a call of the model."""
-    return items[number].role == "assistant" and (number == 0 or items[number - 1].role != "assistant")
-
-
 class _Call:
     """A call of `fold`, with what the bank holds."""
 
@@ -456,10 +452,10 @@ class _Call:
     @property
     def _rests(self) -> bool:
         """True if the provider has refused a fold and the conversation has not grown enough for another."""
-        refusals, items = self.state.refusals, self.conversation.items
+        refusals = self.state.refusals
         if not refusals:
             return False
-        grown = sum(_begins_call(items, number) for number in range(refusals[0].until, len(items)))
+        grown = sum(call >= refusals[0].until for call in self.conversation.calls)
         return grown < KEPT_CALLS << (len(refusals) - 1)
 
     @property
@@ -493,24 +489,14 @@ class _Call:
             return None
         conversation, row = self.conversation, self.state.row
         items = conversation.items
-        bound = self.request.binds and any(item.thinks for item in items)
-        costs = [
-            ItemCost(
-                tokens,
-                call=_begins_call(items, number),
-                closed=conversation.closed[number],
-                chance=conversation.closed[number] and item.role != "assistant" and not (bound and item.answers),
-            )
-            for number, (item, tokens) in enumerate(zip(items, self._tokens, strict=True))
-        ]
         terms = Terms(
             budget=self.request.limit,
             prices=self.request.token_prices,
             cold=self.request.is_cold(now) or self.edited,
-            beside=self.beside + self._instructions,
-            ratio=tokens_for_each(self.reader),
-            risk=risk_of(self.reader),
-            beside_stays=self.request.terms.caches_beginnings,
+            beside=self.beside,
+            instructions=self._instructions,
+            size=size_for(self.reader),
+            beside_stays=self.request.terms.caches_beginnings or conversation.begins_marked,
             typed=sum(
                 min(tokens, TYPED_TOKENS)
                 for item, tokens in zip(
@@ -522,6 +508,7 @@ class _Call:
         standing = Standing()
         if row is not None:
             standing = Standing(row.folded_items, row.tokens, row.raw_tokens, row.until, row.cost)
+        costs = conversation.costs(self._tokens, binds=self.request.binds)
         step = plan_fold(costs, conversation.start, standing, terms)
         if isinstance(step, TooSmall):
             raise InvalidInput(

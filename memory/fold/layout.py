@@ -47,6 +47,8 @@ def folded_conversation(
                 marked.append(len(kept))
             kept.append(message)
     mark, kept = _mark_for_fold(gone, kept, marked)
+    if mark is None and conversation.begins_marked and not form.settles:
+        mark = mark_of(list(marked_blocks(items[start - 1]))[-1])
     content = [dict(block) for block in blocks]
     if mark is not None:
         content[-1] |= mark

@@ -4,35 +4,42 @@ nor drawing.
 A fold writes what it makes and what is kept to the provider's cache again. On a warm cache, history costs a tenth of
 that at each call, so a fold is made in large steps, and only where it pays; on a cold one everything is written again
 in any case, and a fold costs nothing.
+
+Folds have an account: what they have cost beyond what they have saved since. A fold is made only where the account
+stays below a share of what the session would have cost without any, however soon it ends, and fades as far as that
+takes.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from math import ceil
 from typing import Literal
 
 from foxing.memory.values.context import TokenPrices
 
 #: Number of last calls of the model whose messages stay as they are: at least, and at most where these have no more
 #: than so many tokens. What stays is written to the cache anew by each fold, and so decides how often one pays.
-LEAST_KEPT_CALLS, KEPT_CALLS, KEPT_TOKENS = 4, 10, 12_000
+LEAST_KEPT_CALLS, KEPT_CALLS, KEPT_TOKENS = 3, 10, 6_000
 #: A fold has to pay back within this share of the calls that it folds: where as many are likely to follow as there
 #: were, a later one that folds more is not better.
 PAYBACK_SHARE = 0.35
 #: Fewest tokens that a fold takes away: on a warm cache, and on a cold one as a share of the budget, within these.
 MIN_STEP, MIN_COLD_SHARE = 4_000, 1 / 16
-#: Share of the tokens that the budget leaves beside what is kept, and number of tokens: the most that the folded part
-#: may take, since all of it is read at each call; and the share of that to which it fades to make room.
-MOST_FOLDED, MOST_FOLDED_TOKENS, REWRITTEN = 0.7, 24_000, 0.4
+#: Share of what a session would have cost without folds, up to any call, that these may have cost more than they have
+#: saved.
+RISK = 0.018
+#: Share of the tokens that the budget leaves beside what is kept: the most that the folded part may take; and the share
+#: of its most to which it fades to make room.
+MOST_FOLDED, REWRITTEN = 0.7, 0.4
 #: Fewest tokens for the folded part.
 MIN_FOLDED = 256
 #: A limit is near when the budget has no room for the largest growth between two places to fold, times this.
 GROWTH_MARGIN = 1.1
-#: Share of the text that is left of a message when it is folded as text; and the tokens of what stands beside images
-#: for each token of text.
-TEXT_SHARE, IDENTIFIER_SHARE = 0.15, 0.1
-#: See `Terms.risk`. A fold as text loses most of what it stands for, and must be surer to pay.
-IMAGE_RISK, TEXT_RISK = 0.08, 0.04
+#: Tokens of what stands beside images for each token of text.
+IDENTIFIER_SHARE = 0.1
+#: Estimates of tokens may be too low by this share of the budget, and of what a session has cost.
+_MARGIN, _MARGIN_OF_RISK = 0.03, 0.2
 
 Reason = Literal["limit", "cold", "pays"]
 
@@ -48,6 +55,24 @@ class ItemCost:
     closed: bool
     #: Whether a conversation that ends with it may be folded.
     chance: bool
+    #: Whether it is an instruction, which stays behind the folded part when it is folded.
+    stays: bool = False
+
+
+@dataclass(frozen=True)
+class FoldedSize:
+    """Size of the folded part in tokens, beside what the user typed, by how it is drawn."""
+
+    #: Estimated, for each token folded, before anything fades for lack of room.
+    ratio: float
+    #: Fewest for each token folded: to this it fades where a fold would cost too much otherwise.
+    lowest_share: float
+    #: Most, since all of it is read at each call.
+    tokens: int
+
+
+#: Of a fold as text.
+TEXT_SIZE = FoldedSize(ratio=0.15, lowest_share=0.08, tokens=24_000)
 
 
 @dataclass(frozen=True)
@@ -61,15 +86,22 @@ class Terms:
     cold: bool
     #: Tokens of what is sent beside the conversation.
     beside: int
-    #: Estimated tokens of the folded part for each token folded, before anything fades for lack of room.
-    ratio: float
-    #: Maximum share of what the session has cost so far that a fold may cost before it has paid back, so that no
-    #: session that ends early becomes much more expensive.
-    risk: float
+    size: FoldedSize
+    #: See `RISK`.
+    risk: float = RISK
     #: Tokens of what the user typed in what is folded, which stays word for word.
     typed: int = 0
+    #: Tokens of the instructions behind the folded part.
+    instructions: int = 0
     #: Whether the cache holds what is sent beside the conversation although that has changed.
     beside_stays: bool = True
+
+    @classmethod
+    def generous(cls, budget: int, prices: TokenPrices, *, cold: bool, beside: int, beside_stays: bool) -> "Terms":
+        """Returns terms by which a fold is planned wherever one may be, for tokens that are estimates."""
+        size = FoldedSize(IDENTIFIER_SHARE, 0.0, TEXT_SIZE.tokens)  # no reader takes less
+        risk = RISK * (1 + _MARGIN_OF_RISK)
+        return cls(int(budget * (1 - _MARGIN)), prices, cold, beside, size, risk, beside_stays=beside_stays)
 
     @property
     def least_cold(self) -> int:
@@ -88,8 +120,8 @@ class Standing:
     raw_tokens: int = 0
     #: Number of items of the conversation when it was folded.
     until: int = 0
-    #: What the fold cost more than the call without it.
-    cost: float = 0.0
+    #: What this fold and those before it had cost more than they had saved when it was made.
+    balance: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -103,8 +135,8 @@ class Step:
     room: int
     #: Whether what was folded before is folded again, to make room.
     rewrites: bool
-    #: What the fold costs more than the next call without it, if it takes as much as estimated.
-    cost: float
+    #: See `Standing.balance`, if the fold takes as much as estimated.
+    balance: float
 
 
 @dataclass(frozen=True)
@@ -120,35 +152,50 @@ def plan_fold(items: Sequence[ItemCost], start: int, standing: Standing, terms: 
     sums = [0, *accumulate(item.tokens for item in items)]
     first = max(start, standing.items)
     head = sums[start]
-    sent = terms.beside + head + standing.tokens + sums[-1] - sums[first]
+    sent = terms.beside + head + standing.tokens + terms.instructions + sums[-1] - sums[first]
     cut = _cut(items, sums, first)
     growth = int(GROWTH_MARGIN * _growth(items, sums))
-    folded = sums[cut] - sums[first]
-    kept = sums[-1] - sums[cut]
+    stays = sum(item.tokens for item in items[first:cut] if item.stays)
+    folded = sums[cut] - sums[first] - stays
+    kept = sums[-1] - sums[cut] + terms.instructions + stays
     left = terms.budget - terms.beside - head - kept
     typed = min(terms.typed, terms.budget // 2)
-    most = min(int(left * MOST_FOLDED), left - growth, MOST_FOLDED_TOKENS + typed)
+    most = min(int(left * MOST_FOLDED), left - growth, terms.size.tokens + typed)
     if most < MIN_FOLDED:  # there is no room to grow; what must stay may fit nevertheless
         most = min(int(left * MOST_FOLDED), MIN_FOLDED)
     if most < MIN_FOLDED or not (folded or standing.tokens):
         return TooSmall(terms.budget - left) if sent > terms.budget else None
-    made = folded * terms.ratio
+    made = folded * terms.size.ratio + (0 if standing.tokens else typed)
     rewrites = bool(standing.tokens) and standing.tokens + made > most
     room = max(MIN_FOLDED, min(int((most - typed) * REWRITTEN) + typed, most)) if rewrites else most
     after = room if rewrites else min(most, int(standing.tokens + made))
-    cost = _cost(terms, sent, kept, standing, folded, after, rewrites)
+    fresh = sums[-1] - sums[max((number for number, item in enumerate(items) if item.call), default=0)]
+    cost = _cost(terms, sent, head, kept, standing, folded, after, rewrites)
+    if not terms.cold:  # without the fold, what is new since the last call is written as well
+        cost -= fresh * (terms.prices.write - terms.prices.read)
+    balance = _balance(items, standing, terms)
     if sent > terms.budget:
-        return Step(cut, "limit", room, rewrites, cost)
+        return Step(cut, "limit", room, rewrites, balance + cost)
     if terms.cold:
-        return Step(cut, "cold", room, rewrites, cost) if cost < 0 and folded >= terms.least_cold else None
+        return Step(cut, "cold", room, rewrites, balance + cost) if cost < 0 and folded >= terms.least_cold else None
     if folded >= terms.least_cold and sent + growth > terms.budget:
-        return Step(cut, "limit", room, rewrites, cost)
-    saved = (standing.tokens + folded - after) * terms.prices.read
-    if saved <= 0 or folded < MIN_STEP:
+        return Step(cut, "limit", room, rewrites, balance + cost)
+    if folded < MIN_STEP:
         return None
+    excess = balance + cost - terms.risk * _spent(items, sums, terms)
+    if excess > 0:
+        after = room = after - ceil(excess / terms.prices.write)
+        cost -= excess
+        lowest = folded * terms.size.lowest_share + (
+            standing.raw_tokens * terms.size.lowest_share if rewrites else standing.tokens
+        )
+        if after < max(MIN_FOLDED, lowest + (0 if standing.tokens and not rewrites else typed)):
+            return None
+    saved = (standing.tokens + folded - after) * terms.prices.read
     calls = sum(item.call for item in items[first:cut])
-    pays = cost <= PAYBACK_SHARE * calls * saved and cost <= terms.risk * _spent(items, sums, terms)
-    return Step(cut, "pays", room, rewrites, cost) if pays and _has_paid(items, standing, terms) else None
+    if saved <= 0 or cost > PAYBACK_SHARE * calls * saved:
+        return None
+    return Step(cut, "pays", room, rewrites, balance + cost)
 
 
 def _cut(items: Sequence[ItemCost], sums: Sequence[int], first: int) -> int:
@@ -169,15 +216,18 @@ def _growth(items: Sequence[ItemCost], sums: Sequence[int]) -> int:
     return max((sums[after] - sums[before] for before, after in pairwise(chances)), default=0)
 
 
-def _cost(terms: Terms, sent: int, kept: int, standing: Standing, folded: int, after: int, rewrites: bool) -> float:
+def _cost(
+    terms: Terms, sent: int, head: int, kept: int, standing: Standing, folded: int, after: int, rewrites: bool
+) -> float:
     """Returns what the next call costs more with the fold than without it."""
     read, write = terms.prices.read, terms.prices.write
     if terms.cold:
         return (after - standing.tokens - folded) * write
     if not terms.beside_stays:
-        return (terms.beside + after + kept) * write - sent * read
+        return (terms.beside + head + after + kept) * write - sent * read
+    stays = terms.beside + head + (0 if rewrites else standing.tokens)
     new = after if rewrites else after - standing.tokens
-    return (new + kept) * write - (sent - terms.beside - (0 if rewrites else standing.tokens)) * read
+    return (new + kept) * write - (sent - stays) * read
 
 
 def _spent(items: Sequence[ItemCost], sums: Sequence[int], terms: Terms) -> float:
@@ -187,7 +237,7 @@ def _spent(items: Sequence[ItemCost], sums: Sequence[int], terms: Terms) -> floa
     return terms.prices.read * sum(sizes) + terms.prices.write * (terms.beside + sums[-1])
 
 
-def _has_paid(items: Sequence[ItemCost], standing: Standing, terms: Terms) -> bool:
-    """Returns True if the last fold has saved as much as it cost."""
+def _balance(items: Sequence[ItemCost], standing: Standing, terms: Terms) -> float:
+    """Returns what the folds so far have cost more than they have saved."""
     calls = sum(item.call for item in items[standing.until :])
-    return calls * (standing.raw_tokens - standing.tokens) * terms.prices.read >= standing.cost
+    return standing.balance - calls * (standing.raw_tokens - standing.tokens) * terms.prices.read

@@ -18,12 +18,12 @@ from foxing.integrations.hooks.projects import bank_of
 from foxing.integrations.outbox.adapter import Outbox
 from foxing.integrations.proxy.options import ProxyOptions
 from foxing.integrations.proxy.server import BackgroundProxy
-from foxing.integrations.testing import Upstream
 from foxing.integrations.wrap import flush, wrap
 from foxing.memory import Memory
 from foxing.memory.errors import Unavailable
 from foxing.memory.ingest.importers import HistoryWatcher
 from foxing.renderer.clock import utc_now
+from tests.upstream import Upstream
 
 BACK, FORWARD = timedelta(hours=-3), timedelta(hours=3)
 

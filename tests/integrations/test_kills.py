@@ -195,7 +195,7 @@ with FoxingMemoryTool.connect(database, "ana") as memory:
 """
 WRAPPED = """
 from openai import OpenAI
-from foxing.integrations.testing import Upstream
+from tests.upstream import Upstream
 from foxing.integrations.wrap import flush, wrap
 from foxing.memory import Memory
 

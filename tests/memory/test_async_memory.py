@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from foxing.memory import AsyncMemory, AsyncRecordStore, ContextRequest, Memory, NotFound, Policy, RecordStore
+from foxing.memory import AsyncMemory, ContextRequest, Memory, NotFound, Policy, RecordStore
+from foxing.memory.async_memory import AsyncRecordStore
 
 SAID = {"id": "m", "role": "user", "content": "We ship Titan on 14 March.", "created_at": "2026-01-05T09:00:00Z"}
 

@@ -118,7 +118,7 @@ def test_doctor_says_what_waits_in_outboxes(foxing: Foxing) -> None:
     file.note_failure(Unreachable("there is no service"))
     shown = " ".join(foxing.run("doctor").output.split())
     file.close()
-    assert "outbox of wrap: 1 waiting for http://127.0.0.1:8765 ana" in shown
+    assert "outbox of wrap: What waits? 1 messages for http://127.0.0.1:8765 ana" in shown
     assert "Unreachable: there is no service" in shown
 
 

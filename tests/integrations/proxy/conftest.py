@@ -11,8 +11,8 @@ from openai import OpenAI
 
 from foxing.integrations.proxy.options import ProxyOptions
 from foxing.integrations.proxy.server import BackgroundProxy
-from foxing.integrations.testing import Upstream
 from foxing.memory import Memory
+from tests.upstream import Upstream
 
 #: Binds thinking, and has no page images: a test folds in milliseconds.
 MODEL = "claude-opus-5-5"

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from benchmarks.fold.clients import AGENTS, Agent
-from foxing.integrations.testing import ScriptedCall, Text, Thinking, Upstream
+from tests.upstream import ScriptedCall, Text, Thinking, Upstream
 
 WORDS = (
     "The build of module {} wrote build/output-{}.log, and the quick brown fox jumps over the lazy dog by the river. "

@@ -7,8 +7,8 @@ import pytest
 
 from foxing.integrations.outbox.file import states
 from foxing.integrations.proxy.server import BackgroundProxy
-from foxing.integrations.testing import Upstream
 from foxing.memory import Memory
+from tests.upstream import Upstream
 
 from .conftest import BANK, StartProxy
 from .sessions import PlayedSession

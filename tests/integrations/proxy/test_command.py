@@ -9,7 +9,7 @@ import pytest
 from support.command_line import Foxing, start
 
 from foxing.integrations.hooks.projects import default_bank
-from foxing.integrations.testing import Upstream
+from tests.upstream import Upstream
 
 
 @pytest.fixture

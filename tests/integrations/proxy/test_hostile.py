@@ -14,12 +14,11 @@ import pytest
 import zstandard
 from support.raw_upstream import raw_upstream
 
-from foxing.integrations.frameworks import provider_answers
-from foxing.integrations.frameworks.provider_answers import AnswerReader
 from foxing.integrations.proxy.server import BackgroundProxy
-from foxing.integrations.testing import Upstream
 from foxing.memory import Memory
-from foxing.memory.conversation import Wire
+from foxing.memory.conversation import Wire, event_streams
+from foxing.memory.conversation.event_streams import AnswerReader
+from tests.upstream import Upstream
 
 from .conftest import BANK, MODEL, StartProxy
 from .test_passing import BODY, HEADERS, post
@@ -46,7 +45,7 @@ def test_a_stream_whose_text_names_its_end_is_parsed_once(
             parsed.append(len(content))
             return json.loads(content)
 
-    monkeypatch.setattr(provider_answers, "json", Counting())
+    monkeypatch.setattr(event_streams, "json", Counting())
     said = (ENDS * 200).strip()
     upstream.answer(said)
     path, body = REQUESTS[wire]

@@ -13,8 +13,8 @@ from support.service import serve
 
 from foxing.integrations.client import ServiceOptions
 from foxing.integrations.proxy.server import BackgroundProxy
-from foxing.integrations.testing import Upstream
 from foxing.memory import ImagePart, Memory
+from tests.upstream import Upstream
 
 from .conftest import BANK, StartProxy
 from .sessions import PlayedSession, messages_of

@@ -13,7 +13,7 @@ from anthropic import Anthropic, APIStatusError, InternalServerError, RateLimitE
 from openai import OpenAI
 
 from foxing.integrations.proxy.server import BackgroundProxy
-from foxing.integrations.testing import Upstream
+from tests.upstream import Upstream
 
 from .conftest import MODEL, StartProxy
 

@@ -16,7 +16,7 @@ from mcp import Client, StdioServerParameters
 from mcp.types import TextContent
 from support.command_line import Foxing, start
 
-from foxing.integrations.testing import ScriptedCall, Text, Upstream
+from tests.upstream import ScriptedCall, Text, Upstream
 
 from .sessions import WORDS, PlayedSession
 

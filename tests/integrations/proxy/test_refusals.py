@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from foxing.integrations.proxy.server import BackgroundProxy
-from foxing.integrations.testing import RequestLimits, Upstream
+from tests.upstream import RequestLimits, Upstream
 
 from .conftest import StartProxy
 from .sessions import PlayedSession

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from foxing.integrations.testing import Upstream
+from tests.upstream import Upstream
 
 from .conftest import StartProxy
 from .sessions import Json, messages_of

@@ -3,10 +3,8 @@
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 import httpx
@@ -16,22 +14,15 @@ from openai import OpenAI
 
 from foxing.integrations.outbox.file import states
 from foxing.integrations.proxy.server import BackgroundProxy
-from foxing.integrations.testing import ScriptedCall, Thinking, Upstream
 from foxing.integrations.turns.journal import TurnJournal
 from foxing.memory import Memory
+from tests.support.waiting import wait_until
+from tests.upstream import ScriptedCall, Thinking, Upstream
 
 from .conftest import BANK, MODEL, StartProxy
 from .sessions import PlayedSession
 
 BETA = "message-threads-2026-08-12"
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(6000):
-        if condition():
-            return
-        sleep(0.01)
-    raise AssertionError("it has not come to pass within a minute")
 
 
 def stored(memory: Memory) -> list[tuple[str, str]]:

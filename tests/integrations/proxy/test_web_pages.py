@@ -8,8 +8,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from foxing.integrations.proxy.server import BackgroundProxy
-from foxing.integrations.testing import Upstream
 from foxing.memory import Memory
+from tests.upstream import Upstream
 
 from .conftest import BANK, StartProxy
 from .test_passing import BODY, HEADERS, post

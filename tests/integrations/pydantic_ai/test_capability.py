@@ -30,8 +30,8 @@ from support.images import encoded, picture
 
 from foxing.integrations.client import ServiceOptions, Target
 from foxing.integrations.pydantic_ai import FoxingCapability
-from foxing.integrations.testing import Upstream
 from foxing.memory import ImagePart, InvalidInput, Memory
+from tests.upstream import Upstream
 
 from ..client.lossy import lossy_server
 from ..conftest import Service

@@ -8,9 +8,9 @@ import pytest
 from anthropic import Anthropic
 from openai import OpenAI
 
-from foxing.integrations.testing import Upstream
 from foxing.integrations.wrap import flush, wrap
 from foxing.memory import Memory
+from tests.upstream import Upstream
 
 MODEL = "claude-fable-5-1"
 #: Said in an earlier conversation.

@@ -10,9 +10,9 @@ import pytest
 from anthropic import Anthropic, AsyncAnthropic
 from openai import AsyncOpenAI, OpenAI
 
-from foxing.integrations.testing import ScriptedCall, Thinking, Upstream
 from foxing.integrations.wrap import flush, wrap
 from foxing.memory import Memory
+from tests.upstream import ScriptedCall, Thinking, Upstream
 
 from .conftest import FACT, MODEL, QUESTION, Options, assistant, user
 

@@ -17,12 +17,12 @@ import pytest
 from anthropic import Anthropic, AsyncAnthropic
 from openai import OpenAI
 
-from foxing.integrations.frameworks import provider_answers
-from foxing.integrations.testing import ModelAnswer, RecordedCall, Thinking, Upstream
 from foxing.integrations.turns.journal import TurnJournal
 from foxing.integrations.wrap import flush, wrap
 from foxing.memory import Memory
+from foxing.memory.conversation import event_streams
 from foxing.memory.errors import InvalidInput
+from tests.upstream import ModelAnswer, RecordedCall, Thinking, Upstream
 
 from ..conftest import Service
 from .conftest import FACT, MODEL, QUESTION, Options, assistant, user
@@ -241,7 +241,7 @@ def test_the_first_request_imports_nothing(tmp_path: Path) -> None:
     program = f"""
 import sys
 from anthropic import Anthropic
-from foxing.integrations.testing import Upstream
+from tests.upstream import Upstream
 from foxing.integrations.wrap import flush, wrap
 with Upstream() as upstream:
     plain = Anthropic(base_url=upstream.url, api_key="key")
@@ -269,7 +269,7 @@ def test_a_stream_whose_text_names_its_end_is_parsed_once(
             parsed.append(len(content))
             return json.loads(content)
 
-    monkeypatch.setattr(provider_answers, "json", Counting())
+    monkeypatch.setattr(event_streams, "json", Counting())
     said = ("message_stop [DONE] response.completed " * 200).strip()
     for number in range(3):
         upstream.answer(said)

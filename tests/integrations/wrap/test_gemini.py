@@ -10,10 +10,10 @@ import pytest
 from google import genai
 from google.genai import types
 
-from foxing.integrations.testing.server import Sent, Server
 from foxing.integrations.wrap import flush, wrap
 from foxing.memory import Memory
 from foxing.memory.errors import InvalidInput
+from tests.upstream.server import Sent, Server
 
 from .conftest import FACT, QUESTION, Options
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from foxing.integrations.frameworks.provider_answers import AnswerReader
-from foxing.integrations.turns.answers import read_value
 from foxing.integrations.turns.sent import read_messages
 from foxing.memory.conversation import Turn, Wire
+from foxing.memory.conversation.answers import read_value
+from foxing.memory.conversation.event_streams import AnswerReader
 
 CITED = {"type": "web_search_result_location", "title": "Tides", "url": "https://t.example"}
 

@@ -13,9 +13,9 @@ from openai import OpenAI
 
 from foxing.integrations.proxy.options import ProxyOptions
 from foxing.integrations.proxy.server import BackgroundProxy
-from foxing.integrations.testing import ScriptedCall, Thinking, Upstream
 from foxing.integrations.wrap import flush, wrap
 from foxing.memory import Memory
+from tests.upstream import ScriptedCall, Thinking, Upstream
 
 from .conftest import FACT, MODEL, QUESTION, Options, assistant, user
 

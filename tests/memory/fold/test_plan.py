@@ -4,11 +4,23 @@ from dataclasses import replace
 
 import pytest
 
-from foxing.memory.fold.plan import KEPT_CALLS, LEAST_KEPT_CALLS, ItemCost, Standing, Step, Terms, TooSmall, plan_fold
+from foxing.memory.fold.plan import (
+    KEPT_CALLS,
+    LEAST_KEPT_CALLS,
+    TEXT_SIZE,
+    FoldedSize,
+    ItemCost,
+    Standing,
+    Step,
+    Terms,
+    TooSmall,
+    plan_fold,
+)
 from foxing.memory.values.context import TokenPrices
 
-WARM = Terms(budget=60_000, prices=TokenPrices(), cold=False, beside=1_500, ratio=0.3, risk=0.04)
+WARM = Terms(budget=60_000, prices=TokenPrices(), cold=False, beside=1_500, size=FoldedSize(0.3, 0.1, 24_000))
 COLD = replace(WARM, cold=True)
+WIDE = replace(WARM, budget=400_000)
 
 
 def loop(calls: int, tokens: int = 150, *, user_every: int = 5) -> list[ItemCost]:
@@ -55,7 +67,7 @@ def test_free_reading_never_pays() -> None:
 def test_the_next_fold_waits_until_the_last_has_paid() -> None:
     items = loop(180, 100)
     cut = len(loop(150, 100))
-    standing = Standing(items=cut, tokens=9_000, raw_tokens=31_000, until=len(items) - 4, cost=9_000)
+    standing = Standing(items=cut, tokens=9_000, raw_tokens=31_000, until=len(items) - 4, balance=9_000)
     assert plan_fold(items, 0, standing, replace(WARM, budget=100_000)) is None
 
 
@@ -80,7 +92,7 @@ def test_a_fold_comes_before_the_budget_is_exceeded() -> None:
 def test_what_was_folded_fades_when_it_leaves_no_room() -> None:
     items = loop(200, 600)
     cut = len(loop(165, 600))
-    small = Standing(items=cut, tokens=8_000, raw_tokens=200_000, until=cut, cost=0.0)
+    small = Standing(items=cut, tokens=8_000, raw_tokens=200_000, until=cut)
     large = replace(small, tokens=26_000)
     appended, rewrites = (plan_fold(items, 0, standing, COLD) for standing in (small, large))
     assert isinstance(appended, Step)
@@ -91,9 +103,9 @@ def test_what_was_folded_fades_when_it_leaves_no_room() -> None:
 
 def test_a_budget_that_is_too_small_says_what_is_needed() -> None:
     items = loop(14, 600)
-    result = plan_fold(items, 0, Standing(), replace(WARM, budget=9_000))
+    result = plan_fold(items, 0, Standing(), replace(WARM, budget=5_500))
     assert isinstance(result, TooSmall)
-    assert result.needed > 9_000
+    assert result.needed > 5_500
     assert plan_fold(items, 0, Standing(), replace(WARM, budget=60_000)) is None
 
 
@@ -105,7 +117,9 @@ def test_nothing_before_the_start_is_folded() -> None:
     assert plan_fold(items, len(items), Standing(), COLD) is None
 
 
-def session_bill(calls: int, beside: int = 16_000, tokens: int = 1_150) -> tuple[float, float, int]:
+def session_bill(
+    calls: int, size: FoldedSize = TEXT_SIZE, beside: int = 16_000, tokens: int = 1_150
+) -> tuple[float, float, int]:
     """Returns what a session costs with folds for each price without, at its end and at most, and the number of folds.
     Each call gets 2.3k tokens, and every tenth follows words of the user."""
     prices, items, standing = WARM.prices, list[ItemCost](), Standing()
@@ -119,28 +133,38 @@ def session_bill(calls: int, beside: int = 16_000, tokens: int = 1_150) -> tuple
         added = sum(item.tokens for item in new)
         before = beside + sum(item.tokens for item in items) - added
         plain += before * prices.read + added * prices.write
-        terms = replace(WARM, budget=150_000, beside=beside, ratio=0.15)
-        step = plan_fold(items, 0, standing, terms)
-        kept = sum(item.tokens for item in items[standing.items :])
-        folded += (beside + standing.tokens + kept - added) * prices.read + added * prices.write
+        step = plan_fold(items, 0, standing, replace(WARM, budget=150_000, beside=beside, size=size))
+        cached = beside + standing.tokens + sum(item.tokens for item in items[standing.items :]) - added
         if isinstance(step, Step):
             folds += 1
-            folded += step.cost
+            cached = beside + (0 if step.rewrites else standing.tokens)
             raw = sum(item.tokens for item in items[: step.cut])
-            made = sum(item.tokens for item in items[standing.items : step.cut]) * 0.15
-            size = step.room if step.rewrites else min(step.room, int(standing.tokens + made))
-            standing = Standing(step.cut, size, raw, len(items), step.cost)
+            made = sum(item.tokens for item in items[standing.items : step.cut]) * size.ratio
+            after = step.room if step.rewrites else min(step.room, int(standing.tokens + made))
+            standing = Standing(step.cut, after, raw, len(items), step.balance)
+        sent = beside + standing.tokens + sum(item.tokens for item in items[standing.items :])
+        folded += cached * prices.read + (sent - cached) * prices.write
         worst = max(worst, folded / plain)
     return folded / plain, worst, folds
 
 
-def test_sessions_of_agents_pay_for_their_folds() -> None:
-    bills = {calls: session_bill(calls) for calls in (50, 90, 300)}
-    assert bills[50][0] <= 1.02
-    assert bills[90][0] <= 0.82
-    assert bills[300][0] <= 0.5
-    assert max(worst for _, worst, _ in bills.values()) <= 1.05
-    assert bills[90][2] <= 6
+@pytest.mark.parametrize(("size", "share"), [(TEXT_SIZE, 0.7), (FoldedSize(0.32, 0.026, 7_700), 0.6)])
+def test_sessions_of_agents_pay_for_their_folds(size: FoldedSize, share: float) -> None:
+    bills = {calls: session_bill(calls, size) for calls in (*range(10, 90), 90, 300)}
+    assert max(bill for bill, _, _ in bills.values()) <= 1.02, "a session that ends right after its fold"
+    assert max(worst for _, worst, _ in bills.values()) <= 1.02
+    assert bills[90][0] <= share
+    assert bills[300][0] <= 0.4
+    assert bills[90][2] <= 7
+
+
+def test_a_fold_fades_as_far_as_its_cost_takes() -> None:
+    """The first fold comes early, and takes less than it might."""
+    calls = next(n for n in range(10, 200) if plan_fold(loop(n, 600), 0, Standing(), WIDE) is not None)
+    step = plan_fold(loop(calls, 600), 0, Standing(), WIDE)
+    assert isinstance(step, Step)
+    folded = sum(item.tokens for item in loop(calls, 600)[: step.cut])
+    assert folded * WIDE.size.lowest_share <= step.room < folded * WIDE.size.ratio
 
 
 def test_a_long_call_leaves_fewer_calls_as_they_are() -> None:
@@ -161,9 +185,22 @@ def test_what_the_user_typed_has_room_beside_the_rest() -> None:
 
 
 def test_a_cache_that_loses_what_stands_before_makes_folds_rarer() -> None:
-    terms = replace(WARM, budget=400_000, beside=16_000, ratio=0.15)
+    terms = replace(WARM, budget=400_000, beside=16_000, size=TEXT_SIZE)
     first = [
         next(n for n in range(10, 200) if plan_fold(loop(n, 1_000), 0, Standing(), each) is not None)
         for each in (terms, replace(terms, beside_stays=False))
     ]
     assert first[0] < first[1]
+
+
+def test_instructions_that_stay_are_written_anew_by_each_fold() -> None:
+    """They make the first fold dearer, and so later."""
+
+    def first(share: int) -> int:
+        for calls in range(10, 400):
+            items = [replace(each, stays=share > 0 and n % share == 0) for n, each in enumerate(loop(calls, 600))]
+            if plan_fold(items, 0, Standing(), WIDE) is not None:
+                return calls
+        return 400
+
+    assert first(0) < first(60) < 400

@@ -6,7 +6,7 @@ from typing import Any
 
 from .answers import ModelAnswer, ScriptedCall, Text, Thinking, pieces
 from .cache import Bill
-from .openai_cache import bill_of, check_images, check_key
+from .openai_cache import bill_of, check_breakpoints, check_images, check_key
 from .problems import Provider, RefusedRequest, openai_refusal
 from .schema import find_flaw
 from .state import Json, Reply, UpstreamState
@@ -42,6 +42,7 @@ class ChatCompletionsWire:
             )
             raise RefusedRequest(message, param="messages", code="empty_array")
         _check_tools(messages)
+        check_breakpoints(self._state, messages)
         check_images(self._state, list(_images(messages)))
         if value.get("stream_options") and not value.get("stream"):
             message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from foxing.integrations.testing import ScriptedCall, Thinking, Upstream
+from tests.upstream import ScriptedCall, Thinking, Upstream
 
 from .conftest import MODEL, OLDER, Json, assistant, error_of, result, text, user
 

@@ -6,7 +6,7 @@ from .cache import Bill, MovableClock
 from .models import RequestLimits
 from .problems import RefusedRequest
 from .tokens import count_bytes
-from .upstream import RecordedCall, Responder, Upstream, report
+from .upstream import RecordedCall, Responder, Upstream
 
 __all__ = [
     "Bill",
@@ -23,5 +23,4 @@ __all__ = [
     "Thinking",
     "Upstream",
     "count_bytes",
-    "report",
 ]

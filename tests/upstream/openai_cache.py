@@ -1,6 +1,6 @@
 """Shared parts of the APIs of OpenAI: authentication, images, and the prompt cache."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .cache import Bill, PromptBlock
@@ -23,6 +23,12 @@ def check_key(headers: Mapping[str, str]) -> None:
             "auth (i.e. Authorization: Bearer YOUR_KEY).",
             401,
         )
+
+
+def check_breakpoints(state: UpstreamState, messages: object) -> None:
+    """Raises `RefusedRequest` for an explicit breakpoint where these are not taken."""
+    if not state.limits.breakpoints and "prompt_cache_breakpoint" in compact(messages):
+        raise RefusedRequest("Unknown parameter: 'prompt_cache_breakpoint'.", code="unknown_parameter")
 
 
 def check_images(state: UpstreamState, images: Sequence[tuple[str, Json]]) -> None:
@@ -68,7 +74,7 @@ def bill_of(state: UpstreamState, value: Json, blocks: Sequence[tuple[str, Any]]
     prefix = ""
     segments: list[PromptBlock] = []
     explicit: list[int] = []
-    for role, block in blocks:
+    for role, block in _parts(blocks):
         prefix = chain(prefix, role, _unmarked(block))
         if "prompt_cache_breakpoint" in compact(block):
             explicit.append(len(segments))
@@ -83,6 +89,17 @@ def bill_of(state: UpstreamState, value: Json, blocks: Sequence[tuple[str, Any]]
     ]
     key = f"{value['model']} {value.get('prompt_cache_key') or ''}"
     return state.cache.bill(key, segments, least=LEAST_CACHED, lookback=None, long="12h", long_price=1.25)
+
+
+def _parts(blocks: Sequence[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """The blocks, messages of several parts divided: each part may bear a breakpoint."""
+    for role, block in blocks:
+        content = block.get("content") if isinstance(block, dict) else None
+        if not isinstance(content, list) or len(content) < 2:
+            yield role, block
+            continue
+        yield role, {**block, "content": content[:1]}
+        yield from ((role, part) for part in content[1:])
 
 
 def _unmarked(value: Any) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from foxing.integrations.testing import Bill, Upstream
+from tests.upstream import Bill, Upstream
 
 from .conftest import MODEL, Json, Post, assistant, text, user
 

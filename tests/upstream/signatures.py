@@ -8,7 +8,7 @@ from typing import Any
 from .tokens import canonical, compact
 
 #: The key is fixed, so that a signature is valid after a restart of the server.
-_KEY = b"foxing.integrations.testing"
+_KEY = b"foxing.integrations.testing"  # recorded sessions hold signatures made with it
 _UNSEEN = frozenset({"cache_control"})
 
 

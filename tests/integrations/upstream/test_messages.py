@@ -9,7 +9,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from foxing.integrations.testing import RequestLimits, ScriptedCall, Upstream
+from tests.upstream import RequestLimits, ScriptedCall, Upstream
 
 from .conftest import HEADERS, MODEL, OLDER, Json, Post, assistant, error_of, result, text, user
 

@@ -7,7 +7,7 @@ from typing import Any
 from .answers import ModelAnswer, Text, Thinking, pieces
 from .cache import Bill
 from .messages import frame
-from .openai_cache import bill_of, check_images, check_key
+from .openai_cache import bill_of, check_breakpoints, check_images, check_key
 from .problems import Provider, RefusedRequest, openai_refusal
 from .schema import find_flaw
 from .signatures import bound_to, chain, sign
@@ -56,6 +56,7 @@ class ResponsesWire:
             raise RefusedRequest(message, param="input", code="missing_required_parameter")
         self._check_reasoning(items, whole)
         _check_calls(whole)
+        check_breakpoints(self._state, items)
         check_images(self._state, list(_images(items)))
         return _AcceptedResponse(self._state, value, items, whole, counting=self._counting)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from foxing.integrations.testing import ScriptedCall, Thinking, Upstream
+from tests.upstream import ScriptedCall, Thinking, Upstream
 
 PACKAGES = {"claude": "@anthropic-ai/claude-code", "codex": "@openai/codex"}
 

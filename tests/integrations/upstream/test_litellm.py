@@ -5,7 +5,7 @@ import json
 import pytest
 from support.litellm_package import needs_litellm, run_with_litellm
 
-from foxing.integrations.testing import ScriptedCall, Thinking, Upstream
+from tests.upstream import ScriptedCall, Thinking, Upstream
 
 PROGRAM = """
 import asyncio, json, sys

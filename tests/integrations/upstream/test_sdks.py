@@ -14,7 +14,7 @@ import pytest
 from anthropic import Anthropic, AsyncAnthropic
 from openai import AsyncOpenAI, OpenAI
 
-from foxing.integrations.testing import Fault, ModelAnswer, ScriptedCall, Thinking, Upstream
+from tests.upstream import Fault, ModelAnswer, ScriptedCall, Thinking, Upstream
 
 MODEL = "claude-fable-5-1"
 TOOL: Any = {"name": "look", "description": "Looks.", "input_schema": {"type": "object"}}

@@ -18,7 +18,7 @@ class ClaudeModel:
     context_tokens: int = 1_000_000
 
 
-#: Beginning of an id → rules, November 2026. Sources: see docs/reference/integrations/testing.md.
+#: Beginning of an id → rules, November 2026. Sources: see tests/upstream/README.md.
 _CLAUDE = {
     "claude": ClaudeModel(),
     "claude-opus-4-5": ClaudeModel(4096, prefill=True, context_tokens=200_000),
@@ -56,6 +56,8 @@ class RequestLimits:
     openai_body_bytes: int = 512 << 20
     anthropic_images: int = 100
     openai_images: int = 1500
+    #: OpenAI: whether content may have explicit breakpoints of the cache, which older models and gateways refuse.
+    breakpoints: bool = True
     anthropic_image_bytes: int = 5 << 20
     openai_image_bytes: int = 50 << 20
     #: Anthropic: longest side of an image in px, and with more images than `many_images`.

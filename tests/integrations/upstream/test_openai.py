@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from foxing.integrations.testing import RequestLimits, ScriptedCall, Thinking, Upstream
+from tests.upstream import RequestLimits, ScriptedCall, Thinking, Upstream
 
 from .conftest import HEADERS, Json, Post, assistant, error_of, user
 from .test_messages import png

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from foxing.integrations.testing import Upstream
+from tests.upstream import Upstream
 
 Json = dict[str, Any]
 #: (path, body, headers) → response.

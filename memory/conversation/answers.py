@@ -1,11 +1,12 @@
-"""Answers read from a copy of the bytes that the client gets: what the model said, and what was billed."""
+"""Answers of the providers' APIs: what the model said, and what was billed."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from foxing.integrations.frameworks.provider_answers import FINAL, UNFINISHED, Json
-from foxing.memory import Wire
+from .event_streams import CUT_SHORT, FINAL, UNFINISHED, AnswerReader, Json
+from .provider import Provider
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,27 @@ class PassedAnswer:
     conversation: str | None = None
 
 
-def read_value(wire: Wire, value: Any) -> PassedAnswer | None:
+def read_value(provider: Provider, value: Any) -> PassedAnswer | None:
     """Returns the answer in the JSON of a body; None if it is not complete, or not an answer."""
     try:
-        return _READERS[wire](value) if isinstance(value, dict) else None
+        return _READERS[provider](value) if isinstance(value, dict) else None
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return None
+
+
+def read_answer(provider: Provider, body: str) -> PassedAnswer | None:
+    """Returns the answer in a body, which is JSON or a stream of events; None if it is not complete, or not an
+    answer."""
+    try:
+        value = json.loads(body)
+    except ValueError:
+        reader = AnswerReader(provider)
+        reader.feed(body.encode(errors="surrogatepass"))
+        reader.end()
+        value = reader.answer()
+    except RecursionError:
+        return None
+    return read_value(provider, value)
 
 
 def _read_message(value: Json) -> PassedAnswer | None:
@@ -96,9 +112,18 @@ def _openai_usage(usage: Any, name: str) -> Usage | None:
     return Usage(max(0, given - read - written), written, read, output)
 
 
+def _read_result(value: Json) -> PassedAnswer | None:
+    finish = value.get("finishReason")
+    reason = finish.get("unified") if isinstance(finish, dict) else finish
+    if reason in CUT_SHORT:
+        return None
+    return PassedAnswer(None, [{"role": "assistant", "content": value["content"]}])
+
+
 _READERS = {
     "anthropic": _read_message,
     "openai": _read_completion,
     "openai-responses": _read_response,
     "gemini": _read_content,
+    "ai-sdk": _read_result,
 }

@@ -5,11 +5,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self
-
-from foxing.integrations.frameworks.versions import UnsupportedFramework
 
 from .answers import Fault, ModelAnswer, Part
 from .cache import Bill, MovableClock
@@ -84,10 +81,7 @@ class Upstream:
     ) -> None:
         """`port`: 0 for a free one. `clock`: by default one that stands still until `clock.advance(seconds)`.
         `count_text`: tokens of a text; by default a quarter of its bytes. `prefix_mismatch`: what happens to thinking
-        of another conversation where a request does not say: "error" or "drop_block". Raises `UnsupportedFramework`
-        if an SDK is not installed."""
-        if any(find_spec(name) is None for name in ("anthropic", "openai")):
-            raise UnsupportedFramework("the upstream checks against both SDKs; run: pip install 'foxing[testing]'")
+        of another conversation where a request does not say: "error" or "drop_block"."""
         self.clock = clock or MovableClock()
         self._state = UpstreamState(
             clock=self.clock,
@@ -367,24 +361,3 @@ def _other(method: str, route: str, provider: Provider) -> Sent:
         return Sent(200, headers, [b"{}"])
     message = f"Not found: {method} {route}" if provider == "anthropic" else f"Invalid URL ({method} {route})"
     return Sent(404, headers, [json.dumps(RefusedRequest(message, 404).body(provider, "req_0")).encode()])
-
-
-def report(exchange: RecordedCall) -> Json:
-    """Returns an exchange as JSON, for a record in a file. The body is its exact text; bytes that are no UTF-8 are
-    escaped."""
-    bill = exchange.bill
-    return {
-        "number": exchange.number,
-        "wire": exchange.wire,
-        "method": exchange.method,
-        "path": exchange.path,
-        "headers": {name: value for name, value in exchange.headers.items() if name not in _SECRET},
-        "status": exchange.status,
-        "refusal": str(exchange.refusal) if exchange.refusal else None,
-        "bill": None if bill is None else {**vars(bill), "input": bill.input, "price": bill.price},
-        "body": exchange.body.decode("utf-8", "backslashreplace"),
-        "answered": exchange.answered,
-    }
-
-
-_SECRET = frozenset({"authorization", "x-api-key", "cookie"})
