@@ -7,21 +7,12 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from foxing.renderer import (
-    BLANK,
-    GAP_MARK,
-    Cells,
-    Edge,
-    Entry,
-    Page,
-    PageLayout,
-    Transcription,
-    edges_of,
-    transcribe,
-    transcribe_placements,
-)
+from foxing.renderer import Entry, Page, PageLayout
+from foxing.renderer.breaks import Edge
 from foxing.renderer.fading import MessageWords, Salience
-from foxing.renderer.marks import MARK_HEADER_CELLS
+from foxing.renderer.marks import GAP_MARK, MARK_HEADER_CELLS
+from foxing.renderer.page import BLANK, Cells, edges_of
+from foxing.renderer.transcription import Transcription, transcribe, transcribe_placements
 
 from .contract import Reading
 

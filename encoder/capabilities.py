@@ -20,7 +20,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from foxing.renderer import Cells
+from foxing.renderer.page import Cells
 
 from .contract import Codec, Reading
 from .errors import CodecError

@@ -17,7 +17,9 @@ from random import Random
 import numpy as np
 from PIL import Image
 
-from foxing.renderer import BLANK, TOKEN_SIDE_PX, Cells, Entry, Page, Typesetter, render, tier_rank
+from foxing.renderer import Entry, Page, Typesetter, render, tier_rank
+from foxing.renderer.page import BLANK, Cells
+from foxing.renderer.tiers import TOKEN_SIDE_PX
 
 from .capabilities import BlankableCodec, CostableCodec, VerifiableCodec, capabilities_of
 from .contract import Codec, Reading, token_grid

@@ -12,7 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL.Image import Image
 
-from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells, PageLayout, Repertoire, grid_text
+from foxing.renderer import PageLayout
+from foxing.renderer.marks import GAP_MARK
+from foxing.renderer.page import BLANK, WIDE_TAIL, Cells, grid_text
+from foxing.renderer.repertoire import Repertoire
 
 from .tokens import STREAM, VisionTokens, is_variable, numbers_in
 

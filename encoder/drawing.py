@@ -13,20 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from foxing.renderer import (
-    BLANK,
-    GAP_MARK,
-    Cells,
-    Edge,
-    Entry,
-    Page,
-    Placement,
-    Transcription,
-    Typesetter,
-    grid_text,
-    render,
-    transcribe,
-)
+from foxing.renderer import Entry, Page, Typesetter, render
+from foxing.renderer.breaks import Edge
 from foxing.renderer.fading import (
     BITS_PER_CELL,
     BYTES_PER_BIT,
@@ -44,7 +32,10 @@ from foxing.renderer.fading import (
     word_bits,
     words_of,
 )
+from foxing.renderer.marks import GAP_MARK
+from foxing.renderer.page import BLANK, Cells, Placement, grid_text
 from foxing.renderer.processors import usable_processors
+from foxing.renderer.transcription import Transcription, transcribe
 
 from .annotation import AnnotatedPage, Flags, match_rows
 from .capabilities import CostableCodec, capabilities_of

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from foxing.renderer import BLANK, GAP_MARK, Cells, Transcription
 from foxing.renderer.fading import FadedText, Word
-from foxing.renderer.marks import FILLER_MARK
+from foxing.renderer.marks import FILLER_MARK, GAP_MARK
+from foxing.renderer.page import BLANK, Cells
+from foxing.renderer.transcription import Transcription
 
 
 def write_gaps(run: Cells, read: Transcription, text: FadedText, words: Sequence[Word]) -> None:

@@ -7,12 +7,11 @@ The module of the plug-in must not import the dependencies of the codec: plug-in
 installed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.util import find_spec
-from types import UnionType
-from typing import Any, Generic, TypeVar, Union, get_args, get_origin
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -52,7 +51,6 @@ class Dependencies:
 class RequiredOption:
     """Option without which a codec cannot be loaded."""
 
-    #: Name, dotted for options of a nested model: "remote.url".
     option: str
     #: Whether it is set.
     given: bool
@@ -81,7 +79,10 @@ class CodecPlugin(Generic[OptionsT]):
 
     def required(self, values: Mapping[str, object]) -> tuple[RequiredOption, ...]:
         """Returns the required options, given that those in `values` are set."""
-        return tuple(_required(self.options, values, ""))
+        fields = self.options.model_fields
+        return tuple(
+            RequiredOption(name, values.get(name) is not None) for name in fields if fields[name].is_required()
+        )
 
     def parse(self, values: GivenOptions | None) -> OptionsT:
         """Validates the options in `values`, and returns them as a model. Raises `CodecError`, which names each invalid
@@ -117,50 +118,15 @@ class CodecPlugin(Generic[OptionsT]):
         if entry["type"] == "missing":
             return f"the codec '{self.name}' needs the option '{option}'"
         if entry["type"] == "extra_forbidden":
-            names = [name for name, _ in options_of(self.options)]
+            names = list(self.options.model_fields)
             similar = get_close_matches(option, names, n=1)
             hint = f"did you mean '{similar[0]}'?" if similar else f"it has {', '.join(names) or 'none'}"
             return f"the codec '{self.name}' has no option '{option}'; {hint}"
         message = str(entry["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-        value = f", not {entry['input']!r}" if _shown(self.options, entry["loc"]) else ""
+        field = self.options.model_fields.get(str(next(iter(entry["loc"]), "")))
+        value = f", not {entry['input']!r}" if field is not None and field.repr else ""
         subject = f"the option '{option}' of the codec '{self.name}'" if option else f"the codec '{self.name}':"
         return f"{subject} {message}{value}"
-
-
-def options_of(model: type[BaseModel]) -> Iterator[tuple[str, Any]]:
-    """Yields (name, pydantic's `FieldInfo`) of each option; options of a nested model have dotted names."""
-    for name, info in model.model_fields.items():
-        inner = model_in(info.annotation)
-        if inner is None:
-            yield name, info
-        else:
-            yield from ((f"{name}.{option}", field) for option, field in options_of(inner))
-
-
-def model_in(annotation: Any) -> type[BaseModel] | None:
-    """Returns the nested model in the annotation of an option, such as `ServerOptions` in `ServerOptions | None`; None
-    if there is none."""
-    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-
-
-def _required(model: type[BaseModel], values: Mapping[str, object], prefix: str) -> Iterator[RequiredOption]:
-    for name, info in model.model_fields.items():
-        inner = model_in(info.annotation)
-        value = values.get(name)
-        if isinstance(value, BaseModel):
-            value = value.model_dump()
-        if inner is not None and isinstance(value, Mapping):
-            yield from _required(inner, value, f"{prefix}{name}.")
-        elif info.is_required():
-            yield RequiredOption(f"{prefix}{name}", value is not None)
-
-
-def _shown(model: type[BaseModel], location: tuple[int | str, ...]) -> bool:
-    """Returns whether a message may repeat the value at `location`; never for an option that is a nested model."""
-    fields = dict(options_of(model))
-    names = (".".join(map(str, location[:end])) for end in range(len(location), 0, -1))
-    return next((bool(fields[name].repr) for name in names if name in fields), False)
 
 
 def _checked(name: str, value: object) -> CodecPlugin[Any]:

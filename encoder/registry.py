@@ -35,7 +35,8 @@ class _Loading:
             try:
                 self._codec = load()
             except CodecError as error:
-                self._failure, self._failed_at = error, _seconds()
+                self._failure = error
+                self._failed_at = _seconds()
                 raise
             return self._codec
 

@@ -14,13 +14,16 @@ from typing import IO, Any
 
 VOCABULARY = "tekken_240911.json"
 #: How its members begin, and its tokens; and the bytes of it that are read at a time.
-_CONFIG, _TOKENS, _TOKEN = b'"config":', b'"vocab":', re.compile(rb'"token_bytes": "([^"]*)"')
+_CONFIG = b'"config":'
+_TOKENS = b'"vocab":'
+_TOKEN = re.compile(rb'"token_bytes": "([^"]*)"')
 _PART_BYTES = 1 << 18
 #: Maximum characters per call of the tokenizer: its regular expression overflows the stack on half a million blanks.
 _SLICE = 100_000
 #: Cache of token counts: maximum characters of a text, and number of entries. Headers and the messages of a
 #: conversation are counted again at every turn.
-_SHORT, _KEPT = 500, 1 << 14
+_SHORT = 500
+_KEPT = 1 << 14
 #: The models of providers read up to three digits as one token, where this vocabulary has one for each.
 _DIGITS = re.compile(r"\d+")
 _DIGITS_A_TOKEN = 3
@@ -30,7 +33,8 @@ _IDEOGRAPHS, _KANA, _HANGUL = (
 )
 #: Tokens for each token of this vocabulary without digits, for each group of digits, and for each character of a script
 #: beside that. Fitted to OpenAI's o200k_base on dialogues, logs and code, 2026-12-01.
-_WORD_SHARE, _DIGITS_SHARE = 0.96, 1.03
+_WORD_SHARE = 0.96
+_DIGITS_SHARE = 1.03
 _SCRIPTS = ((_IDEOGRAPHS, -0.12), (_KANA, 0.12), (_HANGUL, 0.1))
 
 #: How `count_prompt_tokens` counts, for those who are told.

@@ -17,20 +17,21 @@ from .errors import TokensError
 MAGIC = b"FXV"
 #: Format version, the byte after `MAGIC`: plain tokens; with a map of inked cells; with a map of misread cells (and
 #: possibly one of inked cells).
-VERSION, VERSION_WITH_INK, VERSION_WITH_MISREAD = 2, 3, 4
+VERSION = 2
+VERSION_WITH_INK = 3
+VERSION_WITH_MISREAD = 4
 #: Magic number of the format before version 2, and the last commit that reads it.
-EARLIER_MAGIC, EARLIER_COMMIT = b"FXVT\x01", "79853fe"
+EARLIER_MAGIC = b"FXVT\x01"
+EARLIER_COMMIT = "79853fe"
 CHECKSUM_BYTES = 6
 
 #: Bits per number of a token, by dtype.
 DTYPE_BITS = {"uint8": 8, "int8": 8, "float8_e4m3": 8, "float16": 16, "bfloat16": 16, "float32": 32}
-#: Numbers of an "int8" token that share one scale. The scales, float32 little-endian, precede the numbers.
-SCALED_NUMBERS = 128
-SCALE_BYTES = 4
 #: Dtype of tokens that are the page image itself: one PNG for all tokens, of variable length.
 PNG = "png"
 #: PNG signature, and the PNG chunks of a page image.
-PNG_SIGNATURE, PNG_CHUNKS = b"\x89PNG\r\n\x1a\n", frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_CHUNKS = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 #: Dtype of tokens that are chunks of one byte stream of variable length; the last chunk may be shorter.
 STREAM = "stream"
 #: Code of each dtype in the header.
@@ -47,17 +48,15 @@ def is_variable(dtype: str) -> bool:
 
 
 def bytes_of(dtype: str, numbers: int) -> int:
-    """Returns the bytes of a token of `numbers` numbers, scales included. Not for variable dtypes."""
-    scales = -(-numbers // SCALED_NUMBERS) * SCALE_BYTES if dtype == "int8" else 0
-    return scales + numbers * DTYPE_BITS[dtype] // 8
+    """Returns the bytes of a token of `numbers` numbers. Not for variable dtypes."""
+    return numbers * DTYPE_BITS[dtype] // 8
 
 
 def numbers_in(dtype: str, token_bytes: int) -> int:
     """Returns the numbers per token of `token_bytes` bytes, as in its shape: 1 for "png", the bytes for "stream"."""
     if dtype in (PNG, STREAM):
         return 1 if dtype == PNG else token_bytes
-    scales = -(-token_bytes // (SCALED_NUMBERS + SCALE_BYTES)) * SCALE_BYTES if dtype == "int8" else 0
-    return (token_bytes - scales) * 8 // DTYPE_BITS[dtype]
+    return token_bytes * 8 // DTYPE_BITS[dtype]
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class VisionTokens:
     shape: tuple[int, int, int]
     #: Key of `DTYPE_CODES`.
     dtype: str
-    #: Tokens in row-major order, packed. A number of "int8" is multiplied by the scale of its run of `SCALED_NUMBERS`.
+    #: Tokens in row-major order, packed.
     #: For "png": one image of all tokens. For "stream": the bytes of the stream; the last token is not padded.
     data: bytes
     #: Map of inked cells, packed by the codec; empty if the codec does not need it.

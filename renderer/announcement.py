@@ -150,7 +150,8 @@ class Announcement:
         nonce = os.urandom(16).hex()
         head = f"GET {_PATH} HTTP/1.1\r\nHost: {self.authority}\r\n{CHALLENGE_HEADER}: {nonce}\r\n\r\n"
         connection.sendall(head.encode())
-        received, end = b"", -1
+        received = b""
+        end = -1
         while end < 0 or len(received) < end:
             connection.settimeout(seconds_left(deadline))
             part = connection.recv(1 << 14)

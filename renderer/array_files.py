@@ -55,7 +55,8 @@ def _folder() -> Path:
 
 def _parts(arrays: Arrays) -> Iterator[bytes | memoryview]:
     """Yields the content of a file."""
-    places, place = {}, 0
+    places = {}
+    place = 0
     for name, array in arrays.items():
         places[name] = (array.dtype.str, array.shape, place)
         place += array.nbytes + -array.nbytes % _ALIGNMENT

@@ -44,7 +44,8 @@ class Atlas:
 
     def drawing(self, character: str) -> bytes:
         """Returns the glyph's pixels as bytes, equal for characters that look the same; empty if there is no glyph."""
-        first, width = self.first_half[ord(character)], self.width[ord(character)]
+        first = self.first_half[ord(character)]
+        width = self.width[ord(character)]
         return self.halves[first : first + width].tobytes()
 
 
@@ -53,7 +54,9 @@ def load_atlas() -> Atlas:
     """Returns the packaged atlas, loaded once per process. Raises `RenderError` if the file is missing or damaged."""
     try:
         with ATLAS_PATH.open("rb") as file, np.load(file) as arrays:
-            code_points, wide, rows = arrays["code_points"], arrays["wide"], arrays["rows"]
+            code_points = arrays["code_points"]
+            wide = arrays["wide"]
+            rows = arrays["rows"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise RenderError(f"the glyph atlas {ATLAS_PATH.name} cannot be read ({error}); reinstall foxing") from error
     width = np.zeros(_TABLE_SIZE, dtype=np.uint8)

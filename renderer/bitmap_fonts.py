@@ -55,7 +55,8 @@ class BitmapGlyphs:
         self.font = font
         try:
             with font.path.open("rb") as file, np.load(file) as arrays:
-                self._points, rows = arrays["code_points"], arrays["rows"]
+                self._points = arrays["code_points"]
+                rows = arrays["rows"]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise RenderError(f"the font {font.path.name} cannot be read ({error}); reinstall foxing") from error
         bits = np.unpackbits(rows.astype(">u2").view(np.uint8).reshape(*rows.shape, 2), axis=2)
@@ -85,7 +86,8 @@ class BitmapGlyphs:
 def _scaled(point: int, font: BitmapFont) -> Pixels:
     """Returns the glyph of Unifont scaled to the cell, 1-bit."""
     atlas = load_atlas()
-    cells, first = int(atlas.width[point]), int(atlas.first_half[point])
+    cells = int(atlas.width[point])
+    first = int(atlas.first_half[point])
     bits = np.unpackbits(atlas.halves[first : first + cells].T, axis=1).reshape(GLYPH_HEIGHT_PX, -1)
     size = cells * font.width_px, font.height_px
     grey = np.asarray(Image.fromarray(bits * np.uint8(255)).resize(size, Image.Resampling.BOX))

@@ -82,18 +82,19 @@ _IN_NAMES = frozenset(
 _ABBREVIATION = 4
 
 
-def best_break(text: str, limit: int, cells: int, *, least: int = 0) -> int:
-    """Returns the number of characters of `text` to put on a page of `cells` cells, from `least` to `limit`.
+def best_break(text: str, limit: int, cells: int, *, minimum: int = 0) -> int:
+    """Returns the number of characters of `text` to put on a page of `cells` cells, from `minimum` to `limit`.
 
     `limit`: characters that fit, fewer than `text` has. The result is 0 if the message should begin on the next page,
     and `limit` inside a run that is too long to keep whole.
     """
-    if not least and limit <= cells * _WINDOWS[0][1]:
+    if not minimum and limit <= cells * _WINDOWS[0][1]:
         return 0
     qualities: dict[int, _Quality] = {}
     for quality, share, characters in _WINDOWS:
         window = int(min(_MOST * cells, max(share * cells, characters)))
-        top, lowest = limit, max(least, limit - window)
+        top = limit
+        lowest = max(minimum, limit - window)
         while top >= lowest:
             bottom = max(lowest, top - _AT_ONCE + 1)
             matches = _MAY_BREAK.finditer(text, bottom, top + 1)
@@ -103,7 +104,7 @@ def best_break(text: str, limit: int, cells: int, *, least: int = 0) -> int:
                 if qualities[place] >= quality:
                     return place
             top = bottom - 1
-    return max(limit, least)
+    return max(limit, minimum)
 
 
 def edge_at(text: str, place: int) -> Edge:
@@ -130,7 +131,8 @@ def whole_word_range(text: str, begin: Edge, end: Edge) -> tuple[int, int]:
 def _quality(text: str, place: int) -> _Quality:
     if place == 0:
         return _Quality.SENTENCE
-    before, after = text[place - 1], text[place]
+    before = text[place - 1]
+    after = text[place]
     if before == "\n":
         return _Quality.SENTENCE
     if before in _NO_BREAK or after in _NO_BREAK:
@@ -147,7 +149,8 @@ def _between_tokens(text: str, place: int) -> _Quality:
     head = text[max(0, place - CONTEXT) : place]
     if "\n" in head and "\n" in head[len(head.rstrip()) :]:
         return _Quality.SENTENCE
-    left, right = _TOKEN.findall(head)[-3:], _TOKEN.findall(text[place : place + CONTEXT])[:3]
+    left = _TOKEN.findall(head)[-3:]
+    right = _TOKEN.findall(text[place : place + CONTEXT])[:3]
     if not left:
         return _Quality.WORDS
     bare = not _has_word(left[-1]) or not _has_word(right[0])
@@ -205,7 +208,8 @@ def _is_name(left: Sequence[str], right: Sequence[str]) -> bool:
 
 def _between_characters(text: str, place: int) -> _Quality:
     """Returns the quality of a break that is not beside a blank."""
-    before, after = text[place - 1], text[place]
+    before = text[place - 1]
+    after = text[place]
     if not (is_unspaced(before) or is_unspaced(after) or before in _BREAKS_AFTER):
         return _Quality.NONE
     if after in _NOT_FIRST or before in _NOT_LAST or after == "\u200d" or unicodedata.category(after)[0] == "M":

@@ -148,9 +148,11 @@ class Confusables:
         """Returns `confidence`, float32 of the shape of `cells`, with that of each ambiguous letter limited by the
         letters of its word that determine the script: by the most confident of them if they agree, else by the
         least confident."""
-        flat, sure = cells.reshape(-1), confidence.reshape(-1)
+        flat = cells.reshape(-1)
+        sure = confidence.reshape(-1)
         scripts = self._scripts[flat]
-        letters, telling = scripts > 0, _IS_ONE[scripts]
+        letters = scripts > 0
+        telling = _IS_ONE[scripts]
         ambiguous = letters & ~telling
         if self.plain(cells) or not ambiguous.any():
             return confidence
@@ -173,14 +175,17 @@ class Confusables:
     def _view(self, shapes: Cells) -> _View:
         places = np.flatnonzero((shapes != WIDE_TAIL) & (shapes != ord(FILLER_MARK)))
         values = shapes[places]
-        keep, escapes = np.ones(len(values), dtype=bool), np.zeros(len(values), dtype=bool)
+        keep = np.ones(len(values), dtype=bool)
+        escapes = np.zeros(len(values), dtype=bool)
         for start in np.flatnonzero(values == ord(ESCAPE_OPEN)).tolist():
             digits = _escape_digits(values[start + 1 : start + _MAX_ESCAPE_DIGITS + 2])
             if digits:
                 values[start] = self._shape_of_escaped(int(digits, 16))
                 escapes[start] = True
                 keep[start + 1 : start + 2 + len(digits)] = False
-        values, places, escapes = values[keep], places[keep], escapes[keep]
+        values = values[keep]
+        places = places[keep]
+        escapes = escapes[keep]
         gap = np.isin(values, _GAPS)
         values[gap] = 0x20
         # a run of blanks counts as one character, so that its width in the layout does not matter
@@ -236,7 +241,8 @@ class _Words:
         """[M] each: characters, script bits, and flags of capital letters."""
         letters = scripts > 0
         edges = np.diff(np.pad(letters, 1).astype(np.int8))
-        self._starts, self._stops = np.flatnonzero(edges > 0), np.flatnonzero(edges < 0)
+        self._starts = np.flatnonzero(edges > 0)
+        self._stops = np.flatnonzero(edges < 0)
         #: bool [M]: first letters of words.
         self.begins = edges[:-1] > 0
         #: uint8 [words]: bits of the scripts that contain all letters of the word.
@@ -278,7 +284,8 @@ class _Words:
 def _is_in_code(values: Cells, letters: _Flags, starts: _Ints, stops: _Ints) -> _Flags:
     """Returns bool [words]: words next to symbols of code."""
     padded = np.pad(values, (2, 1))
-    before, after = padded[starts + 1], padded[stops + 2]
+    before = padded[starts + 1]
+    after = padded[stops + 2]
     option = (before == ord("-")) & ~np.pad(letters, (2, 0))[starts]  # as in `-p`
     flags: _Flags = option | np.isin(before, _points(_CODE_BEFORE)) | np.isin(after, _points(_CODE_AFTER))
     return flags
@@ -290,7 +297,8 @@ def _points(characters: str) -> Cells:
 
 def _same_glyphs(characters: str) -> Iterable[_Alike]:
     """Groups the characters that share the glyph of one of `characters`, where there are several."""
-    glyph, inside = load_atlas().glyph, np.zeros(_TABLE_SIZE, dtype=bool)
+    glyph = load_atlas().glyph
+    inside = np.zeros(_TABLE_SIZE, dtype=bool)
     inside[_points(characters)] = True
     points = np.flatnonzero(glyph >= 0)
     control = (points < 0x20) | ((points >= 0x7F) & (points < 0xA0))

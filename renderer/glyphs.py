@@ -19,7 +19,8 @@ def glyph_halves(points: Cells, layout: PageLayout) -> Pixels:
     """Returns uint8[n, 2, height, width], 255 is paper, 0 ink: left and right half of the glyph of each code point, as
     the type of `layout` defines it. The right half of a narrow glyph is blank, and so are both halves of `BLANK`,
     `WIDE_TAIL`, `PADDING` and values without a glyph. `points`: uint32[n]."""
-    width, height = layout.cell_width_px, layout.cell_height_px
+    width = layout.cell_width_px
+    height = layout.cell_height_px
     if layout.font in BITMAP_CELLS_PX:
         return bitmap_glyphs(layout.font).halves(points)
     if layout.font != "unifont":

@@ -36,7 +36,8 @@ class OutlineGlyphs:
         try:
             measured = ImageFont.truetype(str(font_path), _METRICS_PX, layout_engine=ImageFont.Layout.BASIC)
             ascent, descent = measured.getmetrics()
-            across, down = cell_width_px / measured.getlength("0"), cell_height_px / (ascent + descent)
+            across = cell_width_px / measured.getlength("0")
+            down = cell_height_px / (ascent + descent)
             size_px = _METRICS_PX * min(across, down)
             self._font = ImageFont.truetype(str(font_path), size_px, layout_engine=ImageFont.Layout.BASIC)
         except OSError as error:

@@ -115,7 +115,8 @@ class Plugins(Generic[T]):
             if self._declared is None:
                 from importlib.metadata import entry_points
 
-                self._declared, self._shadowed = {}, []
+                self._declared = {}
+                self._shadowed = []
                 for entry in sorted(entry_points(group=self.group), key=_precedence):
                     first = self._declared.setdefault(entry.name, entry)
                     if _package(first) != _package(entry):

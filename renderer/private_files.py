@@ -59,7 +59,8 @@ def write_parts(path: "FilePath", parts: "Iterable[bytes | memoryview]") -> None
 
 def make_folder(path: "FilePath") -> None:
     """Creates a folder and the missing ones above it. Existing ones are left as they are. Raises `OSError`."""
-    folder, missing = os.path.abspath(path), []
+    folder = os.path.abspath(path)
+    missing = []
     while not os.path.isdir(folder):
         missing.append(folder)
         above = os.path.dirname(folder)

@@ -11,7 +11,10 @@ from .errors import RenderError
 from .marks import MARKS, RESERVED
 
 #: Kinds of characters by typesetting: one cell, two cells, an escape, or a mark (newline and tab).
-NARROW, WIDE, ESCAPED, MARKED = 1, 2, 3, 4
+NARROW = 1
+WIDE = 2
+ESCAPED = 3
+MARKED = 4
 
 #: Ranges, inclusive, of soft hyphens, joiners, direction marks, variation selectors and other invisible characters.
 #: Unifont draws them as full-width boxes with small letters, which split words and are often misread.

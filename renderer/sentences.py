@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 
 #: Marks that end a sentence, and marks between its clauses.
-SENTENCE_MARKS, CLAUSE_MARKS = ".!?…。！？", ",;，、；："
+SENTENCE_MARKS = ".!?…。！？"
+CLAUSE_MARKS = ",;，、；："
 #: What may follow the mark that ends a sentence and still belongs to it.
 _CLOSING = "\"'”’»)]」』）】*_"
 _CLOSED = rf"[{re.escape(_CLOSING)}]*+"
@@ -17,7 +18,8 @@ _ABBREVIATED = 6
 #: Characters of code and listings.
 _CODE = frozenset("{}[]<>=;|\\")
 #: Shortest statement in characters, in scripts with spaces and without.
-_SHORTEST, _SHORTEST_UNSPACED = 16, 6
+_SHORTEST = 16
+_SHORTEST_UNSPACED = 6
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 
 

@@ -51,7 +51,9 @@ def transcribe(
         return _unescaped(Transcription(text.translate(_MEANT), flat_confidence, index, np.zeros(0, dtype=np.int64)))
     keep = (flat != WIDE_TAIL) & (flat != ord(FILLER_MARK)) & (flat != PADDING)
     keep &= (flat != ord(GAP_MARK)) | gap_starts(flat)
-    flat, flat_confidence, index = flat[keep], flat_confidence[keep], index[keep]
+    flat = flat[keep]
+    flat_confidence = flat_confidence[keep]
+    index = index[keep]
     text = _decoded(flat).translate(_MEANT)
     return _unescaped(Transcription(text, flat_confidence, index, np.flatnonzero(flat == ord(GAP_MARK))))
 
@@ -106,12 +108,14 @@ def _unescaped(escaped: Transcription) -> Transcription:
     broken: list[int] = []  # positions in `text` of malformed escapes
     position = 0
     while position < len(text):
-        character, width = text[position], 1
+        character = text[position]
+        width = 1
         if character == ESCAPE_OPEN:
             close = text.find(ESCAPE_CLOSE, position + 1, position + _MAX_ESCAPE_DIGITS + 2)
             digits = text[position + 1 : close] if close > 0 else ""
             if digits and _HEX_DIGITS.issuperset(digits) and int(digits, 16) <= 0x10FFFF:
-                character, width = chr(int(digits, 16)), close + 1 - position
+                character = chr(int(digits, 16))
+                width = close + 1 - position
             else:
                 broken += range(position, close + 1 if close > 0 else _digits_after(text, position + 1))
         elif character == ESCAPE_CLOSE:  # its opening mark was misread

@@ -63,7 +63,8 @@ def type_proof(cells: Cells, layout: PageLayout) -> TypeProof:
 
 def _kind(layout: PageLayout) -> PageLayout:
     """Returns a layout of the same type, equal for all layouts of it."""
-    width, height = layout.cell_width_px, layout.cell_height_px
+    width = layout.cell_width_px
+    height = layout.cell_height_px
     return PageLayout(columns=9, rows=1, cell_width_px=width, cell_height_px=height, font=layout.font, wrap="words")
 
 

@@ -49,7 +49,10 @@ _NOT_LAST = frozenset({"Ps", "Pi", "Sc", "Cf"})
 #: Small kana, which must not begin a row either.
 _SMALL_KANA = frozenset("ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ")
 #: Line-breaking properties of a character: it is a word by itself, must not begin a row, must not end one, is a digit.
-_ALONE, _STAYS_AFTER, _STAYS_BEFORE, _DIGIT = 1, 2, 4, 8
+_ALONE = 1
+_STAYS_AFTER = 2
+_STAYS_BEFORE = 4
+_DIGIT = 8
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class _Rest(NamedTuple):
     #: Edge at the end of the message.
     end: Edge
     #: Minimum number of characters to take, if they fit.
-    least: int
+    minimum: int
 
 
 def code_points(text: str) -> npt.NDArray[np.uint32]:
@@ -139,7 +142,8 @@ class Typesetter:
             raise RenderError("a page needs at least one message")
         flat = np.full(self.layout.cells, BLANK, dtype=np.uint32)
         placements: list[Placement] = []
-        position, before = 0, None
+        position = 0
+        before = None
         for entry in entries:
             setting = self._set(entry, before, position)
             if setting is None:
@@ -152,7 +156,8 @@ class Typesetter:
             placements.append(
                 Placement(entry.message_id, entry.thread, position, start, stop, entry.skip_chars, char_stop)
             )
-            position, before = stop, entry
+            position = stop
+            before = entry
             if char_stop < len(entry.content):
                 break
             if self.layout.newline == "break":
@@ -164,7 +169,8 @@ class Typesetter:
 
     def pages(self, entries: Sequence[Entry]) -> list[Page]:
         """Typesets all of `entries` on as many pages as they need. Raises `RenderError` for naive times."""
-        queue, pages = list(entries), []
+        queue = list(entries)
+        pages = []
         while queue:
             page = self.page(queue)
             pages.append(page)
@@ -183,7 +189,8 @@ class Typesetter:
     def _set(self, entry: Entry, before: Entry | None, position: int) -> _Setting | None:
         """Sets `entry` from cell `position` on; returns None if nothing of it fits. `before`: the entry above it, if
         any."""
-        first, marked = before is None, entry.end
+        first = before is None
+        marked = entry.end
         setting = self._fit(self._header(entry, before, marked), entry, position, first=first)
         for end in (Edge.BETWEEN, Edge.INSIDE):
             if setting.end == end != marked:  # a longer mark in the header may move the break
@@ -248,7 +255,7 @@ class Typesetter:
         characters = len(text)
         if len(units.values) > room:
             limit = int(units.owners[room])  # the first character that does not fit entirely
-            characters = best_break(tail.text, limit, self.layout.cells, least=min(tail.least, limit))
+            characters = best_break(tail.text, limit, self.layout.cells, minimum=min(tail.minimum, limit))
         body = units.values[: int(np.searchsorted(units.owners, characters))]
         end = tail.end if characters == len(tail.text) else edge_at(tail.text, characters)
         return _Setting(header_cells, body, characters, end)
@@ -313,7 +320,8 @@ def _units(
     if not len(special):
         return _Units(points, owners)
     characters = points[special]
-    hidden, ends_line = kinds[special] == ESCAPED, characters == ord("\n")
+    hidden = kinds[special] == ESCAPED
+    ends_line = characters == ord("\n")
     digits = 1 + np.sum([characters >= 1 << 4 * n for n in range(1, _HEX_DIGITS)], axis=0)
     lengths = np.ones(len(points), dtype=np.int64)
     lengths[special] = np.where(hidden, 2 + digits, np.where(ends_line, 1, len(TAB_MARK)))
@@ -343,7 +351,8 @@ def _place(units: _Units, position: int, layout: PageLayout) -> _Units:
     cells: list[Cells] = []
     owners: list[npt.NDArray[np.int64]] = []
     for start, stop in zip(starts, [*starts[1:], len(units.values)], strict=True):
-        part, part_owners = units.values[start:stop], units.owners[start:stop]
+        part = units.values[start:stop]
+        part_owners = units.owners[start:stop]
         if breaks[start]:
             part = _row_break(position, layout.columns)
             part_owners = part_owners.repeat(len(part))
@@ -352,7 +361,8 @@ def _place(units: _Units, position: int, layout: PageLayout) -> _Units:
                 cells.append(_FILLER)
                 owners.append(part_owners[:1])
                 position += 1
-            part, part_owners = _with_tails(part), part_owners.repeat(2)
+            part = _with_tails(part)
+            part_owners = part_owners.repeat(2)
         cells.append(part)
         owners.append(part_owners)
         position += len(part)
@@ -369,7 +379,8 @@ def _place_words(units: _Units, column: int, columns: int) -> _Units:
         return units
     ink = np.where(units.values == ord(" "), 0, width)
     starts = np.flatnonzero(_word_starts(units.values))
-    inked, widths = np.add.reduceat(ink, starts).tolist(), np.add.reduceat(width, starts).tolist()
+    inked = np.add.reduceat(ink, starts).tolist()
+    widths = np.add.reduceat(width, starts).tolist()
     cells: list[Cells] = []
     owners: list[npt.NDArray[np.int64]] = []
     placed = 0
@@ -386,7 +397,8 @@ def _place_words(units: _Units, column: int, columns: int) -> _Units:
     ):
         if units.values[start] == _ROW_BREAK:
             end_row(start, BLANK)
-            placed, column = stop, 0
+            placed = stop
+            column = 0
         elif column + word < columns:
             column = (column + length) % columns
         elif word < columns:
@@ -411,14 +423,16 @@ def _place_words(units: _Units, column: int, columns: int) -> _Units:
 def _word_starts(values: Cells) -> _Flags:
     """Returns bool[len(values)]: the first character, and characters before which a row may end."""
     starts = np.ones(len(values), dtype=bool)
-    before, after = values[:-1], values[1:]
+    before = values[:-1]
+    after = values[1:]
     breaks = (after == _ROW_BREAK) | (before == _ROW_BREAK)
     for mark in (" ", NEWLINE_MARK, TAB_MARK):
         breaks |= before == ord(mark)
     if (load_atlas().width[values] == WIDE).any():
         distinct, where = np.unique(values, return_inverse=True)
         bonds = np.array([_bonds(point) for point in distinct.tolist()], dtype=np.uint8)[where]
-        first, second = bonds[:-1], bonds[1:]
+        first = bonds[:-1]
+        second = bonds[1:]
         between = ((first | second) & _ALONE > 0) & (after != ord(" "))
         between &= (first & _STAYS_BEFORE == 0) & (second & _STAYS_AFTER == 0)
         between &= (first & _DIGIT == 0) | (second & _ALONE == 0)  # a number and its unit
@@ -431,7 +445,8 @@ def _word_starts(values: Cells) -> _Flags:
 def _bonds(point: int) -> int:
     """Returns the line-breaking properties of a character. A full-width character is a word by itself, except Hangul,
     which has spaces between words, Latin letters and digits."""
-    character, category = chr(point), unicodedata.category(chr(point))
+    character = chr(point)
+    category = unicodedata.category(chr(point))
     wide = load_atlas().width[point] == WIDE
     alone = wide and category not in ("Nd", "Lu", "Ll") and not unicodedata.name(character, "").startswith("HANGUL")
     stays_after = category in _NOT_FIRST or character in _SMALL_KANA

@@ -1,8 +1,6 @@
-"""Alignment of a model's text with the grid of the page, by the ink in the image or line by line, and maps of misread
-cells."""
+"""Alignment of a model's text with the grid of the page, by the ink in the image, and maps of misread cells."""
 
 from .ink_alignment import place_on_ink
-from .lines import place_lines
 from .misread import known_misread, misread_cells, misread_of, with_misread, without_confidence
 from .page_ink import BLANK_CONFIDENCE, MISFIT, Confidence, Ink, ink_of, pack_ink, unpack_ink
 from .untrusted_text import UNREAD_BELOW, mask_untrusted, without_markup
@@ -19,7 +17,6 @@ __all__ = [
     "misread_cells",
     "misread_of",
     "pack_ink",
-    "place_lines",
     "place_on_ink",
     "unpack_ink",
     "with_misread",

@@ -19,7 +19,8 @@ MARKUP = 8
 SKIP = np.array([96, 64, 64], dtype=np.int32)
 SKIP_EXTEND = np.array([12, 8, 8], dtype=np.int32)
 #: The same for markup.
-SKIP_MARKUP, SKIP_MARKUP_EXTEND = 1, 0
+SKIP_MARKUP = 1
+SKIP_MARKUP_EXTEND = 0
 #: Cost of leaving symbols of the page unread, which the text lacks: opening a run, and extending it by one.
 UNREAD = np.array([96, 64, 80, 16], dtype=np.int32)
 UNREAD_EXTEND = np.array([12, 8, 8, 4], dtype=np.int32)

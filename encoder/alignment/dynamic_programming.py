@@ -14,8 +14,13 @@ MAX_PAIRS = 24_000_000
 #: Minimum width of the band on each side of the diagonal, in cells.
 MIN_BAND = 300
 
-_MATCHED, _SKIPPED, _UNREAD = 0, 1, 2  # last operation of an alignment of two prefixes
-_BEST, _SKIP_EXTENDS, _UNREAD_EXTENDS, _UNREAD_AFTER_SKIPPED = 3, 4, 8, 16  # bits of a step
+_MATCHED = 0  # last operation of an alignment of two prefixes
+_SKIPPED = 1
+_UNREAD = 2
+_BEST = 3  # bits of a step
+_SKIP_EXTENDS = 4
+_UNREAD_EXTENDS = 8
+_UNREAD_AFTER_SKIPPED = 16
 _NEVER = np.int32(1 << 28)  # larger than any real cost
 
 Costs = npt.NDArray[np.int32]  # integers, so that sums are exact

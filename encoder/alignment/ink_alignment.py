@@ -3,8 +3,9 @@
 import numpy as np
 
 from foxing.encoder.contract import UNREADABLE
-from foxing.renderer import BLANK, WIDE_TAIL, Cells, load_atlas
+from foxing.renderer.atlas import load_atlas
 from foxing.renderer.marks import FILLER_MARK
+from foxing.renderer.page import BLANK, WIDE_TAIL, Cells
 
 from .costs import EDIT, MATCH, problem_of
 from .dynamic_programming import align

@@ -10,11 +10,13 @@ import numpy.typing as npt
 from foxing.encoder.contract import Reading
 from foxing.encoder.errors import TokensError
 from foxing.encoder.tokens import VisionTokens
-from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells
+from foxing.renderer.marks import GAP_MARK
+from foxing.renderer.page import BLANK, WIDE_TAIL, Cells
 
 Flags = npt.NDArray[np.bool_]
 #: Maximum bytes of one varint, and of all of a page.
-MAX_STEP_BYTES, MAX_BYTES = 3, 1 << 16
+MAX_STEP_BYTES = 3
+MAX_BYTES = 1 << 16
 
 
 def misread_cells(drawn: Cells, reading: Reading) -> Flags:
@@ -24,7 +26,8 @@ def misread_cells(drawn: Cells, reading: Reading) -> Flags:
     rows = max(len(drawn), len(reading.cells))
     columns = drawn.shape[1]
     written, read = (np.full((rows, columns), BLANK, dtype=np.uint32) for _ in range(2))
-    written[: len(drawn)], read[: len(reading.cells)] = drawn, reading.cells
+    written[: len(drawn)] = drawn
+    read[: len(reading.cells)] = reading.cells
     nothing = (_empty(written) & _empty(read)) | np.isin(read, (WIDE_TAIL, ord(GAP_MARK)))
     wrong: Flags = (written != read) & ~nothing
     return wrong

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from foxing.renderer import load_atlas
+from foxing.renderer.atlas import load_atlas
 
 from .page_ink import Ink
 
@@ -126,6 +126,7 @@ def page_symbols(ink: Ink) -> tuple[Numbers, Numbers]:
     joined = same_row & (columns[1:] == columns[:-1] + 1)
     kinds = np.full(2 * len(rows) - 1, INKED, dtype=np.int64)
     cells = np.full(2 * len(rows) - 1, -1, dtype=np.int64)
-    kinds[1::2], cells[::2] = between, rows * ink.shape[1] + columns
+    kinds[1::2] = between
+    cells[::2] = rows * ink.shape[1] + columns
     starts = np.concatenate([[True], np.stack([~joined, np.ones_like(joined)], axis=1).reshape(-1)])
     return kinds[starts], cells[starts]

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from foxing.encoder.contract import UNREADABLE
-from foxing.renderer import Cells, code_points
+from foxing.renderer.page import Cells
+from foxing.renderer.typeset import code_points
 
 from .page_ink import Confidence
 

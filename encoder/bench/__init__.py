@@ -15,7 +15,6 @@ from .corpus import (
     first_pages,
     held_out,
     identifier_texts,
-    load_development,
     load_texts,
     named_file,
     texts_of,
@@ -28,6 +27,7 @@ from .measurement import (
     calibration_error,
     measure,
     measure_ageing,
+    measure_rows,
 )
 from .rows import BenchRow
 from .speed import CodecSpeed, TierSpeed, measure_speed
@@ -52,11 +52,11 @@ __all__ = [
     "first_pages",
     "held_out",
     "identifier_texts",
-    "load_development",
     "load_texts",
     "measure",
     "measure_ageing",
     "measure_characters",
+    "measure_rows",
     "measure_speed",
     "measure_thresholds",
     "named_file",

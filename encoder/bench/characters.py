@@ -13,7 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from foxing.encoder.contract import Codec
-from foxing.renderer import GAP_MARK, RESERVED, WIDE_TAIL, Page, Progress, Typesetter, load_atlas, render
+from foxing.renderer import Page, Progress, Typesetter, render
+from foxing.renderer.atlas import load_atlas
+from foxing.renderer.marks import GAP_MARK, RESERVED
+from foxing.renderer.page import WIDE_TAIL
 from foxing.renderer.repertoire import NARROW, WIDE, full_repertoire
 
 from .documents import entries

@@ -7,9 +7,8 @@ gap; elsewhere, a character in the reading is invented.
 Words are compared message by message and in order, so that a lost word does not shift the others. Headers are ignored.
 """
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -17,14 +16,17 @@ import numpy.typing as npt
 from rapidfuzz.distance import LCSseq
 
 from foxing.encoder.contract import UNREADABLE, Reading
-from foxing.encoder.text_tokens import count_text_tokens
-from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells, Page, Placement, Transcription, transcribe
-
-from .word_classes import JOINERS, ClassedWord, WordClass, classify, is_identifier, words_of
+from foxing.renderer import Page
+from foxing.renderer.fading import Word, is_punctuation, words_of, words_with_facts
+from foxing.renderer.marks import GAP_MARK
+from foxing.renderer.page import BLANK, WIDE_TAIL, Cells, Placement
+from foxing.renderer.transcription import Transcription, transcribe
 
 Flags = npt.NDArray[np.bool_]
 _NOTHING = transcribe(np.zeros(0, dtype=np.uint32))
 _Number = TypeVar("_Number", bound=np.generic)
+#: Characters that join the parts of a word; one may stand between a part that is read and the gap beside it.
+JOINERS = "'’._@:/+~-"
 
 
 class CellComparison(NamedTuple):
@@ -56,47 +58,34 @@ class PageComparison:
         """Share of the kept characters that are read right; 1 if none is kept."""
         return float(self.kept.right.mean()) if len(self.kept.right) else 1.0
 
-    @property
-    def character_accuracy(self) -> float:
-        """Share of the characters that are kept and read right; 1 for empty pages."""
-        return float(self.kept.right.sum()) / self.characters if self.characters else 1.0
-
-    @property
-    def invented_per_million(self) -> float:
-        """Invented characters per million characters on the pages."""
-        return self.invented * 1e6 / max(1, self.characters)
-
 
 @dataclass
 class WordComparison:
-    """Comparison of the words of some pages with those of their readings."""
+    """Comparison of the words of some messages with those of their readings. Punctuation does not count."""
 
-    #: Number of words on the pages, by class.
-    words: Counter[WordClass] = field(default_factory=Counter)
-    #: Number of words read right, by class.
-    right: Counter[WordClass] = field(default_factory=Counter)
-    #: Number of words in the readings that match no word on the pages.
+    words: int = 0
+    #: Number of words that are read.
+    words_kept: int = 0
+    #: Number of words that never fade by rule; see `foxing.renderer.fading`.
+    facts: int = 0
+    facts_kept: int = 0
+    #: Number of words in the readings that match no word of the messages.
     invented: int = 0
-    #: Number of identifiers on the pages, of any class, and of those read right.
-    identifiers: int = 0
-    identifiers_right: int = 0
-    #: Text tokens of the messages on the pages, and of their readings, gap marks included.
-    text_tokens: int = 0
-    read_text_tokens: int = 0
 
-    def share(self, of: WordClass) -> float | None:
-        """Returns the share of the words of a class that are read right; None if there are none."""
-        return self.right[of] / self.words[of] if self.words[of] else None
-
-    @property
-    def identifier_share(self) -> float | None:
-        """Share of the identifiers that are read right; None if there are none."""
-        return self.identifiers_right / self.identifiers if self.identifiers else None
-
-    @property
-    def text_tokens_share(self) -> float | None:
-        """Text tokens of the messages as read ÷ those of the messages; None if there are none."""
-        return self.read_text_tokens / self.text_tokens if self.text_tokens else None
+    def add(self, original: str, read: str, gaps: Collection[int]) -> None:
+        """Adds a message. `read`: its text as read; `gaps`: offsets of the gaps in it."""
+        words = words_with_facts(original)
+        read_words = [Word(*word) for word in words_of(read, gaps) if not is_punctuation(read[slice(*word)])]
+        texts = [original[slice(*word)] for word, _ in words]
+        steps = LCSseq.opcodes(texts, [read[slice(*word)] for word in read_words])
+        matched = [fact for step in steps if step.tag == "equal" for _, fact in words[step.src_start : step.src_end]]
+        self.words += len(words)
+        self.words_kept += len(matched)
+        self.facts += sum(fact for _, fact in words)
+        self.facts_kept += sum(matched)
+        lost = [text for step in steps if step.tag != "equal" for text in texts[step.src_start : step.src_end]]
+        unmatched = [w for step in steps if step.tag != "equal" for w in read_words[step.dest_start : step.dest_end]]
+        self.invented += sum(not _is_part_of(word, read, gaps, lost) for word in unmatched)
 
 
 def gap_cells(cells: Cells) -> Flags:
@@ -148,30 +137,23 @@ def kept_of_messages(originals: Sequence[Page], drawn: Sequence[Page], readings:
 
 
 def compare_words(
-    pages: Sequence[Page],
-    readings: Sequence[Reading],
-    language: str,
-    drawn: Sequence[Sequence[Placement]] | None = None,
+    pages: Sequence[Page], readings: Sequence[Reading], drawn: Sequence[Sequence[Placement]] | None = None
 ) -> WordComparison:
-    """Compares the words of messages in `readings` with those on `pages`. `language`: key of `LANGUAGES`, which
-    determines the classes; `drawn`: placements on the drawn pages, if they were typeset again."""
+    """Compares the words of messages on `pages` with `readings`. `drawn`: placements of the messages on each page as
+    drawn; those of `pages` by default."""
     result = WordComparison()
     for number, (page, reading) in enumerate(zip(pages, readings, strict=True)):
         originals = _messages(page.cells, page, page.placements)
         read = _messages(reading.cells, page, page.placements if drawn is None else drawn[number])
         for message_id in dict.fromkeys((*originals, *read)):
-            original = originals.get(message_id, _NOTHING)
             transcription = read.get(message_id, _NOTHING)
-            compare_message(original.text, transcription.text, transcription.gaps.tolist(), language, result)
-            if message_id is not None and original.text:
-                result.text_tokens += count_text_tokens(original.text)
-                result.read_text_tokens += count_text_tokens(transcription.text or GAP_MARK)
+            original = originals.get(message_id, _NOTHING).text
+            result.add(original, transcription.text, transcription.gaps.tolist())
     return result
 
 
 def _messages(cells: Cells, page: Page, placements: Sequence[Placement]) -> Mapping[str | None, Transcription]:
-    """Returns message id → its transcription from a grid in the layout of `page`. The key None stands for the text
-    below all messages."""
+    """Returns message id → text of the message in `cells`; None → text below the last message."""
     flat = cells.reshape(-1)
     texts: dict[str | None, Transcription] = {
         placement.message_id: transcribe(
@@ -183,37 +165,16 @@ def _messages(cells: Cells, page: Page, placements: Sequence[Placement]) -> Mapp
     return {**texts, None: transcribe(flat[end:], layout=page.layout, start=end)}
 
 
-def compare_message(original: str, read: str, gaps: Collection[int], language: str, result: WordComparison) -> None:
-    """Adds the words of a message to `result`. `read`: its text in the reading; `gaps`: offsets of the gaps in
-    `read`."""
-    words = words_of(original)
-    read_words = words_of(read)
-    classes = classify(original, words, language)
-    identifiers = [is_identifier(word.text) for word in words]
-    result.words.update(classes)
-    result.identifiers += sum(identifiers)
-    steps = LCSseq.opcodes([word.text for word in words], [word.text for word in read_words])
-    for step in steps:
-        if step.tag == "equal":
-            result.right.update(classes[step.src_start : step.src_end])
-            result.identifiers_right += sum(identifiers[step.src_start : step.src_end])
-    lost = [word.text for step in steps if step.tag != "equal" for word in words[step.src_start : step.src_end]]
-    unmatched = [word for step in steps if step.tag != "equal" for word in read_words[step.dest_start : step.dest_end]]
-    result.invented += sum(not _is_left_over(word, read, gaps, lost) for word in unmatched)
-
-
-def _is_left_over(word: ClassedWord, text: str, gaps: Collection[int], lost: Sequence[str]) -> bool:
-    """Returns whether an unmatched word is the remainder of an original word: it contains or touches an unreadable
-    character, or it touches a gap and a lost word begins or ends with it. One of `JOINERS` may be between the word and
-    the gap."""
-    start = word.start
-    stop = word.stop
+def _is_part_of(word: Word, text: str, gaps: Collection[int], lost: Sequence[str]) -> bool:
+    """Returns whether a word in a reading is unreadable in part, or part of a word in `lost` next to a gap."""
+    start, stop = word
     if chr(UNREADABLE) in text[max(0, start - 1) : stop + 1]:
         return True
-    before = start - 2 if text[max(0, start - 1) : start] in JOINERS else start - 1
-    after = stop + 1 if text[stop : stop + 1] in JOINERS else stop
-    return (after in gaps and any(original.startswith(word.text) for original in lost)) or (
-        before in gaps and any(original.endswith(word.text) for original in lost)
+    before = start - 2 if text[max(0, start - 1) : start] in [*JOINERS] else start - 1
+    after = stop + 1 if text[stop : stop + 1] in [*JOINERS] else stop
+    read = text[start:stop].strip(JOINERS)
+    return (after in gaps and any(original.startswith(read) for original in lost)) or (
+        before in gaps and any(original.endswith(read) for original in lost)
     )
 
 

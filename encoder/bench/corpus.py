@@ -14,12 +14,13 @@ from foxing.encoder.errors import CodecError
 from foxing.renderer import Entry, Page, Typesetter
 
 from .documents import entries, full_pages, read_messages
-from .word_lists import UNKNOWN_LANGUAGE
 
 #: Pages at the beginning of each file that are reserved for model selection and calibration; in a file with fewer than
 #: twice as many pages, half of them, rounded down.
 DEVELOPMENT_PAGES = 3
 IDENTIFIERS = "identifiers"
+#: Group of a document that does not name its language.
+UNKNOWN_LANGUAGE = "unknown"
 #: Length of a message of identifiers in characters: long, so that headers take little of a page.
 IDENTIFIER_MESSAGE_CHARS = 2400
 _NAMED_FILE = re.compile(r"([^=/\\]+)=(.+)", re.DOTALL)
@@ -35,19 +36,8 @@ class PageSet:
     pages: list[Page] = field(default_factory=list)
     #: Messages on the pages.
     messages: list[Entry] = field(default_factory=list)
-    #: "lang" of the first document, which selects the word lists.
-    language: str = UNKNOWN_LANGUAGE
     #: Texts of the messages of a page → adjustments of the salience of their words; None for none.
     refine: Callable[[Sequence[str]], Sequence[Refinement]] | None = None
-
-
-@dataclass(frozen=True)
-class _Conversations:
-    """Messages of one file."""
-
-    #: "lang" of its first document.
-    language: str
-    messages: list[Entry]
 
 
 def first_pages(texts: PageSet, count: int) -> PageSet:
@@ -87,62 +77,22 @@ def named_file(argument: str) -> tuple[str | None, Path]:
 
 
 def load_texts(
-    files: Sequence[tuple[str | None, Path]],
-    codec: Codec,
-    *,
-    skip: int | None = None,
-    limit: int | None = None,
-    group_limit: int | None = None,
+    files: Sequence[tuple[str | None, Path]], codec: Codec, *, skip: int | None = None, limit: int | None = None
 ) -> dict[str, PageSet]:
     """Returns group → held-out dense pages of JSON Lines files of messages.
 
     `files`: (group, file); the group None stands for the "lang" of the file's first document. `skip`: pages to leave
-    out at the beginning of each file, by default those of `development`. `limit`: maximum pages per file;
-    `group_limit`: maximum pages per group, distributed evenly over its files. Raises `CodecError` for an unreadable
-    file.
+    out at the beginning of each file, by default those of `development`. `limit`: maximum pages per file. Raises
+    `CodecError` for an unreadable file.
     """
-    if group_limit is not None:
-        limit = group_limit if limit is None else min(limit, group_limit)
-    groups: dict[str, list[PageSet]] = {}
+    groups: dict[str, PageSet] = {}
     for group, path in files:
-        file = _read_file(path)
-        pages = _held_out_pages(file, codec, skip, limit)
-        groups.setdefault(group or file.language, []).append(PageSet(pages, file.messages, file.language))
-    return {name: _joined(parts, group_limit) for name, parts in groups.items()}
-
-
-def _joined(files: Sequence[PageSet], limit: int | None) -> PageSet:
-    """Joins the files of a group: at most `limit` pages, and the messages on them."""
-    result = PageSet(language=files[0].language)
-    for file, count in zip(files, equal_parts([len(file.pages) for file in files], limit), strict=True):
-        result.pages += file.pages[:count]
-        result.messages += _messages_on(file.pages[:count], file.messages)
-    return result
-
-
-def equal_parts(counts: Sequence[int], limit: int | None) -> list[int]:
-    """Distributes `limit` items over parts that have `counts` items, as evenly as possible. Returns the number for each
-    part; all of `counts` if they do not exceed `limit` or it is None."""
-    if limit is None or sum(counts) <= limit:
-        return list(counts)
-    level = max(level for level in range(limit + 1) if sum(min(count, level) for count in counts) <= limit)
-    parts = [min(count, level) for count in counts]
-    for index, count in enumerate(counts):
-        if sum(parts) < limit and count > level:
-            parts[index] += 1
-    return parts
-
-
-def load_development(files: Sequence[Path], codec: Codec) -> dict[str, list[Page]]:
-    """Returns language → development pages, which `load_texts` leaves out: for model selection and calibration. Raises
-    `CodecError` for an unreadable file."""
-    typesetter = _typesetter(codec)
-    result: dict[str, list[Page]] = {}
-    for path in files:
-        file = _read_file(path)
-        pages = development(full_pages(file.messages, typesetter, 2 * DEVELOPMENT_PAGES))
-        result.setdefault(file.language, []).extend(pages)
-    return result
+        language, messages = _read_file(path)
+        pages = _held_out_pages(messages, codec, skip, limit)
+        texts = groups.setdefault(group or language, PageSet())
+        texts.pages += pages
+        texts.messages += _messages_on(pages, messages)
+    return groups
 
 
 def texts_of(documents: Sequence[Mapping[str, Any]], codec: Codec, limit: int | None = None) -> PageSet:
@@ -150,11 +100,7 @@ def texts_of(documents: Sequence[Mapping[str, Any]], codec: Codec, limit: int | 
     messages on them."""
     messages = entries(documents)
     pages = full_pages(messages, _typesetter(codec), limit)
-    return PageSet(pages, _messages_on(pages, messages), _language_of(documents))
-
-
-def _language_of(documents: Sequence[Mapping[str, Any]]) -> str:
-    return str(documents[0].get("lang", UNKNOWN_LANGUAGE)) if documents else UNKNOWN_LANGUAGE
+    return PageSet(pages, _messages_on(pages, messages))
 
 
 def identifier_texts(codec: Codec, pages: int) -> PageSet:
@@ -195,20 +141,21 @@ def _typesetter(codec: Codec) -> Typesetter:
     return Typesetter(codec.layout, codec.repertoire)
 
 
-def _read_file(path: Path) -> _Conversations:
+def _read_file(path: Path) -> tuple[str, list[Entry]]:
+    """Returns the "lang" of the first document, and the messages."""
     try:
         documents = list(read_messages(path))
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise CodecError(f"{path.name} cannot be read: {error}") from error
     if not documents:
         raise CodecError(f"{path.name} holds no messages; texts are JSON Lines of documents with messages")
-    return _Conversations(_language_of(documents), entries(documents))
+    return str(documents[0].get("lang", UNKNOWN_LANGUAGE)), entries(documents)
 
 
-def _held_out_pages(file: _Conversations, codec: Codec, skip: int | None, limit: int | None) -> list[Page]:
+def _held_out_pages(messages: Sequence[Entry], codec: Codec, skip: int | None, limit: int | None) -> list[Page]:
     needed = None if limit is None else limit + (DEVELOPMENT_PAGES if skip is None else skip)
     if needed is not None and skip is None:
         needed = max(needed, 2 * DEVELOPMENT_PAGES)  # enough to locate the first held-out page
-    pages = full_pages(file.messages, _typesetter(codec), needed)
+    pages = full_pages(messages, _typesetter(codec), needed)
     selection = held_out(pages) if skip is None else pages[skip:]
     return list(selection[:limit])

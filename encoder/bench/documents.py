@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from foxing.encoder.errors import CodecError
-from foxing.renderer import Entry, Page, Typesetter, remaining
+from foxing.renderer import Entry, Page, Typesetter
+from foxing.renderer.typeset import remaining
 
 FIRST_MESSAGE_AT = datetime(2025, 1, 6, 8, 0, tzinfo=UTC)  # first of the made-up message times
 SECONDS_BETWEEN_MESSAGES = 97

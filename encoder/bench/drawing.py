@@ -11,7 +11,9 @@ from foxing.encoder.annotation import AnnotatedPage, Refinement, annotate_page, 
 from foxing.encoder.capabilities import capabilities_of
 from foxing.encoder.contract import Codec, Reading
 from foxing.encoder.drawing import DrawnPage, PageDrawer
-from foxing.renderer import Cells, Entry, Page, transcribe, transcribe_placements
+from foxing.renderer import Entry, Page
+from foxing.renderer.page import Cells
+from foxing.renderer.transcription import transcribe, transcribe_placements
 
 from .corpus import PageSet
 
@@ -35,12 +37,11 @@ class TierDrawer:
     codecs are drawn unchanged.
     """
 
-    def __init__(self, codec: Codec, texts: PageSet, drawer: PageDrawer | None = None) -> None:
-        """`drawer`: drawer of faded pages; created for the codec if None."""
+    def __init__(self, codec: Codec, texts: PageSet) -> None:
         self.texts = texts
         costable = capabilities_of(codec).costable is not None
         #: None if pages are drawn unchanged.
-        self._drawer = (drawer or PageDrawer(codec)) if costable else None
+        self._drawer = PageDrawer(codec) if costable else None
         self._messages: Mapping[str, Entry] = {message.message_id: message for message in texts.messages}
 
     @property

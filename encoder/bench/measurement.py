@@ -1,9 +1,10 @@
 """Codec measurements: pages are encoded, decoded and compared with the originals."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
-from typing import Literal, TypedDict
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,16 +12,16 @@ from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
 from foxing.encoder.contract import Codec, Reading
-from foxing.encoder.drawing import PageDrawer
 from foxing.encoder.tokens import VisionTokens
-from foxing.renderer import OWN_TIERS, Page, grid_text, render
+from foxing.renderer import Progress, render
+from foxing.renderer.page import grid_text
+from foxing.renderer.tiers import OWN_TIERS
 
 from .comparison import compare_pages, compare_words, count_characters, kept_of_messages
-from .corpus import PageSet
+from .corpus import PageSet, first_pages
 from .drawing import BATCH_PAGES, CONDITIONS, DrawnPages, TierDrawer
 from .rows import BenchRow
 from .text_size import text_size
-from .word_classes import WordClass
 
 CALIBRATION_BINS = 15
 CLEAN = "clean"
@@ -55,48 +56,6 @@ class _Pass:
     decode_s: float = 0.0
 
 
-class _Sizes(TypedDict):
-    """Fields of `BenchRow` about tokens and bytes."""
-
-    vision_tokens: int
-    text_tokens: int
-    compression: float
-    bits_per_character: float
-    zstd_bits_per_character: float
-    ppmd_bits_per_character: float | None
-    bytes_per_page: float
-    bytes_per_token: int
-    chars_per_4_per_token: float
-
-
-class _CellFigures(TypedDict):
-    """Fields of `BenchRow` about cells."""
-
-    kept_share: float
-    kept_accuracy: float
-    character_accuracy: float
-    invented_per_million: float
-    calibration_error: float
-    flagged_share: float
-    flagged_errors_share: float
-    silent_errors_per_10k: float
-
-
-class _WordFigures(TypedDict):
-    """Fields of `BenchRow` about words."""
-
-    names: float | None
-    numbers: float | None
-    dates: float | None
-    negations: float | None
-    rare_words: float | None
-    content_words: float | None
-    common_words: float | None
-    invented_words_per_million: float
-    identifiers: float | None
-    recalled_text_tokens: float | None
-
-
 def accuracy(original: str, read: str) -> float:
     """Returns 1 − Levenshtein distance / longer length; 1 for two empty texts."""
     longer = max(len(original), len(read))
@@ -109,34 +68,22 @@ def mean_accuracy(originals: Sequence[str], read: Sequence[str]) -> float:
     return sum(scores) / max(1, sum(map(len, originals)))
 
 
-def measure(
-    codec: Codec,
-    texts: PageSet,
-    tier: str,
-    language: str,
-    condition: str = CLEAN,
-    drawer: PageDrawer | None = None,
-) -> BenchRow:
+def measure(codec: Codec, texts: PageSet, tier: str, language: str, condition: str = CLEAN) -> BenchRow:
     """Draws pages at `tier`, encodes and decodes them in batches, and compares the result with the originals.
-    `language`: name of their group; `drawer`: drawer of faded pages, created for the codec if None. Raises
-    `CodecError`."""
-    pages = TierDrawer(codec, texts, drawer)
+    `language`: name of their group. Raises `CodecError`."""
+    pages = TierDrawer(codec, texts)
     drawn = pages.draw(tier)
     case = _Case(texts, tier, language, drawn, pages.fades, condition)
     return _row(case, _run(codec, drawn, tier, condition))
 
 
 def measure_ageing(
-    codec: Codec,
-    texts: PageSet,
-    language: str,
-    tiers: Sequence[str] = AGEING_TIERS,
-    drawer: PageDrawer | None = None,
+    codec: Codec, texts: PageSet, language: str, tiers: Sequence[str] = AGEING_TIERS
 ) -> Iterator[BenchRow]:
     """Measures repeated ageing, as in a bank that keeps no text: yields a row for every tier but the first, drawn from
     the reading at the tier before. Tiers that the codec lacks are skipped. See `measure` for ageing directly to a tier.
     Raises `CodecError`."""
-    pages = TierDrawer(codec, texts, drawer)
+    pages = TierDrawer(codec, texts)
     drawn = None
     readings = []
     for tier in (tier for tier in tiers if tier in codec.tiers):
@@ -146,6 +93,39 @@ def measure_ageing(
         if aged:
             yield _row(_Case(texts, tier, language, drawn, pages.fades, path="aged"), done)
         readings = done.readings
+
+
+def measure_rows(
+    codec: Codec,
+    groups: Mapping[str, PageSet],
+    tiers: Sequence[str],
+    progress: Progress,
+    *,
+    degraded: bool,
+    ageing: bool,
+) -> list[BenchRow]:
+    """Measures each group at each tier, then degraded images and repeated ageing if requested, after one page at each
+    tier, so that no row includes one-time set-up. `progress`: called with the measurements done and the total."""
+    for tier in tiers:
+        measure(codec, first_pages(next(iter(groups.values())), 1), tier, "")
+    plan: list[Callable[[], Iterable[BenchRow]]] = []
+    conditions = [(tier, CLEAN) for tier in tiers]
+    if degraded and CONDITIONS_TIER in codec.tiers:
+        conditions += [(CONDITIONS_TIER, condition) for condition in CONDITIONS]
+    for name, texts in groups.items():
+        for tier, condition in conditions:
+            plan.append(partial(_measured, codec, texts, tier, name, condition))
+        if ageing:
+            plan.append(partial(measure_ageing, codec, texts, name))
+    rows: list[BenchRow] = []
+    for number, step in enumerate(plan, start=1):
+        rows += step()
+        progress(number, len(plan))
+    return rows
+
+
+def _measured(codec: Codec, texts: PageSet, tier: str, name: str, condition: str) -> list[BenchRow]:
+    return [measure(codec, texts, tier, name, condition)]
 
 
 def calibration_error(right: npt.NDArray[np.bool_], confidence: npt.NDArray[np.floating]) -> float:
@@ -179,83 +159,48 @@ def _run(codec: Codec, drawn: DrawnPages, tier: str, condition: str = CLEAN) -> 
 
 def _row(case: _Case, done: _Pass) -> BenchRow:
     pages = case.texts.pages
+    drawn = case.drawn
     texts = [page.text for page in pages]
-    drawn = [grid_text(cells) for cells in case.drawn.truth]
+    sizes = [text_size(text) for text in texts]
+    ppmd_bytes = [size.ppmd_bytes for size in sizes if size.ppmd_bytes is not None]
+    token_bytes = sum(len(item.to_bytes()) for item in done.tokens)
+    vision_tokens = sum(item.count for item in done.tokens)
+    text_tokens = sum(size.tokens for size in sizes)
+    characters = sum(map(len, texts))
+    inked = max(1, sum(count_characters(page.cells) for page in pages))
+    bits = 8 / max(1, characters)  # bits per character for each byte
+    cells = compare_pages(drawn.truth, [page.cells for page in drawn.pages], done.readings)
+    words = compare_words(pages, done.readings, [page.placements for page in drawn.pages])
+    right, confidence = cells.kept
+    flagged = confidence < done.readings[0].flag_below
+    wrong = ~right
+    count = max(1, len(right))
     return BenchRow(
         tier=case.tier,
         language=case.language,
         pages=len(pages),
-        characters=sum(map(len, texts)),
-        accuracy=mean_accuracy(drawn, [reading.text for reading in done.readings]),
-        unread_pages=sum(reading.unread for reading in done.readings),
+        characters=characters,
+        accuracy=mean_accuracy([grid_text(part) for part in drawn.truth], [reading.text for reading in done.readings]),
+        vision_tokens=vision_tokens,
+        text_tokens=text_tokens,
+        compression=text_tokens / vision_tokens,
+        bits_per_character=token_bytes * bits,
+        zstd_bits_per_character=sum(size.zstd_bytes for size in sizes) * bits,
+        calibration_error=calibration_error(right, confidence),
+        flagged_share=float(flagged.sum()) / count,
+        flagged_errors_share=float(flagged[wrong].mean()) if wrong.any() else 1.0,
+        silent_errors_per_10k=float((wrong & ~flagged).sum()) / count * 1e4,
         encode_ms=done.encode_s * 1e3 / len(pages),
         decode_ms=done.decode_s * 1e3 / len(pages),
         condition=case.condition,
         path=case.path,
-        **_sizes(texts, done.tokens),
-        **_cell_figures(case, done.readings),
-        **_word_figures(case, done.readings),
+        kept_share=kept_of_messages(pages, drawn.pages, done.readings) if case.fades else cells.kept_share,
+        kept_accuracy=cells.kept_accuracy,
+        invented_per_million=cells.invented * 1e6 / inked,
+        bytes_per_page=token_bytes / len(texts),
+        ppmd_bits_per_character=sum(ppmd_bytes) * bits if ppmd_bytes else None,
+        unread_pages=sum(reading.unread for reading in done.readings),
+        words=words.words_kept / words.words if words.words else None,
+        facts=words.facts_kept / words.facts if words.facts else None,
+        invented_words_per_million=words.invented * 1e6 / inked,
     )
-
-
-def _sizes(texts: Sequence[str], tokens: Sequence[VisionTokens]) -> _Sizes:
-    characters = sum(map(len, texts))
-    bits = 8 / max(1, characters)  # bits per character for each byte
-    sizes = [text_size(text) for text in texts]
-    ppmd_bytes = [size.ppmd_bytes for size in sizes if size.ppmd_bytes is not None]
-    vision_tokens = sum(item.count for item in tokens)
-    text_tokens = sum(size.tokens for size in sizes)
-    token_bytes = sum(len(item.to_bytes()) for item in tokens)
-    return {
-        "vision_tokens": vision_tokens,
-        "text_tokens": text_tokens,
-        "compression": text_tokens / vision_tokens,
-        "bits_per_character": token_bytes * bits,
-        "zstd_bits_per_character": sum(size.zstd_bytes for size in sizes) * bits,
-        "ppmd_bits_per_character": sum(ppmd_bytes) * bits if ppmd_bytes else None,
-        "bytes_per_page": token_bytes / len(texts),
-        "bytes_per_token": tokens[0].bytes_per_token,
-        "chars_per_4_per_token": characters / 4 / vision_tokens,
-    }
-
-
-def _cell_figures(case: _Case, readings: Sequence[Reading]) -> _CellFigures:
-    pages = case.texts.pages
-    drawn = case.drawn
-    comparison = compare_pages(drawn.truth, [page.cells for page in drawn.pages], readings)
-    right, confidence = comparison.kept
-    flagged = confidence < readings[0].flag_below
-    wrong = ~right
-    count = max(1, len(right))
-    kept_share = kept_of_messages(pages, drawn.pages, readings) if case.fades else comparison.kept_share
-    return {
-        "kept_share": kept_share,
-        "kept_accuracy": comparison.kept_accuracy,
-        "character_accuracy": kept_share * comparison.kept_accuracy if case.fades else comparison.character_accuracy,
-        "invented_per_million": comparison.invented * 1e6 / max(1, _characters(pages)),
-        "calibration_error": calibration_error(right, confidence),
-        "flagged_share": float(flagged.sum()) / count,
-        "flagged_errors_share": float(flagged[wrong].mean()) if wrong.any() else 1.0,
-        "silent_errors_per_10k": float((wrong & ~flagged).sum()) / count * 1e4,
-    }
-
-
-def _word_figures(case: _Case, readings: Sequence[Reading]) -> _WordFigures:
-    pages = case.texts.pages
-    comparison = compare_words(pages, readings, case.texts.language, [page.placements for page in case.drawn.pages])
-    return {
-        "names": comparison.share(WordClass.NAME),
-        "numbers": comparison.share(WordClass.NUMBER),
-        "dates": comparison.share(WordClass.DATE),
-        "negations": comparison.share(WordClass.NEGATION),
-        "rare_words": comparison.share(WordClass.RARE),
-        "content_words": comparison.share(WordClass.CONTENT),
-        "common_words": comparison.share(WordClass.COMMON),
-        "invented_words_per_million": comparison.invented * 1e6 / max(1, _characters(pages)),
-        "identifiers": comparison.identifier_share,
-        "recalled_text_tokens": comparison.text_tokens_share,
-    }
-
-
-def _characters(pages: Sequence[Page]) -> int:
-    return sum(count_characters(page.cells) for page in pages)

@@ -50,41 +50,21 @@ class BenchRow:
     kept_share: float
     #: Share of the kept characters that are read right; 1 if none is kept.
     kept_accuracy: float
-    #: Share of the page's characters that are kept and read right: `kept_share` × `kept_accuracy`.
-    character_accuracy: float
     #: Characters read, flagged or not, where the drawn page has a blank or a gap, per million characters of the page.
     invented_per_million: float
     #: Mean bytes of a page's stored vision tokens, headers included.
     bytes_per_page: float
-    bytes_per_token: int
     #: Bits per character of the text compressed by PPMd var.H of order 6, page by page; None without pyppmd.
     ppmd_bits_per_character: float | None
-    #: Compression ratio counting four characters as one text token.
-    chars_per_4_per_token: float
     #: Number of pages that the codec reports as unread.
     unread_pages: int
-    #: Share of the names in messages that are read right. Here and below, None if the pages have no such word. The
-    #: classes are those of `foxing.encoder.bench.word_classes`.
-    names: float | None
-    #: Share of the words with a digit, dates excluded, that are read right.
-    numbers: float | None
-    #: Share of the words of dates and times, months and weekdays included, that are read right.
-    dates: float | None
-    #: Share of the negations that are read right.
-    negations: float | None
-    #: Share of the rare words and identifiers that are read right.
-    rare_words: float | None
-    #: Share of the words of no other class that are read right.
-    content_words: float | None
-    #: Share of the occurrences of the 150 commonest English words that are read right; None in other languages.
-    common_words: float | None
     #: Words read, flagged or not, that match no word on the page, per million characters of the page.
     invented_words_per_million: float
-    #: Share of the identifiers of any class that are read right: URLs, addresses, paths, hashes, UUIDs, and dotted,
-    #: snake_case and camelCase names. None if the pages have none.
-    identifiers: float | None
-    #: Text tokens of the messages as read ÷ those of the original messages; None if the pages have no message text.
-    recalled_text_tokens: float | None
+    #: Share of the words of messages that are read right, those that have faded included; None without words.
+    words: float | None = None
+    #: Share of the words that never fade by rule (names, numbers, dates, identifiers, negations with what they negate)
+    #: that are read right; None without any.
+    facts: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields as a JSON object."""

@@ -11,7 +11,8 @@ from foxing.encoder.capabilities import capabilities_of
 from foxing.encoder.contract import Codec, Reading
 from foxing.encoder.drawing import PageDrawer
 from foxing.encoder.flag_thresholds import FlagThresholds, TierThreshold
-from foxing.renderer import BLANK, WIDE_TAIL, Cells, Progress
+from foxing.renderer import Progress
+from foxing.renderer.page import BLANK, WIDE_TAIL, Cells
 
 from .comparison import CellComparison
 from .corpus import PageSet

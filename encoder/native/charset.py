@@ -19,7 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from foxing.encoder.contract import UNREADABLE
-from foxing.renderer import BLANK, WIDE_TAIL, Confusables, Repertoire, load_atlas, script_of
+from foxing.renderer.atlas import load_atlas
+from foxing.renderer.confusables import Confusables, script_of
+from foxing.renderer.page import BLANK, WIDE_TAIL
+from foxing.renderer.repertoire import Repertoire
 
 CHARSET_PATH = Path(__file__).parent / "data" / "charset.json"
 
@@ -193,7 +196,8 @@ class Charset:
         glyph = load_atlas().glyph[_points(self.common + self.rare)]
         _, first, shape = np.unique(glyph, return_index=True, return_inverse=True)
         order = np.argsort(first)
-        first, shape = first[order], np.argsort(order)[shape]
+        first = first[order]
+        shape = np.argsort(order)[shape]
         of_common, of_rare = np.split(shape, [len(self.common)])
         symbol = np.minimum(first, self.rare_class)
         rare = np.maximum(first - len(self.common), 0)

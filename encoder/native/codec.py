@@ -16,7 +16,10 @@ from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.device import device_label, pick_device
 from foxing.encoder.errors import CodecError
 from foxing.encoder.tokens import STREAM, VisionTokens
-from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, WIDE_TAIL, Cells, Repertoire
+from foxing.renderer import DENSE_PAGE
+from foxing.renderer.page import WIDE_TAIL, Cells
+from foxing.renderer.repertoire import Repertoire
+from foxing.renderer.tiers import TOKEN_SIDE_PX
 
 from .confidence_scaling import CONFIDENCE_COST_FACTORS, ConfidenceScaling
 from .decoder import NAME, PageStreams, TokenDecoder

@@ -10,7 +10,9 @@ import numpy.typing as npt
 from foxing.encoder.contract import UNREADABLE, Reading
 from foxing.encoder.errors import TokensError
 from foxing.encoder.tokens import STREAM, VisionTokens
-from foxing.renderer import DENSE_PAGE, GAP_MARK, NEWLINE_MARK, Cells
+from foxing.renderer import DENSE_PAGE
+from foxing.renderer.marks import GAP_MARK, NEWLINE_MARK
+from foxing.renderer.page import Cells
 
 from .charset import Charset
 from .confidence_scaling import ConfidenceScaling
@@ -62,7 +64,7 @@ class PageStreams:
         page = read_stream(self.kernel, data, max_rows)
         cells = self.alphabet.cells(*page.grid)
         confidence = np.where(cells == UNREADABLE, np.float32(0), page.confidence)
-        cells.reshape(-1)[page.kept :] = ord(GAP_MARK)
+        cells.reshape(-1)[page.stored :] = ord(GAP_MARK)
         confidence[cells == ord(GAP_MARK)] = 1
         return DecodedPage(cells, confidence)
 
@@ -92,7 +94,7 @@ class TokenDecoder:
 
     def _without_confidences(self, tokens: VisionTokens) -> VisionTokens:
         page = read_stream(self.streams.kernel, tokens.data)
-        if page.kept < page.confidence.size:  # the end of the page is missing
+        if page.stored < page.confidence.size:  # the end of the page is missing
             return tokens
         size = self.dims.token_bytes
         # One token more than before, so that a stream which does not get shorter is longer even if it is cut.

@@ -11,7 +11,9 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from foxing.renderer import BLANK, DENSE_PAGE, TOKEN_SIDE_PX, Cells
+from foxing.renderer import DENSE_PAGE
+from foxing.renderer.page import BLANK, Cells
+from foxing.renderer.tiers import TOKEN_SIDE_PX
 
 from .charset import Charset
 from .confidence_scaling import ConfidenceScaling

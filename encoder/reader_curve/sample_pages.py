@@ -5,19 +5,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
-from hashlib import sha256
 from math import ceil
 
-from foxing.encoder.bench.word_lists import english_words
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.renderer import Entry, Typesetter
+from foxing.renderer.fading.frequencies import FREQUENT_WORDS_PATH
 from foxing.renderer.readers import PageImage, Reader, TypeSize, page_image, reader_layout
 
 #: Default cell sizes (width, height) in px, smallest first.
 CELLS = ((5, 10), (6, 12), (7, 14), (8, 16), (9, 18), (10, 20), (12, 24), (14, 28), (16, 32), (20, 40))
 WORDS_PER_SENTENCE = 5
 #: Every n-th sentence ends in an identifier; number of its hexadecimal digits.
-IDENTIFIER_EVERY, IDENTIFIER_DIGITS = 5, 12
+IDENTIFIER_EVERY = 5
+IDENTIFIER_DIGITS = 12
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: Half open ranges of characters.
@@ -39,11 +39,6 @@ class SamplePage:
     identifiers: Ranges
 
     @property
-    def key(self) -> str:
-        """Digest of the image, the key of the page in a journal."""
-        return sha256(self.image.png).hexdigest()[:24]
-
-    @property
     def text_tokens(self) -> int:
         """Number of text tokens on the page."""
         return count_text_tokens(self.text)
@@ -53,31 +48,26 @@ def sample_pages(
     reader: Reader,
     cells: Sequence[tuple[int, int]],
     count: int,
-    rows: int | None = None,
     *,
     first: int = 0,
     characters: int | None = None,
 ) -> list[SamplePage]:
-    """Returns `count` pages for each of `cells`, (width, height) in px, in the page shape for the reader. `rows`,
-    `characters`: maximum rows of a page, and characters in these; `first`: number of the first page of a cell size.
-    Raises `ReaderProfileError` for a cell size at which the provider would scale down every
-    image, and for a reader that accepts no images."""
+    """Returns `count` pages for each of `cells`, (width, height) in px, in the page shape for the reader.
+    `characters`: maximum characters of a page; `first`: number of the first page of a cell size. Raises
+    `ReaderProfileError` for a cell size at which the provider would scale down every image, and for a reader that
+    accepts no images."""
     return [
         page
         for width, height in cells
-        for page in _pages(
-            reader, TypeSize(width_px=width, height_px=height), range(first, first + count), rows, characters
-        )
+        for page in _pages(reader, TypeSize(width_px=width, height_px=height), range(first, first + count), characters)
     ]
 
 
-def _pages(
-    reader: Reader, cell: TypeSize, numbers: range, rows: int | None, characters: int | None
-) -> Iterator[SamplePage]:
+def _pages(reader: Reader, cell: TypeSize, numbers: range, characters: int | None) -> Iterator[SamplePage]:
     tried = Reader.model_validate({**reader.model_dump(), "type": (cell.model_dump(),)})
     layout = reader_layout(tried)
     row_limit = ceil(characters / layout.columns) if characters is not None else layout.rows
-    layout = replace(layout, rows=min(layout.rows, rows or layout.rows, row_limit))
+    layout = replace(layout, rows=min(layout.rows, row_limit))
     for number in numbers:
         texts = list(_sentences(f"{cell.width_px}x{cell.height_px}:{number}", layout.cells))
         text = " ".join(texts)
@@ -105,7 +95,8 @@ def _sentences(seed: str, characters: int) -> Iterator[str]:
 
 @cache
 def _words() -> Sequence[str]:
-    return sorted(word for word in english_words().frequent if word.isascii() and word.isalpha() and len(word) < 10)
+    listed = (FREQUENT_WORDS_PATH / "en.txt").read_text(encoding="utf-8").split()
+    return sorted(word for word in listed if word.isascii() and word.isalpha() and 3 < len(word) < 10)
 
 
 def _places(sentences: Sequence[str], stop: int) -> tuple[Ranges, Ranges]:

@@ -12,7 +12,8 @@ from .curve import CellResult, cell_result, max_answer_tokens
 from .sample_pages import CELLS, SamplePage, sample_pages
 
 #: Most tokens of a search, and pages that are asked for at once.
-MOST_TOKENS, PAGES = 60_000, 4
+MOST_TOKENS = 60_000
+PAGES = 4
 #: Characters of a page: some 400 text tokens, which a model writes within ten seconds.
 PAGE_CHARS = 1_600
 
@@ -33,7 +34,8 @@ class TypeSearch:
     def run(self) -> list[CellResult]:
         """Returns the results, smallest first. Raises the errors of `ask`."""
         cells = list(CELLS)
-        low, high = 0, len(cells)
+        low = 0
+        high = len(cells)
         while low < high and self._measure(cells[middle := (low + high) // 2]):
             low, high = (low, middle) if self._reads(cells[middle]) else (middle + 1, high)
         while low < len(cells) and not self._is_confirmed(cells[low]) and self._measure(cells[low]):
@@ -48,7 +50,8 @@ class TypeSearch:
         result = self._result(cell)
         reason = None
         if result.score.silent_errors:
-            wrong, characters = result.score.silent_errors, result.score.characters
+            wrong = result.score.silent_errors
+            characters = result.score.characters
             reason = f"{wrong:,} of {characters:,} characters were misread without a sign of doubt"
         elif self._reads(cell) and not self._is_confirmed(cell):
             reason = f"read on {PAGES} pages alone"

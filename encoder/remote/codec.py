@@ -18,19 +18,12 @@ from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
 from foxing.encoder.flag_thresholds import FlagThresholds
 from foxing.encoder.tokens import PNG, VisionTokens, png_bytes
-from foxing.renderer import (
-    BLANK,
-    DENSE_PAGE,
-    PRINTED_PAGE,
-    TOKEN_SIDE_PX,
-    Cells,
-    PageLayout,
-    Repertoire,
-    all_tiers,
-    code_points,
-    render,
-    tier_rank,
-)
+from foxing.renderer import DENSE_PAGE, PageLayout, all_tiers, render, tier_rank
+from foxing.renderer.layout import PRINTED_PAGE
+from foxing.renderer.page import BLANK, Cells
+from foxing.renderer.repertoire import Repertoire
+from foxing.renderer.tiers import TOKEN_SIDE_PX
+from foxing.renderer.typeset import code_points
 
 from .dispatch import PageDispatcher
 from .endpoint import CHAT, Endpoint

@@ -16,7 +16,6 @@ from foxing.encoder.errors import ReadFailed
 
 from .address import Address, redact
 from .circuit_breaker import CircuitBreaker, CircuitOpen
-from .completions import Completion
 from .error_responses import ErrorResponse
 from .event_loop import event_loop
 from .options import ServerOptions
@@ -76,12 +75,6 @@ CHAT = Call(
     ChatCompletion.parse,
     "chat completion",
     "check that the model accepts images, and remove or add fields with the option 'extra'",
-)
-COMPLETION = Call(
-    "/completions",
-    Completion.of,
-    "completion",
-    "start vLLM with --enable-prompt-embeds and the same model, or remove the option 'remote'",
 )
 
 

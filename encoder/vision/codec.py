@@ -1,7 +1,6 @@
 """Codec over a vision–language model: stores the model's own vision tokens and reads them with its decoder."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from threading import Lock
 from time import monotonic
 from types import MappingProxyType
@@ -10,30 +9,24 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from foxing.encoder.alignment import (
-    ink_of,
-    mask_untrusted,
-    pack_ink,
-    place_lines,
-    place_on_ink,
-    unpack_ink,
-    without_markup,
-)
+from foxing.encoder.alignment import ink_of, mask_untrusted, pack_ink, place_on_ink, unpack_ink, without_markup
 from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.device import device_label
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
 from foxing.encoder.tokens import VisionTokens, bytes_of
-from foxing.renderer import PRINTED_PAGE, PageLayout, Repertoire
+from foxing.renderer import PageLayout
+from foxing.renderer.layout import PRINTED_PAGE
+from foxing.renderer.repertoire import Repertoire
 
-from .batching import batches, split_on_oom
-from .free_memory import EncoderMemory, batch_tokens
+from .batching import Batches
 from .generation import Budget, Generation, generate
 from .models.model import PageFeatures, VisionModel
-from .quantization import STORAGE_DTYPES, from_tokens, to_bytes
 
 #: Default flag threshold without a calibration; the best value depends on the weights.
 FLAG_BELOW = 0.8
-DEFAULT_TIMEOUT_S = 600.0
+TIMEOUT_S = 600.0  # for decoding a batch
+#: Dtypes in which vision tokens can be stored.
+STORAGE_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 CELLS_PER_MARK = 8  # minimum cells per location mark, which a model may write before words
 
 
@@ -64,27 +57,21 @@ class VisionCodec:
         source: str = "",
         layout: PageLayout = PRINTED_PAGE,
         token_dtype: str = "bfloat16",
-        batch_tokens: int | None = None,
     ) -> None:
-        """`weights`: digest of the model's weights; `source`: origin of the model, for people; `token_dtype`: storage
-        dtype of new tokens; `batch_tokens`: maximum context positions per batch. Raises `CodecError` for an unknown
-        dtype."""
-        if token_dtype not in STORAGE_DTYPES:
-            raise CodecError(f"vision tokens are stored in one of {', '.join(STORAGE_DTYPES)}, not '{token_dtype}'")
+        """`weights`: digest of the model's weights; `source`: origin of the model, for people; `token_dtype`: one of
+        `STORAGE_DTYPES`."""
         self.model = model
         self.name = model.name
         self.weights = weights
         self.source = source
         self.layout = layout
         self.token_dtype = token_dtype
-        #: Maximum context positions per batch; None: as many as fit into free memory.
-        self.batch_tokens = batch_tokens
-        #: Maximum time for decoding a batch, in seconds.
-        self.timeout_s = DEFAULT_TIMEOUT_S
         #: Maximum text tokens per page: one per cell and end of row, location marks, the end of the sequence.
         self.max_new_tokens = layout.cells + layout.cells // CELLS_PER_MARK + layout.rows + 1
-        self._encoder_memory = EncoderMemory(model.device)
-        self._encoding, self._decoding = Lock(), Lock()
+        self._encoded = Batches(model.device)
+        self._decoded = Batches(model.device, ReadFailed)
+        self._encoding = Lock()
+        self._decoding = Lock()
         self.tiers: Mapping[str, TierSpec] = {}
         self.flag({})
 
@@ -116,21 +103,8 @@ class VisionCodec:
         """See `foxing.encoder.Codec`. A map of inked cells is stored with the tokens, because a model's text does not
         indicate its rows."""
         self._check_images(images, tier)
-        shape = self.model.shape(tier)
-        tokens: list[VisionTokens] = []
-        while len(tokens) < len(images):
-            batch = images[len(tokens) : len(tokens) + self._pages_at_once(tier)]
-            for image, page in zip(batch, self._image_features(batch, tier), strict=True):
-                data = to_bytes(page, self.token_dtype)
-                ink = pack_ink(ink_of(image.convert("L"), self.layout.rows, self.layout))
-                tokens.append(VisionTokens(self.name, self.weights, tier, shape, self.token_dtype, data, ink))
-        return tokens
-
-    def _pages_at_once(self, tier: str) -> int:
-        """Returns the number of pages per encoder call."""
-        if self.batch_tokens is None:
-            return self._encoder_memory.pages_at_once(tier)
-        return max(1, self.batch_tokens // (self.model.side_px(tier) // self.model.patch_px) ** 2)
+        with self._encoding:
+            return self._encoded.run(lambda batch: self._encode(batch, tier), images)
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
         """See `foxing.encoder.Codec`. Raises `ReadFailed` if memory does not suffice for a single page."""
@@ -138,42 +112,36 @@ class VisionCodec:
 
     def generate(self, tokens: Sequence[VisionTokens]) -> list[Generation]:
         """Returns the model's raw answer for each page. Raises `TokensError` as `decode` does, `ReadFailed` if a single
-        page does not fit into memory or a batch takes longer than `timeout_s`."""
+        page does not fit into memory or a batch takes longer than `TIMEOUT_S`."""
         for item in tokens:
             self._check(item)
-        costs = [self.model.positions(item.tier) + self.max_new_tokens for item in tokens]
-        answers: dict[int, Generation] = {}
-        for batch in batches(costs, self.batch_tokens or batch_tokens(self.model)):
-            pages = [PageFeatures(tokens[i].tier, from_tokens(tokens[i])) for i in batch]
-            with self._decoding:
-                budget = Budget(self.max_new_tokens, monotonic() + self.timeout_s)
-                run = partial(generate, self.model, budget=budget)
-                generations = split_on_oom(run, pages, ReadFailed)
-            answers.update(zip(batch, generations, strict=True))
-        return [answers[i] for i in range(len(tokens))]
-
-    @torch.inference_mode()
-    def _image_features(self, images: Sequence[Image.Image], tier: str) -> list[Tensor]:
-        """Returns for each image its vision tokens, float [rows, columns, channels], in the model's dtype."""
-        side = self.model.side_px(tier)
-        if side != self.tiers[tier].side_px:
-            images = [image.convert("L").resize((side, side), Image.Resampling.BICUBIC) for image in images]
-        with self._encoding:
-            return split_on_oom(
-                lambda part: self._encoder_memory.measured(
-                    tier, len(part), lambda: list(self.model.image_features(self.model.pixels(part), tier))
-                ),
-                images,
+        pages = [PageFeatures(item.tier, from_tokens(item)) for item in tokens]
+        with self._decoding:
+            return self._decoded.run(
+                lambda batch: generate(self.model, batch, Budget(self.max_new_tokens, monotonic() + TIMEOUT_S)), pages
             )
 
+    @torch.inference_mode()
+    def _encode(self, images: Sequence[Image.Image], tier: str) -> list[VisionTokens]:
+        side = self.model.side_px(tier)
+        shape = self.model.shape(tier)
+        sized = images
+        if side != self.tiers[tier].side_px:
+            sized = [image.convert("L").resize((side, side), Image.Resampling.BICUBIC) for image in images]
+        tokens = []
+        for image, page in zip(images, self.model.image_features(self.model.pixels(sized), tier), strict=True):
+            ink = pack_ink(ink_of(image.convert("L"), self.layout.rows, self.layout))
+            tokens.append(
+                VisionTokens(
+                    self.name, self.weights, tier, shape, self.token_dtype, to_bytes(page, self.token_dtype), ink
+                )
+            )
+        return tokens
+
     def _reading(self, tokens: VisionTokens, generation: Generation) -> Reading:
-        """Places the model's text in the inked cells, or line by line for tokens without a map of ink."""
+        """Places the model's text in the inked cells."""
         trusted = mask_untrusted(generation.text, generation.confidence, generation.looped)
-        text, confidence = without_markup(*trusted)
-        if tokens.ink:
-            cells, sure = place_on_ink(text, confidence, unpack_ink(tokens.ink, self.layout))
-        else:
-            cells, sure = place_lines(text, confidence, generation.end_probability, self.layout)
+        cells, sure = place_on_ink(*without_markup(*trusted), unpack_ink(tokens.ink, self.layout))
         return Reading(tokens.tier, cells, sure, self.tiers[tokens.tier].flag_below)
 
     def _check_images(self, images: Sequence[Image.Image], tier: str) -> None:
@@ -203,5 +171,15 @@ class VisionCodec:
             raise TokensError(
                 f"tokens of shape {tokens.shape} and dtype {tokens.dtype} are not a page of '{tokens.tier}'"
             )
-        if tokens.ink:
-            unpack_ink(tokens.ink, self.layout)
+        unpack_ink(tokens.ink, self.layout)
+
+
+def to_bytes(features: Tensor, dtype: str) -> bytes:
+    """Returns features in the storage dtype `dtype`, row-major."""
+    return features.detach().cpu().to(STORAGE_DTYPES[dtype]).contiguous().view(torch.uint8).numpy().tobytes()
+
+
+def from_tokens(tokens: VisionTokens) -> Tensor:
+    """Returns the features of a page: float32 of the tokens' shape."""
+    data = torch.frombuffer(bytearray(tokens.data), dtype=STORAGE_DTYPES[tokens.dtype])
+    return data.view(tokens.shape).float()

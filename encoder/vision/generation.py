@@ -48,8 +48,6 @@ class Generation:
     looped: npt.NDArray[np.bool_]
     #: "end" if the model ended the text, "length" at the maximum length, "loop" if it was stopped in a loop.
     finish_reason: FinishReason
-    #: Probability of the end-of-sequence token; 0 if there is none.
-    end_probability: float
 
 
 class NgramHistory:
@@ -128,10 +126,7 @@ class NoRepeatNgramProcessor:
         """Implements the stopping criterion: returns bool[B], the sequences that loop. Raises `ReadFailed` after the
         deadline."""
         if monotonic() > self._budget.deadline:
-            raise ReadFailed(
-                "decoding a batch of pages exceeded the option 'timeout_s'; raise it, lower 'batch_tokens', or use a "
-                "faster device"
-            )
+            raise ReadFailed("decoding a batch of pages took longer than its limit; use a faster device")
         for index, preferred in enumerate(self.wanted):
             self._looping[index] = self._looping[index] or loops(preferred, self._budget.max_new_tokens)
         return torch.tensor(self._looping, device=input_ids.device)
@@ -188,7 +183,7 @@ def detokenize(
     text, spans = align_characters(model.tokenizer, read)
     confidence = np.array([probabilities[a:b].min() for a, b in spans], dtype=np.float32)
     looped = np.array([tail is not None and b > tail for _, b in spans], dtype=bool)
-    return Generation(text, confidence, looped, reason, float(probabilities[stop]) if reason == "end" else 0.0)
+    return Generation(text, confidence, looped, reason)
 
 
 def loops(tokens: Sequence[int], max_new_tokens: int) -> bool:
@@ -225,7 +220,8 @@ def align_characters(tokenizer: Any, ids: Sequence[int]) -> tuple[str, list[tupl
     """Returns the text of `ids`, and for each of its characters the half-open range of tokens that spells it."""
     pieces: list[str] = []
     spans: list[tuple[int, int]] = []
-    context, done = 0, 0  # ids[context:] are decoded together; ids[:done] are already in `pieces`
+    context = 0  # ids[context:] are decoded together; ids[:done] are already in `pieces`
+    done = 0
     for stop in range(1, len(ids) + 1):
         prefix = tokenizer.decode(ids[context:done], skip_special_tokens=False)
         text = tokenizer.decode(ids[context:stop], skip_special_tokens=False)

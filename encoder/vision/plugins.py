@@ -1,21 +1,16 @@
 """Plug-ins of the codecs that run a third-party model, one for each class in `models`."""
 
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from foxing.encoder.contract import Codec
 from foxing.encoder.flag_thresholds import FlagThresholds
 from foxing.encoder.plugin import CodecOptions, CodecPlugin, Dependencies
-from foxing.encoder.remote.options import ServerOptions
-from foxing.renderer import PageLayout
 
 if TYPE_CHECKING:
-    from foxing.encoder.remote.endpoint import Endpoint
-
     from .models.model import VisionModel
 
 DEPENDENCIES = Dependencies("gpu", ("transformers", "tokenizers"))
@@ -32,30 +27,6 @@ class VisionOptions(CodecOptions):
     revision: str | None = Field(
         default=None, description="Commit or tag of the model on the hub; set it to pin the model."
     )
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
-        default="auto",
-        description="Data type that the model computes in; 'auto' is bfloat16 on a GPU (float16 before Ampere) and "
-        "float32 elsewhere.",
-    )
-    token_dtype: Literal["bfloat16", "float8_e4m3", "int8"] = Field(
-        default="bfloat16",
-        description="Data type that vision tokens are stored in. int8 (with one scale per 128 numbers) and float8_e4m3 "
-        "halve their size at some cost in accuracy, int8 at the lower cost. Existing tokens of every type stay "
-        "readable.",
-    )
-    batch_tokens: int | None = Field(
-        default=None,
-        ge=1,
-        description="Maximum number of positions, prompt and text together, in one batch of pages; by default what the "
-        "memory allows that is free at the time.",
-    )
-    timeout_s: float = Field(
-        default=600.0,
-        gt=0,
-        le=36_000,
-        description="Maximum time in seconds for decoding a batch of pages in this process; pages that take longer "
-        "count as not read.",
-    )
     calibration: Path | None = Field(
         default=None,
         description="File with the confidence below which a character is flagged at each tier, as foxing codec bench "
@@ -63,101 +34,34 @@ class VisionOptions(CodecOptions):
     )
 
 
-class DeepSeekOptions(VisionOptions):
-    """Options of the codec `deepseek-ocr`."""
-
-    remote: ServerOptions | None = Field(
-        default=None,
-        description="Server that decodes the vision tokens: vLLM with the same model, started with "
-        "--enable-prompt-embeds. Without it they are decoded in this process. The stored tokens are the same, so it "
-        "can be added or removed at any time.",
-    )
-
-
-def _loader(module: str, model_class: str) -> "Callable[[str, VisionOptions], Codec]":
-    """Returns a loader of the codec over a class of `models`, which is imported on call."""
+def _plugin(name: str, models: str, tiers: str, module: str, model_class: str) -> CodecPlugin[VisionOptions]:
+    """Returns the plug-in of a codec. `module`, `model_class`: its model in `models`, imported when it is loaded."""
 
     def load(device: str, options: VisionOptions) -> Codec:
-        loaded_class = getattr(import_module(f"{__package__}.models.{module}"), model_class)
-        return _open(loaded_class, device, options, getattr(options, "remote", None))
+        return _open(getattr(import_module(f"{__package__}.models.{module}"), model_class), device, options)
 
-    return load
+    description = f"Stores the vision tokens of {models} and decodes them with its decoder: printed pages, {tiers}."
+    return CodecPlugin(name, description, load, VisionOptions, needs=DEPENDENCIES)
 
 
-def _open(model_class: "type[VisionModel]", device: str, options: VisionOptions, server: ServerOptions | None) -> Codec:
-    """Loads the codec over the model in `options`; `server`, if given, decodes its tokens. Raises `CodecError`."""
+def _open(model_class: "type[VisionModel]", device: str, options: VisionOptions) -> Codec:
     from foxing.encoder.device import pick_device
 
     from .codec import VisionCodec
     from .digest import weights_digest
     from .models.checkpoint import locate, page_layout, pick_dtype
 
-    endpoint = (
-        None if server is None else _endpoint(server)
-    )  # first, so that its errors are raised before a large model is loaded
     torch_device = pick_device(device)
     checkpoint = locate(options.model or model_class.hub_id, options.revision)
-    load = model_class.load if endpoint is None else model_class.load_encoder
-    loaded = load(checkpoint, torch_device, pick_dtype(options.dtype, torch_device))
-    weights = weights_digest(checkpoint)
-    settings = VisionCodecSettings(
-        layout=page_layout(checkpoint),
-        source=checkpoint.name if options.revision is None else f"{checkpoint.name} at {options.revision}",
-        token_dtype=options.token_dtype,
-        batch_tokens=options.batch_tokens,
-    )
-    codec: VisionCodec
-    if endpoint is None:
-        codec = VisionCodec(loaded, weights, **settings)
-    else:
-        from .remote_decoding import RemoteVisionCodec
-
-        codec = RemoteVisionCodec(loaded, weights, endpoint, **settings)
-    codec.timeout_s = options.timeout_s
+    model = model_class.load(checkpoint, torch_device, pick_dtype(torch_device))
+    source = checkpoint.name if options.revision is None else f"{checkpoint.name} at {options.revision}"
+    codec = VisionCodec(model, weights_digest(checkpoint), source=source, layout=page_layout(checkpoint))
     if options.calibration is not None:
-        codec.flag(FlagThresholds.read(options.calibration.expanduser()).thresholds_for(codec.name, weights))
+        calibration = FlagThresholds.read(options.calibration.expanduser())
+        codec.flag(calibration.thresholds_for(codec.name, codec.weights))
     return codec
 
 
-def _endpoint(server: ServerOptions) -> "Endpoint":
-    from foxing.encoder.remote.endpoint import Endpoint  # imports packages that local decoding does not need
-
-    return Endpoint(server)
-
-
-class VisionCodecSettings(TypedDict):
-    """Keyword arguments of `VisionCodec`."""
-
-    layout: PageLayout
-    source: str
-    token_dtype: str
-    batch_tokens: int | None
-
-
-def _stores(models: str, tiers: str, server: str = "") -> str:
-    return f"Stores the vision tokens of {models} and decodes them with its decoder{server}: printed pages, {tiers}."
-
-
-_ON_A_SERVER = ", locally or on a server"
-_GRID_TIERS = "large to tiny"
-DEEPSEEK_OCR = CodecPlugin(
-    "deepseek-ocr",
-    _stores("DeepSeek-OCR", "large to tiny", _ON_A_SERVER),
-    _loader("deepseek", "DeepSeekOcr"),
-    DeepSeekOptions,
-    needs=DEPENDENCIES,
-)
-GOT_OCR2 = CodecPlugin(
-    "got-ocr2",
-    _stores("GOT-OCR 2.0", "base only"),
-    _loader("got", "GotOcr2"),
-    VisionOptions,
-    needs=DEPENDENCIES,
-)
-QWEN_VL = CodecPlugin(
-    "qwen-vl",
-    _stores("Qwen2.5-VL, Qwen3-VL or MinerU2.5", _GRID_TIERS),
-    _loader("qwen", "QwenVl"),
-    VisionOptions,
-    needs=DEPENDENCIES,
-)
+DEEPSEEK_OCR = _plugin("deepseek-ocr", "DeepSeek-OCR", "large to tiny", "deepseek", "DeepSeekOcr")
+GOT_OCR2 = _plugin("got-ocr2", "GOT-OCR 2.0", "base only", "got", "GotOcr2")
+QWEN_VL = _plugin("qwen-vl", "Qwen2.5-VL, Qwen3-VL or MinerU2.5", "large to tiny", "qwen", "QwenVl")

@@ -72,7 +72,8 @@ def _joined(clause: npt.NDArray[np.int64], sentence: npt.NDArray[np.int64], mini
         return clause
     firsts = np.flatnonzero(np.diff(clause, prepend=-1))
     lengths = np.diff(firsts, append=len(clause))
-    begins, size = [0], int(lengths[0])
+    begins = [0]
+    size = int(lengths[0])
     for first, length in zip(firsts[1:].tolist(), lengths[1:].tolist(), strict=True):
         same = sentence[first] == sentence[first - 1]
         if same and size < minimum:

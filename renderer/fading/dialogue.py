@@ -16,9 +16,11 @@ from .message_features import Flags, MessageFeatures
 from .words import words_of
 
 #: Maximum words of a message that is a fact as the answer to a question, and of its question.
-_ANSWER_WORDS, _QUESTION_WORDS = 8, 20
+_ANSWER_WORDS = 8
+_QUESTION_WORDS = 20
 #: Maximum words of a value, and characters of a word that makes one by itself: "M" or "no" is said of anything.
-_VALUE_WORDS, _VALUE_CHARS = 4, 3
+_VALUE_WORDS = 4
+_VALUE_CHARS = 3
 #: Roles of those who talk.
 _SPEAKERS = ("user", "assistant")
 #: Number of messages before one, those of its speaker among them, in which a word is stated that a

@@ -33,7 +33,8 @@ _FIRST_BITS = 8.0
 #: Bytes per estimated bit on most pages. Words cost more without their former neighbours as context.
 BYTES_PER_BIT = 1.04 / 8
 #: Shares of the capacity: where the search stops, and what it aims at.
-_ENOUGH, _AIM = 0.98, 0.99
+_ENOUGH = 0.98
+_AIM = 0.99
 #: Number of interpolation steps; after these, a step that does not halve the interval is followed by a bisection.
 _GUESSES = 4
 
@@ -107,7 +108,8 @@ def fade(
     level, room = _largest(order, capacity, size, bytes_per_bit)
     if level < order.facts and fact_capacity is not None and fact_capacity > capacity:
         level, room = _facts(order, fact_capacity, size, room / max(order.guess(level), 1.0))
-    flags, scale = order.kept(level), room / max(order.guess(level), 1.0)
+    flags = order.kept(level)
+    scale = room / max(order.guess(level), 1.0)
     return FadedPage(
         tuple(order.entries(flags)), tuple(order.texts(flags)), tuple(flags), room, scale, level < order.facts
     )
@@ -125,7 +127,8 @@ class _WordOrder:
         self.cut = np.concatenate([np.zeros(0, dtype=bool), *map(_cut_words, messages)])
         bits = np.concatenate([np.zeros(0), *(message.bits for message in messages)])
         values = np.concatenate([np.zeros(0), *salience])
-        rank, total = np.floor(values), len(values)
+        rank = np.floor(values)
+        total = len(values)
         order, whole = _order_of_keeping(messages, values, bits)
         #: int64[words]: rank of each word in the order of keeping, from 0.
         self.place = np.empty(total, dtype=np.int64)
@@ -147,7 +150,8 @@ class _WordOrder:
     def _follow_neighbours(self) -> None:
         """Gives punctuation the place of the first word beside it to fade, and a question mark that of the word before
         it. Punctuation at the end of a message carries no information and fades before all words."""
-        start, last = 0, len(self.place) - 1
+        start = 0
+        last = len(self.place) - 1
         for message, stop in zip(self.messages, self.ends.tolist(), strict=True):
             text = message.entry.content
             units = [text[word.start : word.stop] for word in message.words]
@@ -175,8 +179,8 @@ class _WordOrder:
 
     def kept(self, level: int) -> _Kept:
         """Returns bool[words] for each message: the words kept at `level`, and those that cost no more than a gap."""
-        kept, cut = (np.split(flags, self.ends[:-1]) for flags in (self.place < self.levels[level], self.cut))
-        parts = zip(self.messages, self.units, kept, strict=True)
+        chosen, cut = (np.split(flags, self.ends[:-1]) for flags in (self.place < self.levels[level], self.cut))
+        parts = zip(self.messages, self.units, chosen, strict=True)
         bridged = (_bridged(message, stays) & (stays | (units < 0)) for message, units, stays in parts)
         return [stays & ~gone for stays, gone in zip(bridged, cut, strict=True)]
 
@@ -246,11 +250,13 @@ def _may_end_before(
 def _clauses(messages: Sequence[MessageWords], joined: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """Returns int64[words] of all messages: a number for each clause, and for each word that fades by itself. `joined`:
     bool[words], words that fade with their clause."""
-    numbers, start = np.arange(len(joined)), 0
+    numbers = np.arange(len(joined))
+    start = 0
     for message in messages:
         stop = start + len(message.words)
         if message.clauses is not None:
-            own, positions = message.clauses, np.arange(start, stop)
+            own = message.clauses
+            positions = np.arange(start, stop)
             grouped = (own >= 0) & joined[start:stop]
             firsts = np.full(int(own.max(initial=-1)) + 1, len(joined))
             np.minimum.at(firsts, own[grouped], positions[grouped])
@@ -293,7 +299,8 @@ def _facts(order: _WordOrder, capacity: int, size: Size, scale: float) -> tuple[
 def _largest(order: _WordOrder, capacity: int, size: Size, scale: float) -> tuple[int, int]:
     """Returns a level that takes at most `capacity` bytes and its size: one that uses a share of at least `_ENOUGH`,
     else the highest; the lowest level if none fits. `scale`: initial estimate of bytes per bit."""
-    low, high = 0, len(order.levels)
+    low = 0
+    high = len(order.levels)
     rooms: dict[int, int] = {}
     guesses = [order.guess(level) for level in range(high)]
     narrowed = True

@@ -31,9 +31,9 @@ def _words(line: str) -> frozenset[str]:
 
 
 def _language(
-    negations: str, function_words: str, within: str | None = None, *, capital_nouns: bool = False
+    negations: str, function_words: str, inner: str | None = None, *, capital_nouns: bool = False
 ) -> Language:
-    pattern = None if within is None else re.compile(within, re.IGNORECASE)
+    pattern = None if inner is None else re.compile(inner, re.IGNORECASE)
     return Language(_words(negations), _words(function_words), pattern, capital_nouns)
 
 

@@ -30,7 +30,8 @@ class MessageFeatures:
     def __init__(self, number: int, message: MessageWords) -> None:
         text = message.entry.content
         self.number = number
-        self.text, self.words = text, message.words
+        self.text = text
+        self.words = message.words
         role = "tool" if _MACHINE.match(text) else message.entry.role
         #: Role by which the words are rated.
         self.speaker = role if role in ROLES else "user" if role != "developer" else "system"
@@ -66,23 +67,29 @@ class MessageFeatures:
         return np.array([before[stop] > before[start] for start, stop in self.words], dtype=bool)
 
     def _sentences(self) -> tuple[list[int], list[bool]]:
-        number, begins, stop = 0, True, 0
-        sentences, first = [], []
+        number = 0
+        begins = True
+        stop = 0
+        sentences = []
+        first = []
         for word, mark in zip(self.words, self.punctuation, strict=True):
             begins = begins or "\n" in self.text[stop : word.start]
             ends = mark and has_mark(self.text, word.start, word.stop) and not is_abbreviated(self.text, stop)
             number += begins and not mark
             sentences.append(number)
             first.append(begins and not mark)
-            begins, stop = ends or (begins and mark), word.stop
+            begins = ends or (begins and mark)
+            stop = word.stop
         return sentences, first
 
     def _questions(self) -> list[bool]:
         if self.rules is None or self.machine:
             return [False] * len(self.clause_ranges)
-        ends, questions = _last_of_sentence(self.sentence), []
+        ends = _last_of_sentence(self.sentence)
+        questions = []
         for start, stop in self.clause_ranges:
-            begin, end = self.words[start].start, self.words[ends[stop - 1]].stop
+            begin = self.words[start].start
+            end = self.words[ends[stop - 1]].stop
             questions.append(self.rules.question.search(self.text, max(begin, end - 3), end) is not None)
         return questions
 
@@ -102,7 +109,8 @@ class MessageFeatures:
 
 def _last_of_sentence(sentence: Sequence[int]) -> list[int]:
     """Returns, for each word, the index of the last word of its sentence."""
-    last, result = len(sentence) - 1, [0] * len(sentence)
+    last = len(sentence) - 1
+    result = [0] * len(sentence)
     for i in range(len(sentence) - 1, -1, -1):
         if i < len(sentence) - 1 and sentence[i] != sentence[i + 1]:
             last = i

@@ -64,7 +64,9 @@ def rules_of(code: str) -> Rules | None:
             pattern = _MACRO.sub(lambda match: f"(?:{macros[match[1]]})", pattern)
         return re.compile(pattern, re.IGNORECASE)
 
-    facts, negation, clauses = data["facts"], data["negation"], data["clauses"]
+    facts = data["facts"]
+    negation = data["negation"]
+    clauses = data["clauses"]
     return Rules(
         facts=tuple(compiled(pattern) for kind in ("times", "quantities", "names") for pattern in facts[kind]),
         negation=compiled(negation["words"]),

@@ -3,11 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
 
 from foxing.renderer.scripts import is_unspaced
+from foxing.renderer.typeset import Entry
 
 from .clauses import Clauses
 from .dialogue import Dialogue
@@ -18,6 +20,7 @@ from .languages import languages_of
 from .message_features import Flags, MessageFeatures
 from .names import lower_case_names
 from .rules import Rules
+from .words import Word, is_punctuation, words_of
 
 #: Salience of the words of a message: float64[words], at least 0; see `fade` for its meaning.
 Salience = npt.NDArray[np.float64]
@@ -25,10 +28,13 @@ Salience = npt.NDArray[np.float64]
 IsolatedBits = Callable[[Iterable[str]], Mapping[str, float]]
 
 #: Ranks of words below `FACT`, the integer part of a salience.
-PUNCTUATION, FUNCTION_WORD, CONTENT = 0, 1, 2
+PUNCTUATION = 0
+FUNCTION_WORD = 1
+CONTENT = 2
 
 #: Worth of a frequent word relative to a rare one: maximum, and the power of its rarity with which the worth falls.
-_FREQUENT, _FREQUENT_POWER = 0.4, 4
+_FREQUENT = 0.4
+_FREQUENT_POWER = 4
 #: In languages without a list of frequent words: length in characters below which a word is seldom rare.
 _SHORT = 4
 #: In languages without a list of frequent words: average cost in bits of a rare word without context.
@@ -42,10 +48,15 @@ _GRAMMAR = 0.18, 60
 #: Share and minimum number of capitalised words above which a message counts as written in capitals.
 _SHOUTED = 0.6, 6
 #: Factors for the words of a first sentence, and of a sentence with facts.
-_FIRST_SENTENCE, _WITH_FACTS = 1.1, 1.1
+_FIRST_SENTENCE = 1.1
+_WITH_FACTS = 1.1
 #: Factors for the words of a clause with facts, of a statement of a speaker about themselves, of what one person says
 #: about another to their face, of a question, and of a greeting, thanks or a compliment.
-_CLAUSE_WITH_FACTS, _STATEMENT, _ADDRESSED, _QUESTION, _ASIDE = 1.4, 1.3, 0.6, 0.5, 0.3
+_CLAUSE_WITH_FACTS = 1.4
+_STATEMENT = 1.3
+_ADDRESSED = 0.6
+_QUESTION = 0.5
+_ASIDE = 0.3
 #: Factor for a word that another speaker has stated just before.
 _ECHOED = 0.5
 #: Share of the worth of a word that is left for those factors.
@@ -53,7 +64,9 @@ _SCALE = 0.5
 #: Maximum words of a clause that counts as a greeting or a compliment.
 _ASIDE_WORDS = 14
 #: Words of a negation's clause that are facts with it: after it, before it, and before it where it denies what follows.
-_DENIED_AFTER, _DENIED_BEFORE, _SUBJECT = 10, 6, 1
+_DENIED_AFTER = 10
+_DENIED_BEFORE = 6
+_SUBJECT = 1
 #: Minimum worth of a word that says what is counted or negated.
 _EXPLAINING = 0.3
 #: Factors by role.
@@ -65,7 +78,8 @@ _WITHIN_PHRASE = 0.05
 #: Factor for a fact that a tool repeats.
 _REPEATED = 0.4
 #: Worth of the rarest words, and the maximum worth of a content word.
-_RAREST, _MOST = 0.8, 0.99
+_RAREST = 0.8
+_MOST = 0.99
 
 _HIRAGANA = re.compile("[\u3041-\u309f]+")
 _PART = re.compile("[-/]")
@@ -87,6 +101,16 @@ def text_salience(messages: Sequence[MessageWords], isolated_bits: IsolatedBits 
     rarer. Words without bits are rated by their length and their frequency on the page.
     """
     return score_page(messages, isolated_bits)[0]
+
+
+def words_with_facts(text: str) -> list[tuple[Word, bool]]:
+    """Returns the words of a message, each with whether it is a fact, which never fades by rule. Punctuation is left
+    out."""
+    words = words_of(text)
+    entry = Entry("", "user", text, datetime.min.replace(tzinfo=UTC))
+    (salience,) = text_salience([MessageWords(entry, words, np.zeros(len(words)))])
+    pairs = zip(words, (salience >= FACT).tolist(), strict=True)
+    return [(word, fact) for word, fact in pairs if not is_punctuation(text[word.start : word.stop])]
 
 
 def score_page(
@@ -161,7 +185,8 @@ class _PageText:
             return factors
         between_people = self.dialogue.is_between_people(text)
         for (start, stop), asks in zip(text.clause_ranges, text.questions, strict=True):
-            begin, end = text.words[start].start, text.words[stop - 1].stop
+            begin = text.words[start].start
+            end = text.words[stop - 1].stop
             factor = _CLAUSE_WITH_FACTS if facts[start:stop].any() else 1.0
             if asks:
                 factor *= _QUESTION
@@ -242,7 +267,8 @@ class _PageText:
 
     def _greets(self, text: MessageFeatures, number: int) -> bool:
         """Returns whether a name only greets or addresses somebody."""
-        before, after = number - 1, number + 1
+        before = number - 1
+        after = number + 1
         if after < len(text.words) and not text.punctuation[after]:
             return False
         if before >= 0 and not text.first[number] and _GREETING.fullmatch(text.plain[before]):
@@ -262,7 +288,8 @@ class _PageText:
         after = _DENIED_AFTER if rules.denies_after else 0
         for number in np.flatnonzero(negations).tolist():
             clause = text.clauses[number]
-            start, stop = max(0, number - before), min(len(text.words), number + after + 1)
+            start = max(0, number - before)
+            stop = min(len(text.words), number + after + 1)
             denied[start:stop] |= (text.clauses[start:stop] == clause) & (clause >= 0)
             denied[number] = True
         return denied

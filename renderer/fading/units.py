@@ -28,7 +28,8 @@ def units_of(text: str, words: Sequence[Word], gaps: Collection[int] = ()) -> np
     `text`; a unit with a gap is none."""
     units = np.full(len(words), -1, dtype=np.int64)
     starts = np.array([word.start for word in words], dtype=np.int64)
-    broken, number = np.array(sorted(gaps), dtype=np.int64), 0
+    broken = np.array(sorted(gaps), dtype=np.int64)
+    number = 0
     for match in _UNIT.finditer(text):
         start, stop = match.span()
         is_amount = match[0][0] == "$" and _SIGNS.search(match[0]) is None and " " in match[0]

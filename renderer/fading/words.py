@@ -93,7 +93,8 @@ def _merged(text: str, units: Iterable[Word]) -> Iterator[Word]:
             continue
         if last is not None:
             yield last
-        last, kind = word, word_kind
+        last = word
+        kind = word_kind
     if last is not None:
         yield last
 

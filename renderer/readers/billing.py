@@ -60,9 +60,11 @@ class Patches(_Formula):
         scale = sqrt(self.max_patches * self.side**2 / (width * height))
         sides = (width * scale / self.side, height * scale / self.side)
         scale *= min(floor(side) / side for side in sides if side >= 1)
-        width, height = max(1, floor(width * scale)), max(1, floor(height * scale))
+        width = max(1, floor(width * scale))
+        height = max(1, floor(height * scale))
         while self._patches(width, height) > self.max_patches:  # one side is shorter than a patch
-            width, height = max(1, width * 99 // 100), max(1, height * 99 // 100)
+            width = max(1, width * 99 // 100)
+            height = max(1, height * 99 // 100)
         return width, height
 
     def in_words(self) -> str:

@@ -66,7 +66,9 @@ def reader_layout(reader: Reader, newline: Newline = "mark") -> PageLayout:
 
 @lru_cache(maxsize=64)
 def _best_layout(reader: Reader) -> PageLayout:
-    limits, billing, cell = reader.limits, reader.billing, reader.legible
+    limits = reader.limits
+    billing = reader.billing
+    cell = reader.legible
     assert limits is not None
     assert billing is not None
     assert cell is not None

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 #: zlib level of images of one bit a pixel, and of eight: higher ones take twice as long and save a tenth of the bytes.
-BILEVEL_LEVEL, GREY_LEVEL = 6, 4
+BILEVEL_LEVEL = 6
+GREY_LEVEL = 4
 
 
 def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:

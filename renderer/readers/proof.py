@@ -55,8 +55,10 @@ def proof_read(image: PageImage, png: bytes | None = None) -> Proof:
     """Proof-reads a page image. `png`: the file, by default that of the image. Raises `OSError` for a file that is not
     an image."""
     png = image.png if png is None else png
-    layout, cells = image.page.layout, image.page.cells
-    width, height = layout.cell_width_px, layout.cell_height_px
+    layout = image.page.layout
+    cells = image.page.cells
+    width = layout.cell_width_px
+    height = layout.cell_height_px
     rows, columns = cells.shape
     left, above = margin_px(layout)
     pixels = np.asarray(Image.open(BytesIO(png)).convert("L"))
@@ -96,9 +98,9 @@ def _cropped(
 class ProofReader:
     """Proof-reads page images, each once: proofs are kept by the digest of the image. Safe to share between threads."""
 
-    def __init__(self, kept: int = KEPT_PROOFS) -> None:
-        """`kept`: maximum number of proofs to keep."""
-        self._kept = kept
+    def __init__(self, capacity: int = KEPT_PROOFS) -> None:
+        """`capacity`: maximum number of proofs to keep."""
+        self._capacity = capacity
         self._proofs: OrderedDict[str, Proof] = OrderedDict()
         self._lock = Lock()
         #: Number of images that were proof-read.
@@ -113,6 +115,6 @@ class ProofReader:
                 proof = self._proofs[digest] = proof_read(image)
                 self.count += 1
             self._proofs.move_to_end(digest)
-            while len(self._proofs) > self._kept:
+            while len(self._proofs) > self._capacity:
                 self._proofs.popitem(last=False)
         return proof

@@ -141,9 +141,6 @@ class Reader(_Profile):
     billing: AnyBilling | None = None
     billing_date: date | None = None
     billing_source: str | None = None
-    #: Price per million tokens, for the estimates of `foxing calibrate`; None: not known.
-    prompt_price: Annotated[float, Field(ge=0)] | None = None
-    completion_price: Annotated[float, Field(ge=0)] | None = None
     #: Detail that the request asks for with each image, where the provider is OpenAI; the billing is of this detail.
     detail: Literal["high", "original"] = "high"
     #: What Anthropic is asked to do with an image that it would scale down: refuse it. None: nothing is asked.

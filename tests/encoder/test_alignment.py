@@ -1,4 +1,4 @@
-"""Alignment of a model's text with the grid: by ink, line by line, and removal of untrusted text."""
+"""Alignment of a model's text with the grid: by ink, and removal of untrusted text."""
 
 from datetime import UTC, datetime
 from time import process_time
@@ -7,36 +7,23 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from foxing.encoder import UNREADABLE, Reading, TokensError
+from foxing.encoder import Reading, TokensError
 from foxing.encoder.alignment import (
-    MISFIT,
     UNREAD_BELOW,
     ink_of,
     mask_untrusted,
     pack_ink,
-    place_lines,
     place_on_ink,
     unpack_ink,
     without_markup,
 )
 from foxing.encoder.bench.documents import entries
-from foxing.renderer import (
-    BLANK,
-    DENSE_PAGE,
-    PRINTED_PAGE,
-    WIDE_TAIL,
-    Cells,
-    Entry,
-    Page,
-    PageLayout,
-    Typesetter,
-    all_tiers,
-    grid_text,
-    rasterize,
-    render,
-    transcribe,
-)
-from foxing.renderer.marks import FILLER_MARK
+from foxing.encoder.contract import UNREADABLE
+from foxing.renderer import DENSE_PAGE, Entry, Page, PageLayout, Typesetter, all_tiers, render
+from foxing.renderer.layout import PRINTED_PAGE
+from foxing.renderer.page import BLANK, Cells, grid_text
+from foxing.renderer.raster import rasterize
+from foxing.renderer.transcription import transcribe
 
 WORDS = "The delivery on 3 May is late by two days. 점심 먹자, said Dr. Keller; 17-24 pallets arrive before Whitsun."
 WIDE_CELLS = PageLayout(columns=80, rows=40)
@@ -180,65 +167,21 @@ def text_of(text: str, confidence: float = 0.9) -> tuple[str, Sure]:
     return text, np.full(len(text), confidence, dtype=np.float32)
 
 
-def placed(text: str, confidence: float = 0.9, ended: float = 0.8) -> tuple[Cells, Sure]:
-    return place_lines(*text_of(text, confidence), ended, GRID)
-
-
-def rows(text: str) -> list[str]:
-    return ["".join(chr(c) for c in row if c != WIDE_TAIL).replace("\0", "·") for row in placed(text)[0].tolist()]
-
-
-def test_a_long_line_continues_in_the_next_row() -> None:
-    assert rows("one\ntwo") == ["one·····", "two·····", "········", "········"]
-    assert rows("abcdefghij\nk") == ["abcdefgh", "ij······", "k·······", "········"]
-    assert rows("abcdefgh\nk")[:2] == ["abcdefgh", "k·······"]
-    assert rows("a\n\nb\n\n") == ["a·······", "········", "b·······", "········"]
-    assert rows("\n\na")[0] == "a·······"
-    assert rows("") == ["········"] * 4
-
-
-def test_full_width_characters_take_two_cells_from_an_even_column() -> None:
-    cells, _ = placed("a여b")
-    assert cells[0, :6].tolist() == [ord("a"), ord(FILLER_MARK), ord("여"), WIDE_TAIL, ord("b"), BLANK]
-    assert rows("a\tb\x01c")[0].startswith("a bc")
-
-
-@pytest.mark.parametrize("by", ["lines", "ink"])
 @pytest.mark.parametrize("content", ["abc def", "abc\ndef", "abc\n\ndef", "ab\ncdefghi jk"])
-def test_a_space_in_the_last_column_is_restored(by: str, content: str) -> None:
+def test_a_space_in_the_last_column_is_restored(content: str) -> None:
     layout = PageLayout(columns=8, rows=8, newline="break", cropped=False)
     page = Typesetter(layout).page([Entry("m", "u", content, datetime(2026, 3, 2, 9, 15, tzinfo=UTC))])
     span = page.placements[0]
     lines = [grid_text(row) for row in page.cells]  # without trailing blanks
-    by_lines = place_lines(*text_of("\n".join(lines)), 0.9, layout)[0]
-    cells = by_lines if by == "lines" else put(lines, page.cells > 0x20)[0]
+    cells = put(lines, page.cells > 0x20)[0]
     assert transcribe(cells.reshape(-1)[span.start : span.stop], layout=layout, start=span.start).text == content
 
 
-def test_confidence_follows_the_characters() -> None:
-    cells, sure = place_lines("ab\nc", np.array([0.5, 0.9, 0.6, 0.4], dtype=np.float32), 0.7, GRID)
-    assert cells[0, :2].tolist() == [ord("a"), ord("b")]
-    assert sure[0] == pytest.approx([0.5, 0.9] + [0.6] * 6), "the end of a line has the confidence of its newline"
-    assert sure[1] == pytest.approx([0.4] + [0.7] * 7), "the end of the text has that of the end token"
-    assert (sure[2:] == 0).all(), "text below may have been missed"
-
-
-def test_a_truncated_text_has_no_confidence_after_its_end() -> None:
-    _, sure = placed("ab", ended=0.0)
-    assert (sure[0, 2:] == 0).all()
-
-
-def test_surplus_lines_cost_blank_lines_first_and_then_confidence() -> None:
-    cells, sure = placed("a\n\nb\n\nc\nd")
-    assert [chr(row[0]) for row in cells.tolist()] == ["a", "b", "c", "d"]
-    assert sure[0, 0] == pytest.approx(0.9)
-    cells, sure = placed("a\nb\nc\nd\ne")
-    assert [chr(row[0]) for row in cells.tolist()] == ["a", "b", "c", "d"]
-    assert sure[0, 0] == pytest.approx(0.9 * MISFIT)
-
-
 def reading(text: str, confidence: float = 0.9, looped: npt.NDArray[np.bool_] | None = None) -> Reading:
-    return Reading("small", *place_lines(*mask_untrusted(*text_of(text, confidence), looped), 0.8, GRID), 0.8)
+    ink = np.zeros((GRID.rows, GRID.columns), dtype=bool)
+    for row, line in enumerate(text.split("\n")):
+        ink[row, : len(line)] = [character != " " for character in line]
+    return Reading("small", *place_on_ink(*mask_untrusted(*text_of(text, confidence), looped), ink), 0.8)
 
 
 def test_repetitions_are_unreadable_and_may_make_the_page_unread() -> None:

@@ -8,12 +8,15 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from foxing.encoder import PageDrawer, Reading, TierSpec, VisionTokens
+from foxing.encoder import Reading, TierSpec, VisionTokens
 from foxing.encoder.bench import CONDITIONS, BenchRow, PageSet, measure, measure_ageing, texts_of
 from foxing.encoder.bench.drawing import TierDrawer
 from foxing.encoder.tokens import STREAM
-from foxing.renderer import BLANK, DENSE_PAGE, GAP_MARK, Cells, PageLayout, Repertoire
+from foxing.renderer import DENSE_PAGE, PageLayout
 from foxing.renderer.fading import MessageWords, Salience
+from foxing.renderer.marks import GAP_MARK
+from foxing.renderer.page import BLANK, Cells
+from foxing.renderer.repertoire import Repertoire
 
 ROOMS = {"base": 256, "small": 100, "tiny": 30, "micro": 10}  # tokens
 TOKEN_BYTES = 48
@@ -80,7 +83,7 @@ def texts(codec: Bytewise) -> PageSet:
 
 
 def shares(row: BenchRow) -> list[float | None]:
-    return [row.names, row.numbers, row.dates, row.negations, row.content_words, row.common_words]
+    return [row.words, row.facts]
 
 
 def test_a_page_that_fits_is_drawn_as_it_is(codec: Bytewise) -> None:
@@ -88,7 +91,7 @@ def test_a_page_that_fits_is_drawn_as_it_is(codec: Bytewise) -> None:
     drawn = TierDrawer(codec, group).draw("base")
     assert drawn.pages[0].cells is group.pages[0].cells
     row = measure(codec, group, "base", "group")
-    assert (row.kept_share, row.accuracy, row.recalled_text_tokens) == (1, 1, 1)
+    assert (row.kept_share, row.accuracy, row.words) == (1, 1, 1)
 
 
 def test_what_fades_is_not_kept_and_no_error(codec: Bytewise) -> None:
@@ -98,14 +101,11 @@ def test_what_fades_is_not_kept_and_no_error(codec: Bytewise) -> None:
     assert 0.05 < row.kept_share < 0.6
     assert (row.accuracy, row.kept_accuracy, row.silent_errors_per_10k, row.calibration_error) == (1, 1, 0, 0)
     assert (row.invented_per_million, row.invented_words_per_million) == (0, 0)
-    assert row.character_accuracy == row.kept_share
-    assert row.names is not None
-    assert row.common_words is not None
-    assert row.names > row.common_words
+    assert row.facts is not None
+    assert row.words is not None
+    assert row.facts > row.words
     # the text, which is what sizes are of, is that of the original
     assert (row.characters, row.text_tokens) == (before.characters, before.text_tokens)
-    assert row.recalled_text_tokens is not None
-    assert row.kept_share < row.recalled_text_tokens
 
 
 def test_headers_count_neither_before_nor_after(codec: Bytewise) -> None:
@@ -122,7 +122,8 @@ def test_headers_count_neither_before_nor_after(codec: Bytewise) -> None:
 def test_a_word_that_reads_otherwise_fades_rather_than_being_wrong(codec: Bytewise) -> None:
     codec.reads = lambda cells, tier: np.where((cells == ord("G")) & (tier == "tiny"), np.uint32(ord("C")), cells)
     row = measure(codec, texts(codec), "tiny", "group")
-    assert row.names == 0
+    assert row.facts is not None
+    assert row.facts < 1
     assert (row.accuracy, row.invented_words_per_million) == (1, 0)
 
 
@@ -134,7 +135,7 @@ def test_ageing_goes_on_from_what_was_read(codec: Bytewise) -> None:
         directly = measure(codec, group, tier, "group")
         assert row.path == "aged"
         assert abs(row.kept_share - directly.kept_share) < 0.05
-        assert row.names == directly.names
+        assert row.facts == directly.facts
         assert (row.accuracy, row.invented_words_per_million) == (1, 0)
         assert row.vision_tokens <= ROOMS[tier]
 
@@ -181,23 +182,10 @@ def test_refinements_get_the_texts_of_a_page(codec: Bytewise) -> None:
     group = replace(texts(codec), refine=refine)
     row = measure(codec, group, "micro", "group")
     assert seen == [[message["content"] for message in MESSAGES]]
-    assert row.names == 0
-    assert row.common_words is not None
-    assert row.common_words > 0.2
-
-
-def test_a_drawer_may_be_handed_in(codec: Bytewise) -> None:
-    class Counting(PageDrawer):
-        calls = 0
-
-        def draw(self, *arguments: object) -> list[object]:  # type: ignore[override]
-            self.calls += 1
-            return super().draw(*arguments)  # type: ignore[arg-type, return-value]
-
-    drawer = Counting(codec)
-    measure(codec, texts(codec), "micro", "group", drawer=drawer)
-    list(measure_ageing(codec, texts(codec), "group", drawer=drawer))
-    assert drawer.calls == 1 + len(ROOMS)
+    directly = measure(codec, texts(codec), "micro", "group")
+    assert row.facts is not None
+    assert directly.facts is not None
+    assert row.facts < directly.facts
 
 
 def test_degraded_images_are_those_of_the_faded_page(codec: Bytewise, monkeypatch: pytest.MonkeyPatch) -> None:

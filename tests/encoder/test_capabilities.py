@@ -7,10 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from foxing.encoder import CodecError, VisionTokens, capabilities_of, load_codec
+from foxing.encoder import CodecError, VisionTokens, load_codec
+from foxing.encoder.capabilities import capabilities_of
 from foxing.encoder.conformance import capabilities_do_what_they_say, streams_are_as_long_as_their_page
 from foxing.encoder.native.codec import NativeCodec
-from foxing.renderer import Cells, render
+from foxing.renderer import render
+from foxing.renderer.page import Cells
 
 
 class Delegate:

@@ -11,19 +11,14 @@ import pytest
 from support.hooked_codec import CostedCodec, HookedCodec, misreading
 from support.texts import NAMES, chat
 
-from foxing.encoder import (
-    AnnotatedPage,
-    DrawnPage,
-    PageDrawer,
-    Reading,
-    TierSpec,
-    VisionTokens,
-    annotate_page,
-    load_codec,
-)
-from foxing.encoder.drawing import ATTEMPTS
+from foxing.encoder import Reading, TierSpec, VisionTokens, load_codec
+from foxing.encoder.annotation import AnnotatedPage, annotate_page
+from foxing.encoder.drawing import ATTEMPTS, DrawnPage, PageDrawer
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.renderer import Entry, Page, Typesetter, code_points, grid_text, render, transcribe
+from foxing.renderer import Entry, Page, Typesetter, render
+from foxing.renderer.page import grid_text
+from foxing.renderer.transcription import transcribe
+from foxing.renderer.typeset import code_points
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 

@@ -45,12 +45,12 @@ def test_thresholds_of_a_model_that_reads(codec: VisionCodec, tmp_path: Path) ->
     file = tmp_path / "calibration.json"
     calibration.write(file)
     assert FlagThresholds.read(file) == calibration
-    options = {"model": str(TINY_READER), "calibration": str(file), "batch_tokens": 9_999}
+    options = {"model": str(TINY_READER), "calibration": str(file)}
     calibrated = load_codec("deepseek-ocr", "cpu", options)
     assert calibrated.tiers["tiny"].flag_below == threshold.flag_below
     replace(calibration, weights="0123456789ab").write(file)
     with pytest.raises(CodecError, match=r"weights 0123456789ab.*foxing codec bench --calibration"):
-        load_codec("deepseek-ocr", "cpu", {**options, "batch_tokens": 9_998})
+        load_codec("deepseek-ocr", "cpu", {**options, "revision": "1"})
 
 
 def cells(wrong_below: float, count: int = 2000) -> CellComparison:

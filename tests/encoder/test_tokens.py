@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load as load_safetensors
 
-from foxing.encoder import Reading, TokensError, VisionTokens, known_misread, misread_cells, misread_of, with_misread
+from foxing.encoder import Reading, TokensError, VisionTokens
+from foxing.encoder.alignment.misread import known_misread, misread_cells, misread_of, with_misread
 from foxing.encoder.tokens import (
     CHECKSUM_BYTES,
     DTYPE_BITS,
@@ -22,7 +23,8 @@ from foxing.encoder.tokens import (
     is_variable,
     numbers_in,
 )
-from foxing.renderer import BLANK, GAP_MARK
+from foxing.renderer.marks import GAP_MARK
+from foxing.renderer.page import BLANK
 
 PREFIX = MAGIC + bytes([VERSION])
 
@@ -57,13 +59,6 @@ def test_tokens_survive_a_round_trip(dtype: str, numbers: int) -> None:
 @pytest.mark.parametrize("numbers", [1, 127, 128, 129, 1280])
 def test_numbers_in_inverts_bytes_of(dtype: str, numbers: int) -> None:
     assert numbers_in(dtype, bytes_of(dtype, numbers)) == numbers
-
-
-def test_int8_tokens_include_their_scales() -> None:
-    assert bytes_of("int8", 1280) == 1280 + 10 * 4
-    tokens = make(dtype="int8", numbers=130)
-    assert tokens.bytes_per_token == 130 + 2 * 4
-    assert tokens.crop(1, 2).data == tokens.data[10 * 138 : 20 * 138]
 
 
 @pytest.mark.parametrize("size", [1, 47, 48, 49, 96, 3_500, 19_200])

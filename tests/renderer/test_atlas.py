@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from foxing.renderer import RenderError, atlas, load_atlas
+from foxing.renderer import RenderError, atlas
+from foxing.renderer.atlas import load_atlas
 
 
 def test_the_atlas_covers_common_characters() -> None:

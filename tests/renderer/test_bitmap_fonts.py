@@ -8,10 +8,13 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from foxing.renderer import WIDE_TAIL, PageLayout, RenderError, code_points, rasterize
+from foxing.renderer import PageLayout, RenderError
 from foxing.renderer.bitmap_fonts import BITMAP_FONTS, BitmapFont, BitmapGlyphs, bitmap_glyphs
 from foxing.renderer.layout import FontName
 from foxing.renderer.marks import MARKS
+from foxing.renderer.page import WIDE_TAIL
+from foxing.renderer.raster import rasterize
+from foxing.renderer.typeset import code_points
 
 FONTS = list(BITMAP_FONTS.values())
 PRINTED = string.ascii_letters + string.digits + string.punctuation

@@ -9,7 +9,11 @@ from typing import NamedTuple
 
 import pytest
 
-from foxing.renderer import Edge, Entry, Page, PageLayout, Typesetter, edges_of, remaining, transcribe_placements
+from foxing.renderer import Entry, Page, PageLayout, Typesetter
+from foxing.renderer.breaks import Edge
+from foxing.renderer.page import edges_of
+from foxing.renderer.transcription import transcribe_placements
+from foxing.renderer.typeset import remaining
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LABELS = Path(__file__).parent / "data" / "page_breaks.txt"

@@ -10,21 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foxing.encoder.native.charset import load_charset
-from foxing.renderer import (
-    DENSE_PAGE,
-    PRINTED_PAGE,
-    Cells,
-    Confusables,
-    Entry,
-    Page,
-    PageLayout,
-    Repertoire,
-    Typesetter,
-    code_points,
-    load_atlas,
-    script_of,
-    transcribe,
-)
+from foxing.renderer import DENSE_PAGE, Entry, Page, PageLayout, Typesetter
+from foxing.renderer.atlas import load_atlas
+from foxing.renderer.confusables import Confusables, script_of
+from foxing.renderer.layout import PRINTED_PAGE
+from foxing.renderer.page import Cells
+from foxing.renderer.repertoire import Repertoire
+from foxing.renderer.transcription import transcribe
+from foxing.renderer.typeset import code_points
 
 AT = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 REPERTOIRE = load_charset().repertoire

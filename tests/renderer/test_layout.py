@@ -6,16 +6,9 @@ from typing import Any
 
 import pytest
 
-from foxing.renderer import (
-    DENSE_PAGE,
-    OWN_TIERS,
-    PRINTED_PAGE,
-    TOKEN_SIDE_PX,
-    LayoutError,
-    PageLayout,
-    all_tiers,
-    tier_rank,
-)
+from foxing.renderer import DENSE_PAGE, LayoutError, PageLayout, all_tiers, tier_rank
+from foxing.renderer.layout import PRINTED_PAGE
+from foxing.renderer.tiers import OWN_TIERS, TOKEN_SIDE_PX
 
 # tier, side in px, vision tokens, cells per token
 DENSE = [

@@ -8,22 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from foxing.renderer import (
-    BLANK,
-    PRINTED_PAGE,
-    WIDE_TAIL,
-    Cells,
-    Entry,
-    PageLayout,
-    RenderError,
-    Typesetter,
-    code_points,
-    load_atlas,
-    rasterize,
-    render,
-    tier_named,
-)
+from foxing.renderer import Entry, PageLayout, RenderError, Typesetter, render
+from foxing.renderer.atlas import load_atlas
+from foxing.renderer.layout import PRINTED_PAGE
 from foxing.renderer.outline import FONT_PATH, OutlineGlyphs
+from foxing.renderer.page import BLANK, WIDE_TAIL, Cells
+from foxing.renderer.raster import rasterize
+from foxing.renderer.tiers import tier_named
+from foxing.renderer.typeset import code_points
 
 WIDTH, HEIGHT = PRINTED_PAGE.cell_width_px, PRINTED_PAGE.cell_height_px
 ASCII = "".join(chr(c) for c in range(0x21, 0x7F))

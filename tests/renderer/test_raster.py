@@ -8,23 +8,12 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from foxing.renderer import (
-    BLANK,
-    DENSE_PAGE,
-    WIDE_TAIL,
-    Cells,
-    Entry,
-    LayoutError,
-    PageLayout,
-    RenderError,
-    Typesetter,
-    all_tiers,
-    code_points,
-    load_atlas,
-    rasterize,
-    render,
-    tier_named,
-)
+from foxing.renderer import DENSE_PAGE, Entry, LayoutError, PageLayout, RenderError, Typesetter, all_tiers, render
+from foxing.renderer.atlas import load_atlas
+from foxing.renderer.page import BLANK, WIDE_TAIL, Cells
+from foxing.renderer.raster import rasterize
+from foxing.renderer.tiers import tier_named
+from foxing.renderer.typeset import code_points
 
 # In Unifont's hexadecimal format: 16 rows from the top, the leftmost pixel in the high bit.
 LETTER_A = "0000000018242442427E424242420000"

@@ -5,20 +5,12 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from foxing.renderer import (
-    BLANK,
-    GAP_MARK,
-    Entry,
-    PageLayout,
-    Typesetter,
-    code_points,
-    escape,
-    grid_text,
-    load_atlas,
-    transcribe,
-    visible_cells,
-    visible_text,
-)
+from foxing.renderer import Entry, PageLayout, Typesetter
+from foxing.renderer.atlas import load_atlas
+from foxing.renderer.marks import GAP_MARK
+from foxing.renderer.page import BLANK, grid_text, visible_cells, visible_text
+from foxing.renderer.transcription import transcribe
+from foxing.renderer.typeset import code_points, escape
 
 
 def test_an_escape_has_the_lowest_confidence_of_its_cells() -> None:

@@ -10,21 +10,13 @@ import numpy as np
 import pytest
 
 from foxing.encoder.native.charset import load_charset
-from foxing.renderer import (
-    BLANK,
-    DENSE_PAGE,
-    RESERVED,
-    WIDE_TAIL,
-    Entry,
-    Page,
-    PageLayout,
-    RenderError,
-    Repertoire,
-    Typesetter,
-    load_atlas,
-    remaining,
-    transcribe,
-)
+from foxing.renderer import DENSE_PAGE, Entry, Page, PageLayout, RenderError, Typesetter
+from foxing.renderer.atlas import load_atlas
+from foxing.renderer.marks import RESERVED
+from foxing.renderer.page import BLANK, WIDE_TAIL
+from foxing.renderer.repertoire import Repertoire
+from foxing.renderer.transcription import transcribe
+from foxing.renderer.typeset import remaining
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 REQUIRED_CHARACTERS = "0123456789ABCDEF ▶◆" + RESERVED

@@ -9,22 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foxing.renderer import (
-    BLANK,
-    PADDING,
-    WIDE_TAIL,
-    Entry,
-    Page,
-    PageLayout,
-    Typesetter,
-    code_points,
-    grid_text,
-    load_atlas,
-    rasterize,
-    remaining,
-    transcribe,
-)
+from foxing.renderer import Entry, Page, PageLayout, Typesetter
+from foxing.renderer.atlas import load_atlas
 from foxing.renderer.marks import FILLER_MARK
+from foxing.renderer.page import BLANK, PADDING, WIDE_TAIL, grid_text
+from foxing.renderer.raster import rasterize
+from foxing.renderer.transcription import transcribe
+from foxing.renderer.typeset import code_points, remaining
 
 any_character = st.characters(exclude_categories=())  # including lone surrogates
 special_character = st.sampled_from("a \n\t¶⇥▒⟦⟧▶◆09AF한🙂\x00\x7f\ud800\u0301\U0010ffff")

@@ -7,7 +7,8 @@ from foxing.encoder.bench.documents import entries
 from foxing.encoder.native.codec import NativeCodec
 from foxing.encoder.native.entropy.alphabet import Alphabet
 from foxing.encoder.native.entropy.confidence import CERTAIN_FROM, LEVEL_BOUNDS, quantize
-from foxing.renderer import GAP_MARK, Page, Typesetter
+from foxing.renderer import Page, Typesetter
+from foxing.renderer.marks import GAP_MARK
 from training.native.calibrate import Characters, ReadPage, certain_from, threshold
 from training.native.texts.faded import SHARES, PageFader
 

@@ -12,14 +12,17 @@ import torch
 from PIL import Image
 from support.processes import forking_context
 
-from foxing.encoder import UNREADABLE, CodecError
+from foxing.encoder import CodecError
+from foxing.encoder.contract import UNREADABLE
 from foxing.encoder.native.charset import Charset, load_charset
 from foxing.encoder.native.model import NativeModel
 from foxing.encoder.native.network.dims import NativeDims
 from foxing.encoder.native.network.layers import TextConv
 from foxing.encoder.native.network.patches import extract_patches, resample
 from foxing.encoder.native.weights import load_weights
-from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, load_atlas
+from foxing.renderer import DENSE_PAGE
+from foxing.renderer.atlas import load_atlas
+from foxing.renderer.page import BLANK, WIDE_TAIL
 from training.native import batches
 from training.native.__main__ import main
 from training.native.batches import Batch

@@ -9,15 +9,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from foxing.encoder import CodecError
 from foxing.encoder.native.charset import load_charset
 from foxing.encoder.native.entropy.kernel import CodedCells, Kernel
 from foxing.encoder.native.entropy.tables import PriorTables
-from foxing.encoder.native.model import NativeModel
-from foxing.encoder.native.network.dims import NativeDims
-from foxing.renderer import NEWLINE_MARK
-from training.native.adapt import adapt_model
-from training.native.build_charset import extend_charset
+from foxing.renderer.marks import NEWLINE_MARK
 from training.native.prior import symbol_pages
 from training.native.prior.__main__ import main, train_prior
 from training.native.prior.learning import initial_state, logistic_tables, uncertain_levels
@@ -102,20 +97,3 @@ def test_uncertain_levels_are_rare_and_in_runs() -> None:
     stretch, squash = logistic_tables()
     assert (np.diff(stretch) >= 0).all()
     assert (np.diff(squash.astype(int)) >= 0).all()
-
-
-def test_weights_move_to_a_larger_charset() -> None:
-    extended = extend_charset(CHARSET)
-    assert set(extended.rare) > set(CHARSET.rare)
-    assert (extended.common, extended.wide) == (CHARSET.common, CHARSET.wide)
-    assert set("אกअԱა") <= set(extended.characters) - set(CHARSET.characters)
-    smaller = type(CHARSET)(CHARSET.common, CHARSET.rare[::2], CHARSET.wide, CHARSET.rare_wide, CHARSET.frequent_wide)
-    dims = NativeDims(n_pair=64, n_cell=32)
-    model = NativeModel(dims, smaller)
-    moved = adapt_model(model, smaller, CHARSET).encoder.glyphs.rare.weight
-    old = model.encoder.glyphs.rare.weight
-    assert (moved[::2] == old).all()
-    assert (moved[1] == old.mean(0)).all()
-    other = type(CHARSET)(CHARSET.common[::-1], CHARSET.rare, CHARSET.wide, CHARSET.rare_wide, CHARSET.frequent_wide)
-    with pytest.raises(CodecError, match="rare lists"):
-        adapt_model(model, smaller, other)

@@ -18,7 +18,8 @@ from foxing.encoder.contract import UNREADABLE
 from foxing.encoder.errors import CodecError
 from foxing.encoder.native.charset import Charset
 from foxing.encoder.native.network.features import Targets
-from foxing.renderer import BLANK, DENSE_PAGE, Cells, render
+from foxing.renderer import DENSE_PAGE, render
+from foxing.renderer.page import BLANK, Cells
 
 from .negatives import inked_cells, negative_image
 from .objective import targets

@@ -1,28 +1,21 @@
 """Builds the charset of the native codec from the training texts.
 
     python -m training.native.build_charset train/*.jsonl.gz
-    python -m training.native.build_charset --extend
-    python -m training.native.build_charset --marks train/*.jsonl.gz
 
-Counts the characters of the texts and writes `encoder/native/data/charset.json`. `--extend` keeps the present lists and
-adds characters of `BLOCKS` that they lack to the rare ones, so that trained weights stay valid. `--marks` keeps them
-except for page marks without a class of their own: each takes the place of the least frequent common character, and
-`training.native.classes` transfers trained weights. A compatibility ideograph of KS X 1001 with the same glyph as
-another character is left out.
+Counts the characters of the texts and writes `encoder/native/data/charset.json`. A compatibility ideograph of KS X 1001
+with the same glyph as another character is left out.
 """
 
 import argparse
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from foxing.encoder.bench.documents import read_messages
-from foxing.encoder.errors import CodecError
-from foxing.encoder.native.charset import CHARSET_PATH, Charset, distinct_glyphs, load_charset
-from foxing.encoder.native.entropy.halves import check_capacity
-from foxing.renderer import MARKS, load_atlas
+from foxing.encoder.native.charset import CHARSET_PATH, Charset, distinct_glyphs
+from foxing.renderer.atlas import load_atlas
+from foxing.renderer.marks import MARKS
 
 #: Unicode blocks; their characters that have a glyph belong to the charset.
 BLOCKS = (
@@ -104,23 +97,9 @@ def members() -> tuple[list[str], str]:
     return narrow, distinct_glyphs("".join(c for c in points if atlas.width[ord(c)] == 2))
 
 
-def extend_charset(charset: Charset) -> Charset:
-    """Returns `charset` with the characters of `members` that it lacks added to its rare lists. Raises `CodecError` if
-    these become too long."""
-    narrow, full_width = members()
-    full_width = distinct_glyphs(charset.wide + charset.rare_wide + full_width)
-    extended = replace(
-        charset,
-        rare="".join(sorted(set(charset.rare) | (set(narrow) - set(charset.common)))),
-        rare_wide="".join(sorted(set(full_width) - set(charset.wide))),
-    )
-    check_capacity(extended)
-    return extended
-
-
 def build_charset(texts: Iterable[str]) -> Charset:
     """Returns the charset of `BLOCKS` and the ideographs, split into lists by their frequency in `texts`."""
-    counts = _counted(texts)
+    counts = Counter(character for text in texts for character in text)
     narrow, full_width = members()
     wide = sorted(full_width, key=lambda c: (-counts[c], c))
     ranked = sorted(narrow, key=lambda c: (c not in ALWAYS_COMMON, -counts[c], c))
@@ -133,47 +112,15 @@ def build_charset(texts: Iterable[str]) -> Charset:
     )
 
 
-def with_marks(charset: Charset, texts: Iterable[str]) -> Charset:
-    """Returns `charset` with a class for each of `MARKS`: a mark without one is swapped with the common character that
-    is least frequent in `texts`."""
-    counts = _counted(texts)
-    least = sorted(set(charset.common) - ALWAYS_COMMON, key=lambda c: (counts[c], -ord(c)))
-    moved = dict(zip((mark for mark in MARKS if mark in charset.rare), least, strict=False))
-    swapped = str.maketrans(moved | {character: mark for mark, character in moved.items()})
-    return replace(charset, common=charset.common.translate(swapped), rare=charset.rare.translate(swapped))
-
-
-def _counted(texts: Iterable[str]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(text)
-    return counts
-
-
 def main() -> None:
-    """Runs the command. Exits with status 1 and a message if the charset becomes too large."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", nargs="*", type=Path, help="JSON Lines of messages, gzipped or plain.")
-    change = parser.add_mutually_exclusive_group()
-    change.add_argument("--extend", action="store_true", help="Keep the present lists and add what they lack.")
-    change.add_argument("--marks", action="store_true", help="Keep the present lists but give marks their own classes.")
-    arguments = parser.parse_args()
-    if bool(arguments.files) == arguments.extend:
-        parser.error("give texts to build a charset from, or --extend")
-    texts = (m["content"] for f in arguments.files for d in read_messages(f) for m in d["messages"])
-    try:
-        charset = _charset(arguments, texts)
-    except CodecError as error:
-        parser.exit(1, f"error: {error}\n")
+    parser.add_argument("files", nargs="+", type=Path, help="JSON Lines of messages, gzipped or plain.")
+    files = parser.parse_args().files
+    charset = build_charset(m["content"] for f in files for d in read_messages(f) for m in d["messages"])
     CHARSET_PATH.write_text(json.dumps(charset.to_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     print(len(charset.common), "common,", len(charset.rare), "rare narrow characters;", end=" ")
     print(len(charset.wide), "common,", len(charset.rare_wide), "rare full-width characters")
-
-
-def _charset(arguments: argparse.Namespace, texts: Iterable[str]) -> Charset:
-    if arguments.extend:
-        return extend_charset(load_charset())
-    return with_marks(load_charset(), texts) if arguments.marks else build_charset(texts)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,8 @@ from foxing.encoder.native.entropy.tables import PriorTables
 from foxing.encoder.native.network.dims import NativeDims
 from foxing.encoder.native.runner import NetworkRunner, RecognizedPages, to_pixels
 from foxing.encoder.native.weights import load_weights, save_weights
-from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Page, render
+from foxing.renderer import DENSE_PAGE, Page, render
+from foxing.renderer.page import BLANK, WIDE_TAIL, Cells
 
 from .options import TrainingOptions
 from .texts.faded import PageFader

@@ -11,7 +11,8 @@ from foxing.encoder.native.charset import Charset
 from foxing.encoder.native.decoder import PageStreams
 from foxing.encoder.native.runner import NetworkRunner, to_pixels
 from foxing.encoder.native.weights import LoadedWeights
-from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Typesetter, render
+from foxing.renderer import DENSE_PAGE, Typesetter, render
+from foxing.renderer.page import BLANK, WIDE_TAIL, Cells
 
 #: Held-out files that are evaluated.
 EVALUATED = (

@@ -10,7 +10,7 @@ from torch import Tensor
 from foxing.encoder.errors import CodecError
 from foxing.encoder.native.charset import HANGUL_FIRST, HANGUL_LAST, N_LEAD, N_TAIL, N_VOWEL, Charset
 from foxing.encoder.native.network.features import Features, Targets
-from foxing.renderer import Cells
+from foxing.renderer.page import Cells
 
 CONTEXT_FREE_WEIGHT = 0.3  # weight of the loss of the classes before context is applied
 IGNORED = -100  # a target without a cost: the right half of a full-width character

@@ -27,8 +27,6 @@ class TrainingOptions:
     weight_decay: float = 0.01
     #: Strips in a batch.
     strips: int = 6
-    #: True to train only the classifiers, as after an extension of the charset; several times as fast.
-    heads_only: bool = False
     #: Seed of the initial weights and of the training data.
     seed: int = 1
     #: Seconds between evaluations on held-out pages.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from foxing.encoder.errors import CodecError
 from foxing.encoder.native.charset import Charset, load_charset
 from foxing.encoder.native.model import NativeModel
 from foxing.encoder.native.network.dims import PAIRS, NativeDims
@@ -18,7 +19,6 @@ from foxing.encoder.native.runner import fast_dtype
 from foxing.encoder.native.weights import LoadedWeights, WeightsInfo, load_weights, save_weights
 from foxing.renderer import DENSE_PAGE
 
-from .adapt import adapt_model
 from .batches import Batch, Batches
 from .evaluation import EVALUATED, evaluate, held_out_pages
 from .objective import loss
@@ -26,9 +26,6 @@ from .optimizer import MuonAdamW
 from .options import TrainingOptions
 
 PROGRESS_STEPS = 50  # between progress lines
-#: Modules trained with `TrainingOptions.heads_only`: the classifiers except `glance`, whose result feeds back into the
-#: network.
-HEADS = tuple(f"encoder.glyphs.{name}." for name in ("cell", "rare", "shape", "often", "wide", "rare_wide", "jamo"))
 FINAL_RATE = 0.02  # share of the learning rate at the end of the run
 
 
@@ -39,9 +36,6 @@ class Trainer:
         self.model = model
         self.charset = charset
         self.options = options
-        if options.heads_only:
-            for name, parameter in model.named_parameters():
-                parameter.requires_grad_(any(head in name for head in HEADS))
         self.optimizer = MuonAdamW(model, options.muon_rate, options.adam_rate, options.weight_decay)
 
     def step(self, batch: Batch, progress: float, warmup: float) -> float:
@@ -165,8 +159,7 @@ def _start(resume: Path | None) -> LoadedWeights:
     else:
         weights = load_weights(resume)
         if weights.charset != charset:
-            model = adapt_model(weights.model, weights.charset, charset)
-            weights = LoadedWeights(model, charset, weights.prior, {"step": weights.info.get("step", 0)})
+            raise CodecError(f"{resume} was trained with another charset; start without --resume")
     weights.model.train()
     return weights
 

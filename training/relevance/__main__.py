@@ -16,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foxing.memory import Memory, MemoryOptions
-from foxing.memory.index.embedder import DEFAULT_EMBEDDER
-from foxing.memory.index.model_source import NONE
+from foxing.memory.index.embedder import DEFAULT_EMBEDDER, NONE
 from foxing.memory.recall.candidates import FIRST, RankedCandidates, find_candidates
 from foxing.memory.recall.query import ask
 from foxing.memory.recall.relevance import FILE

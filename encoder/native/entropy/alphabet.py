@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from foxing.encoder.contract import UNREADABLE
 from foxing.encoder.native.charset import HANGUL_FIRST, HANGUL_LAST, N_TAIL, N_VOWEL, Charset
-from foxing.renderer import DENSE_PAGE, WIDE_TAIL, Cells
+from foxing.renderer import DENSE_PAGE
+from foxing.renderer.page import WIDE_TAIL, Cells
 
 from .halves import N_LEFT, N_RIGHT, syllable_halves, wide_halves
 

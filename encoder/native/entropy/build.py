@@ -23,7 +23,8 @@ SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=c11", "-O3", "-fPIC", "-shared", "-fvisibility=hidden")
 #: C compiler as a Python package, for machines without one.
-ZIG, ZIG_COMMAND = "ziglang>=0.13", (sys.executable, "-m", "ziglang", "cc")
+ZIG = "ziglang>=0.13"
+ZIG_COMMAND = (sys.executable, "-m", "ziglang", "cc")
 
 
 def own_compiler() -> list[str]:

@@ -30,7 +30,7 @@ class StreamedPage(NamedTuple):
     #: float32 in [0, 1]: confidence of the encoder; 0 in the gap.
     confidence: npt.NDArray[np.float32]
     #: Number of cells before the gap.
-    kept: int
+    stored: int
 
 
 def write_stream(

@@ -24,7 +24,10 @@ BUCKET_ENTRIES = 4  # entries per bucket of the static tables
 RANKS = 4  # symbols listed per context
 #: Quantised probabilities of a listed symbol, in units of 2^-16.
 SHARES = (400, 900, 1600, 2600, 4000, 6000, 9000, 13000, 18000, 24000, 31000, 39000, 47000, 54000, 60000, 64000)
-N_LEARNED, N_NODE, N_SYMBOL, N_MATCH = 12, 3, 7, 2  # contexts of each kind, as in `mixing.c`
+N_LEARNED = 12  # contexts of each kind, as in `mixing.c`
+N_NODE = 3
+N_SYMBOL = 7
+N_MATCH = 2
 N_INPUTS = 32
 STEPS = 33
 
@@ -130,7 +133,8 @@ class PriorTables:
                     if child >= 0:
                         waiting.append((child, 2 * path + bit, length + 1))
                     elif ~child < count:
-                        codes[root + ~child], lengths[root + ~child] = 2 * path + bit, length + 1
+                        codes[root + ~child] = 2 * path + bit
+                        lengths[root + ~child] = length + 1
         return codes, lengths
 
     def to_arrays(self) -> dict[str, Array]:

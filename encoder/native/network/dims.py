@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from foxing.encoder.native.entropy.alphabet import COLUMNS
-from foxing.renderer import OWN_TIERS
+from foxing.renderer.tiers import OWN_TIERS
 
 PAIRS = COLUMNS // 2  # 80 pairs of cells per row
 

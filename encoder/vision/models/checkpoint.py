@@ -1,7 +1,6 @@
 """Model checkpoints from a hub or a folder, loaded strictly and without running code from them."""
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -10,12 +9,11 @@ from typing import Any
 import torch
 
 from foxing.encoder.errors import CodecError
-from foxing.renderer import PRINTED_PAGE, LayoutError, PageLayout
+from foxing.renderer import LayoutError, PageLayout
+from foxing.renderer.layout import PRINTED_PAGE
 
 FIRST_WITH_BFLOAT16 = (8, 0)  # compute capability: Ampere
 DOWNLOADED = ("*.json", "*.safetensors")
-#: Parameter names of the decoder's layers, as published and in transformers.
-DECODER_LAYER = re.compile(r"^(?:model\.)?(?:language_model\.)?layers\.\d+\.")
 #: File with the page layout of a model for pages other than the printed page: `{"layout": {"columns": 32, …}}`.
 LAYOUT_FILE = "foxing.json"
 
@@ -123,14 +121,12 @@ def token_id(tokenizer: Any, token: str, checkpoint: Checkpoint) -> int:
     return int(number)
 
 
-def pick_dtype(dtype: str, device: torch.device) -> torch.dtype:
-    """Returns the dtype called `dtype`; "auto" is float32 on a CPU, float16 on a GPU that only emulates bfloat16
-    (Turing and older), and bfloat16 elsewhere."""
-    if dtype == "auto":
-        if device.type == "cuda" and torch.cuda.get_device_capability(device) < FIRST_WITH_BFLOAT16:
-            return torch.float16
-        return torch.float32 if device.type == "cpu" else torch.bfloat16
-    return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[dtype]
+def pick_dtype(device: torch.device) -> torch.dtype:
+    """Returns float32 for a CPU, float16 for a GPU that only emulates bfloat16 (Turing and older), and bfloat16
+    elsewhere."""
+    if device.type == "cuda" and torch.cuda.get_device_capability(device) < FIRST_WITH_BFLOAT16:
+        return torch.float16
+    return torch.float32 if device.type == "cpu" else torch.bfloat16
 
 
 def load_network(
@@ -143,30 +139,8 @@ def load_network(
 ) -> Any:
     """Loads a transformers model of `network_class` in evaluation mode to `device`. `attention`: implementation for the
     whole model, or by part of its configuration. Raises `CodecError` if a parameter is missing or unexpected."""
-    network, info = _from_pretrained(network_class, checkpoint, config, dtype, attention)
-    _check_parameters(info, checkpoint)
-    _check_head(network, checkpoint)
-    return _placed(network, checkpoint, device)
-
-
-def load_encoder(
-    network_class: Any, checkpoint: Checkpoint, config: Any, device: torch.device, dtype: torch.dtype
-) -> Any:
-    """Loads a model without its decoder: `config` has no decoder layers, and those of the checkpoint are not loaded.
-    The output layer is dropped before the rest is moved to `device`. Raises `CodecError`."""
-    network, info = _from_pretrained(network_class, checkpoint, config, dtype, "sdpa")
-    unexpected = {key for key in info.get("unexpected_keys") or () if not DECODER_LAYER.search(str(key))}
-    _check_parameters({**info, "unexpected_keys": unexpected}, checkpoint)
-    network.lm_head = torch.nn.Identity()
-    return _placed(network, checkpoint, device)
-
-
-def _from_pretrained(
-    network_class: Any, checkpoint: Checkpoint, config: Any, dtype: torch.dtype, attention: str | dict[str, str]
-) -> tuple[Any, dict[str, Any]]:
-    """Loads a network; returns it with the loading info of transformers. Raises `CodecError`."""
     try:
-        return network_class.from_pretrained(  # type: ignore[no-any-return]
+        network, info = network_class.from_pretrained(
             checkpoint.folder,
             config=config,
             dtype=dtype,
@@ -179,10 +153,8 @@ def _from_pretrained(
         raise CodecError(
             f"the weights of {checkpoint.name} cannot be loaded ({_first_line(error)}); download them again"
         ) from error
-
-
-def _placed(network: Any, checkpoint: Checkpoint, device: torch.device) -> Any:
-    """Moves `network` to `device` in evaluation mode, and returns it. Raises `CodecError` if it does not fit."""
+    _check_parameters(info, checkpoint)
+    _check_head(network, checkpoint)
     # the published configuration would supply sampling and penalties that the caller leaves unset
     network.generation_config = transformers().GenerationConfig()
     try:

@@ -16,7 +16,6 @@ from foxing.encoder.errors import CodecError
 
 from .checkpoint import (
     Checkpoint,
-    load_encoder,
     load_network,
     load_tokenizer,
     read_config,
@@ -55,7 +54,6 @@ class DeepSeekOcr(VisionModel):
 
     name = "deepseek-ocr"
     hub_id = "deepseek-ai/DeepSeek-OCR"
-    supports_prompt_embeddings = True
     repeats = RepeatRule(30, 90)
     repeated_tokens = ("<td>", "</td>")
     image_mean = image_std = (0.5, 0.5, 0.5)
@@ -67,16 +65,6 @@ class DeepSeekOcr(VisionModel):
         """See `VisionModel`."""
         config = cls.config(read_config(checkpoint), checkpoint)
         network = load_network(cls.network_class(), checkpoint, config, device, dtype)
-        return cls(network, load_tokenizer(checkpoint))
-
-    @classmethod
-    def load_encoder(cls, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Self:
-        """See `VisionModel`. Loads the encoder, the embedding table, and the newline and separator embeddings."""
-        fields = read_config(checkpoint)
-        language = fields.get("language_config")
-        if isinstance(language, dict):
-            fields = {**fields, "language_config": {**language, "num_hidden_layers": 0}}
-        network = load_encoder(cls.network_class(), checkpoint, cls.config(fields, checkpoint), device, dtype)
         return cls(network, load_tokenizer(checkpoint))
 
     @classmethod
@@ -131,13 +119,6 @@ class DeepSeekOcr(VisionModel):
         output_class = transformers().modeling_outputs.BaseModelOutputWithPooling
         embeddings = [self.image_embeddings(page.features) for page in pages]
         return {"mm_encoder_outputs": {"image": output_class(pooler_output=embeddings)}}
-
-    @torch.inference_mode()
-    def prompt_embeddings(self, page: PageFeatures) -> Tensor:
-        """See `VisionModel`."""
-        table = self.network.get_input_embeddings()
-        before, after = (table(torch.tensor(ids, device=self.device)) for ids in self.prompt_ids())
-        return torch.cat([before, self.image_embeddings(page.features), after])
 
     @property
     def eos_token_ids(self) -> frozenset[int]:

@@ -64,7 +64,8 @@ class GridModel(VisionModel):
         self.image_mean = images.mean
         self.image_std = images.std
         vision = network.config.vision_config
-        self.patch_px, self.merge_size = int(vision.patch_size), int(vision.spatial_merge_size)
+        self.patch_px = int(vision.patch_size)
+        self.merge_size = int(vision.spatial_merge_size)
         self._frames = int(getattr(vision, "temporal_patch_size", 1))
         self._tiers = MappingProxyType(tier_sides(images, self.patch_px * self.merge_size))
         self._eos_token_ids = eos_token_ids

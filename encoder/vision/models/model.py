@@ -10,8 +10,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from foxing.encoder.errors import CodecError
-from foxing.renderer import TOKEN_SIDE_PX
+from foxing.renderer.tiers import TOKEN_SIDE_PX
 
 from .checkpoint import Checkpoint
 
@@ -57,8 +56,6 @@ class VisionModel(ABC):
     image_std: tuple[float, ...]
     #: Side of the encoder's patches in px; the number of patches determines its memory use.
     patch_px: int = 16
-    #: Whether the decoder needs only `prompt_embeddings`, so that a server can decode.
-    supports_prompt_embeddings: ClassVar[bool] = False
 
     def __init__(self, network: Any, tokenizer: Any) -> None:
         """`network`: a transformers model in evaluation mode; `tokenizer`: a `tokenizers.Tokenizer`."""
@@ -69,12 +66,6 @@ class VisionModel(ABC):
     @abstractmethod
     def load(cls, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Self:
         """Loads the model of a checkpoint. Raises `CodecError` if a parameter is missing or unexpected."""
-
-    @classmethod
-    def load_encoder(cls, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Self:
-        """Loads the model without its decoder, for decoding on a server: it encodes and computes `prompt_embeddings`,
-        but cannot generate. Raises `CodecError`, also if `supports_prompt_embeddings` is false."""
-        raise CodecError(f"the decoder of {cls.name} needs more than embeddings; remove the option 'remote'")
 
     @property
     def device(self) -> torch.device:
@@ -114,11 +105,6 @@ class VisionModel(ABC):
     def inputs(self, pages: Sequence[PageFeatures], ids: Tensor) -> dict[str, Any]:
         """Returns the arguments of `generate` other than the token ids. `ids`: int64 [B, length], one row per page,
         padded on the left, with `image_token_id` at each position of the page."""
-
-    def prompt_embeddings(self, page: PageFeatures) -> Tensor:
-        """Returns the embeddings of a page and the prompt, with special tokens: [length, hidden], in the
-        model's dtype. Raises `CodecError` if `supports_prompt_embeddings` is false."""
-        raise CodecError(f"the decoder of {self.name} needs more than embeddings; remove the option 'remote'")
 
     @property
     def repeat_rule(self) -> RepeatRule:

@@ -9,7 +9,10 @@ from foxing.encoder import load_codec
 from foxing.encoder.bench.documents import entries
 from foxing.encoder.native.charset import load_charset
 from foxing.encoder.native.codec import NativeCodec
-from foxing.renderer import Page, Typesetter, load_atlas, render, script_of, transcribe
+from foxing.renderer import Page, Typesetter, render
+from foxing.renderer.atlas import load_atlas
+from foxing.renderer.confusables import script_of
+from foxing.renderer.transcription import transcribe
 
 LOOK_ALIKES = "AΑАBΒВCСEΕЕHΗНIΙІKΚMΜМNΝOΟОPΡРTΤТXΧХYΥZΖaаcсeеiіjјoοоpрxх"
 

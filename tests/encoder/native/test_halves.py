@@ -6,11 +6,12 @@ from itertools import product
 import numpy as np
 import pytest
 
-from foxing.encoder import UNREADABLE, CodecError
+from foxing.encoder import CodecError
+from foxing.encoder.contract import UNREADABLE
 from foxing.encoder.native.charset import N_LEAD, N_TAIL, N_VOWEL, Charset, load_charset
 from foxing.encoder.native.entropy.alphabet import N_SYMBOLS, Alphabet
 from foxing.encoder.native.entropy.halves import N_LEFT, N_RIGHT, check_capacity, syllable_halves, wide_halves
-from foxing.renderer import BLANK, WIDE_TAIL
+from foxing.renderer.page import BLANK, WIDE_TAIL
 from training.native.texts.synthetic import SyntheticText
 
 CHARSET = load_charset()

@@ -22,7 +22,8 @@ from foxing.encoder.conformance import CHECKS, sample_page
 from foxing.encoder.native.codec import NativeCodec
 from foxing.encoder.native.decoder import PageStreams
 from foxing.encoder.native.weights import WEIGHTS_PATH, load_for_reading, load_weights, save_weights
-from foxing.renderer import BLANK, Entry, Page, Typesetter, render
+from foxing.renderer import Entry, Page, Typesetter, render
+from foxing.renderer.page import BLANK
 
 ENGLISH = (
     "Could you look at the parser again? It drops the last line when the file does not end in a newline.",

@@ -21,7 +21,9 @@ from foxing.encoder.native.entropy.stream import read_stream, write_stream
 from foxing.encoder.native.entropy.tables import STATE_BYTES, PriorTables, state_views
 from foxing.encoder.native.network.layers import argmax
 from foxing.encoder.native.weights import load_weights
-from foxing.renderer import BLANK, GAP_MARK, Typesetter
+from foxing.renderer import Typesetter
+from foxing.renderer.marks import GAP_MARK
+from foxing.renderer.page import BLANK
 
 ROOM = 19_200  # bytes, far more than a page takes
 TEXT = (

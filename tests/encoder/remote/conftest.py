@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from support.endpoint_server import MODEL, Handler, LoadCodec, Model, NativeModel, Pauses, Server
 
-from foxing.encoder import RemoteOptions
 from foxing.encoder.remote.codec import EndpointCodec
+from foxing.encoder.remote.options import RemoteOptions
 
 
 @pytest.fixture(scope="module")

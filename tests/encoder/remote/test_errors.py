@@ -20,14 +20,10 @@ from support.endpoint_server import (
     tokens_of,
 )
 
-from foxing.encoder import (
-    CodecError,
-    ReadFailed,
-    RemoteOptions,
-    load_codec,
-)
+from foxing.encoder import CodecError, ReadFailed, load_codec
 from foxing.encoder.conformance import sample_page
 from foxing.encoder.remote.codec import EndpointCodec
+from foxing.encoder.remote.options import RemoteOptions
 
 
 @pytest.mark.parametrize(

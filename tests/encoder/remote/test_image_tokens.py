@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load as load_safetensors
 
-from foxing.encoder import CodecError, RemoteOptions, TokensError, VisionTokens
+from foxing.encoder import CodecError, TokensError, VisionTokens
 from foxing.encoder.conformance import sample_page
 from foxing.encoder.remote.codec import EndpointCodec
+from foxing.encoder.remote.options import RemoteOptions
 from foxing.encoder.tokens import png_bytes
 from foxing.renderer import PageLayout, render
 

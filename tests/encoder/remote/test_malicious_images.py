@@ -18,8 +18,9 @@ from PIL import Image
 from support.databases import execute
 from support.endpoint_server import LoadCodec, Server
 
-from foxing.encoder import RemoteOptions, TokensError, VisionTokens
+from foxing.encoder import TokensError, VisionTokens
 from foxing.encoder.remote.codec import EndpointCodec
+from foxing.encoder.remote.options import RemoteOptions
 from foxing.encoder.tokens import png_bytes
 from foxing.memory import Memory, TokensDamaged, Unreadable
 

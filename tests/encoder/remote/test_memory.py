@@ -15,7 +15,8 @@ from foxing.api.settings import load_settings
 from foxing.encoder import load_codec
 from foxing.encoder.remote.codec import EndpointCodec
 from foxing.memory import Memory, ReaderFailed
-from foxing.renderer import Entry, Typesetter, all_tiers, grid_text
+from foxing.renderer import Entry, Typesetter, all_tiers
+from foxing.renderer.page import grid_text
 
 START = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 
@@ -230,7 +231,7 @@ def test_codec_check_reports_the_endpoint_and_the_accuracy(
     assert rows[0]["accuracy"] > 0.97
     assert [row["prompt_tokens"] for row in rows] == [300] * 5
     assert all(row["token_bytes"] > 1000 for row in rows)
-    assert "Passed." in invoke("check").stdout
+    assert "Everything is in order." in invoke("check").stdout
     server.answer = lambda answer: completion("I see nothing.")
     blind = invoke("check", "--json")
     assert blind.exit_code == 1

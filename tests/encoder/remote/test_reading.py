@@ -22,15 +22,10 @@ from support.endpoint_server import (
     tokens_of,
 )
 
-from foxing.encoder import (
-    Codec,
-    CodecError,
-    ReadFailed,
-    RemoteCodec,
-    TokensError,
-)
+from foxing.encoder import Codec, CodecError, ReadFailed, TokensError
 from foxing.encoder import VisionTokens as Tokens
 from foxing.encoder.bench import accuracy
+from foxing.encoder.capabilities import RemoteCodec
 from foxing.encoder.conformance import (
     CHECKS,
     batches_decode_as_single_pages,

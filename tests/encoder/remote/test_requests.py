@@ -1,15 +1,12 @@
 """Request bodies."""
 
 import base64
-from io import BytesIO
 from typing import Any
 
 import pytest
-import torch
 
-from foxing.encoder import CodecError, RemoteOptions
-from foxing.encoder.remote.options import PROMPTS, Server
-from foxing.encoder.remote.requests import NGRAM, chat_request, prompt_embeds_request
+from foxing.encoder.remote.options import PROMPTS, RemoteOptions, Server
+from foxing.encoder.remote.requests import NGRAM, chat_request
 
 
 @pytest.mark.parametrize(
@@ -44,34 +41,3 @@ def test_extra_adds_and_removes_fields() -> None:
     assert body["max_completion_tokens"] == 9000
     assert body["messages"][0]["content"][1]["text"] == "Read it."
     assert "transcribe" in PROMPTS
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
-def test_prompt_embeddings_are_sent_exactly_and_without_the_rest_of_their_storage(dtype: torch.dtype) -> None:
-    storage = torch.randn(4096, 1280).to(dtype)
-    prompt = storage[7:18]
-    repeats = {"ngram_size": 30, "window_size": 90, "whitelist_token_ids": [7]}
-    body = prompt_embeds_request("deepseek-ai/DeepSeek-OCR", prompt, 512, repeats, {"seed": 1})
-    blob = base64.b64decode(body["prompt_embeds"], validate=True)
-    read = torch.load(BytesIO(blob), weights_only=True)
-    assert read.dtype == dtype
-    assert read.shape == (11, 1280)
-    assert torch.equal(read, prompt)
-    assert len(blob) < prompt.numel() * prompt.element_size() + 4096
-    assert {name: body[name] for name in ("model", "prompt", "max_tokens", "temperature", "logprobs", "seed")} == {
-        "model": "deepseek-ai/DeepSeek-OCR",
-        "prompt": "",
-        "max_tokens": 512,
-        "temperature": 0.0,
-        "logprobs": 1,
-        "seed": 1,
-    }
-    assert body["vllm_xargs"] == repeats
-
-
-@pytest.mark.parametrize(
-    "tensor", [torch.zeros(2, 3, 4), torch.zeros(5), torch.zeros(0, 1280), torch.zeros(3, 4, dtype=torch.int64)]
-)
-def test_invalid_prompt_embeddings_are_rejected(tensor: torch.Tensor) -> None:
-    with pytest.raises(CodecError, match="prompt embeddings"):
-        prompt_embeds_request("m", tensor, 10, {})

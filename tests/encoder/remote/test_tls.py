@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from foxing.encoder import ServerOptions
 from foxing.encoder.remote.endpoint import CHAT, Endpoint
+from foxing.encoder.remote.options import ServerOptions
 
 HOST = "127.0.0.1"
 ANSWER = b'{"choices": [{"message": {"content": "Hello"}}]}'

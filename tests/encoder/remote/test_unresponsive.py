@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from foxing.encoder import CodecError, ReadFailed, Reading, RemoteOptions, VisionTokens
+from foxing.encoder import CodecError, ReadFailed, Reading, VisionTokens
 from foxing.encoder.conformance import sample_page
 from foxing.encoder.remote.circuit_breaker import OPEN_S
 from foxing.encoder.remote.codec import EndpointCodec
 from foxing.encoder.remote.dispatch import PageDispatcher
 from foxing.encoder.remote.endpoint import CHAT, CLOSED, Endpoint
+from foxing.encoder.remote.options import RemoteOptions
 from foxing.encoder.remote.retries import Timing
 from foxing.renderer import render
 

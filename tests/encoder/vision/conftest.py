@@ -1,26 +1,21 @@
-"""Tiny random checkpoints in their published format, and a server that decodes for one of them."""
+"""Tiny random checkpoints in their published format."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from support.deepseek_checkpoint import write_deepseek
-from support.endpoint_server import Pauses
-from support.prompt_embeds_server import KEY, MODEL, Engine, Server, running
 from support.transformers_checkpoints import write_checkpoint
 
-from foxing.encoder import ServerOptions, VisionTokens
+from foxing.encoder import VisionTokens
 from foxing.encoder.conformance import sample_page
-from foxing.encoder.remote.endpoint import Endpoint
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.digest import weights_digest
 from foxing.encoder.vision.models.checkpoint import locate
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr
-from foxing.encoder.vision.remote_decoding import RemoteVisionCodec
 from foxing.renderer import PageLayout, render
 
 pytest.importorskip("transformers", reason="needs transformers (the extra 'gpu')")
@@ -60,19 +55,6 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
 
 
 @pytest.fixture(scope="session")
-def engine(deepseek_folder: Path) -> Engine:
-    return Engine(deepseek_folder)
-
-
-@pytest.fixture
-def server(engine: Engine, pauses: Pauses) -> Iterator[Server]:
-    """A decoding server for the DeepSeek-OCR checkpoint."""
-    with running(engine) as state:
-        state.on_stall = pauses.stall
-        yield state
-
-
-@pytest.fixture(scope="session")
 def deepseek(deepseek_folder: Path) -> DeepSeekOcr:
     """The model of the DeepSeek-OCR checkpoint. Tests that change it use a copy."""
     return DeepSeekOcr.load(locate(str(deepseek_folder), None), torch.device("cpu"), torch.float32)
@@ -88,29 +70,6 @@ def deepseek_weights(deepseek_folder: Path) -> str:
 def local_codec(deepseek: DeepSeekOcr, deepseek_weights: str, small_page: PageLayout) -> VisionCodec:
     """The codec that decodes the DeepSeek-OCR checkpoint locally."""
     return VisionCodec(deepseek, deepseek_weights, layout=small_page)
-
-
-@pytest.fixture
-def pauses() -> Pauses:
-    """Seconds of each pause between attempts; none is waited for."""
-    return Pauses()
-
-
-@pytest.fixture
-def open_remote(local_codec: VisionCodec, server: Server, pauses: Pauses) -> Iterator[Callable[..., RemoteVisionCodec]]:
-    """Opens codecs over the server's model, closed at the end of the test."""
-    codecs: list[RemoteVisionCodec] = []
-
-    def open_one(layout: PageLayout | None = None, **options: Any) -> RemoteVisionCodec:
-        defaults = {"url": server.url, "model": MODEL, "api_key": KEY, "timeout_s": 20.0, "concurrency": 4}
-        endpoint = Endpoint(ServerOptions(**{**defaults, **options}), pauses.timing)
-        model, weights = local_codec.model, local_codec.weights
-        codecs.append(RemoteVisionCodec(model, weights, endpoint, layout=layout or local_codec.layout))
-        return codecs[-1]
-
-    yield open_one
-    for codec in codecs:
-        codec.close()
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ class ScriptedCodec(VisionCodec):
             self._check(item)
         confidence = np.full(len(self.text), self.confidence, dtype=np.float32)
         looped = np.zeros(len(self.text), dtype=bool)
-        return [Generation(self.text, confidence, looped, "end", self.confidence) for _ in tokens]
+        return [Generation(self.text, confidence, looped, "end") for _ in tokens]
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ def test_a_page_ages_through_the_tiers_of_other_models(
 ) -> None:
     checkpoint = locate(str(model_folder(kind)), None)
     loaded = model.load(checkpoint, torch.device("cpu"), torch.float32)
-    codec = ScriptedCodec(loaded, weights_digest(checkpoint), layout=LAYOUT, token_dtype="int8")
+    codec = ScriptedCodec(loaded, weights_digest(checkpoint), layout=LAYOUT)
     codec.text = "\n".join(INVOICE_LINES)
     message = {"id": "m", "thread": "main", "role": "user", "content": INVOICE, "created_at": START}
     with Memory(database_url, codec=codec, clock=lambda: START) as memory:
@@ -256,6 +256,6 @@ def test_a_page_ages_through_the_tiers_of_other_models(
             page = memory.pages("ana").pages[0]
             assert (page.tier, page.vision_tokens) == (tier, count)
             stored = memory.page_tokens("ana", page.id)
-            assert (stored.shape, stored.dtype) == (loaded.shape(tier), "int8")
+            assert (stored.shape, stored.dtype) == (loaded.shape(tier), "bfloat16")
         span = memory.message("ana", "m")
         assert (span.text, span.source) == (INVOICE, "text" if kind == "got_ocr2" else "decoded")

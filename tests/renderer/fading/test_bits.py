@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from foxing.renderer import DENSE_PAGE, Cells, Entry, PageLayout, Typesetter, transcribe
+from foxing.renderer import DENSE_PAGE, Entry, PageLayout, Typesetter
 from foxing.renderer.fading import CellCosts, isolated_bits, word_bits, words_of
+from foxing.renderer.page import Cells
+from foxing.renderer.transcription import transcribe
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 

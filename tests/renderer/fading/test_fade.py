@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.texts import texts
 
-from foxing.renderer import Edge, Entry, Typesetter
+from foxing.renderer import Entry, Typesetter
+from foxing.renderer.breaks import Edge
 from foxing.renderer.fading import FadedPage, MessageWords, fade, words_of
 
 AT = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.texts import texts
 
-from foxing.renderer import Entry, PageLayout, Typesetter, transcribe
+from foxing.renderer import Entry, PageLayout, Typesetter
 from foxing.renderer.fading import Word, faded, words_of
+from foxing.renderer.transcription import transcribe
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 

@@ -167,7 +167,7 @@ def test_an_image_is_proof_read_once() -> None:
 
 
 def test_old_proofs_are_dropped() -> None:
-    proofs = ProofReader(kept=2)
+    proofs = ProofReader(capacity=2)
     images = [image_of(READERS["claude-opus-5"], f"{number} ") for number in range(3)]
     for image in (*images, images[0]):
         proofs.read(image)

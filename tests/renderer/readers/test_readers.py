@@ -12,8 +12,10 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from foxing.renderer import Entry, grid_text, rasterize, transcribe_placements
+from foxing.renderer import Entry
 from foxing.renderer.marks import FILLER_MARK, MESSAGE_MARK, THREAD_MARK
+from foxing.renderer.page import grid_text
+from foxing.renderer.raster import rasterize
 from foxing.renderer.readers import (
     Reader,
     ReaderProfileError,
@@ -27,6 +29,7 @@ from foxing.renderer.readers import (
     page_px,
     reader_layout,
 )
+from foxing.renderer.transcription import transcribe_placements
 
 AT = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 SEEING = [reader for reader in packaged_readers().values() if reader.accepts_images]
@@ -219,8 +222,8 @@ def test_a_further_version_is_given_text_until_somebody_answers_for_it(model: st
     assumed = Readers({model: {"assume": "claude-fable-5"}})
     assert assumed[f"vendor/{model}"].legible == Readers()["claude-fable-5"].legible
     assert assumed[model].name == model
-    dear = Readers({model: {"assume": "claude-fable-5", "title": "Mine", "prompt_price": 10.0}})[model]
-    assert (dear.title, dear.prompt_price) == ("Mine", 10.0)
+    titled = Readers({model: {"assume": "claude-fable-5", "title": "Mine"}})[model]
+    assert (titled.title, titled.billing) == ("Mine", assumed[model].billing)
 
 
 def test_what_is_assumed_must_exist_and_not_assume_it_in_turn() -> None:

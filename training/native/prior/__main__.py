@@ -24,7 +24,7 @@ from foxing.encoder.errors import CodecError
 from foxing.encoder.native.charset import Charset, load_charset
 from foxing.encoder.native.entropy.kernel import Kernel
 from foxing.encoder.native.entropy.tables import BUCKET_ENTRIES, PriorTables
-from foxing.renderer import NEWLINE_MARK
+from foxing.renderer.marks import NEWLINE_MARK
 
 from .candidates import group_candidates, merged
 from .learning import initial_state, learn, logistic_tables

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from foxing.encoder import annotate_page
+from foxing.encoder.annotation import annotate_page
 from foxing.encoder.native.charset import Charset
 from foxing.encoder.native.decoder import PageStreams
 from foxing.encoder.native.entropy.tables import PriorTables

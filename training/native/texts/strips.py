@@ -15,7 +15,8 @@ from foxing.encoder.bench.documents import dense_pages, read_messages
 from foxing.encoder.contract import UNREADABLE
 from foxing.encoder.errors import CodecError
 from foxing.encoder.native.charset import HANGUL_FIRST, HANGUL_LAST, Charset
-from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Typesetter
+from foxing.renderer import DENSE_PAGE, Typesetter
+from foxing.renderer.page import BLANK, WIDE_TAIL, Cells
 from training.native.options import TrainingOptions
 
 from .synthetic import SyntheticText

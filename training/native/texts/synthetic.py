@@ -12,7 +12,8 @@ import numpy as np
 
 from foxing.encoder.bench.documents import entries
 from foxing.encoder.native.charset import HANGUL_FIRST, HANGUL_LAST, Charset
-from foxing.renderer import BLANK, DENSE_PAGE, Cells, Typesetter
+from foxing.renderer import DENSE_PAGE, Typesetter
+from foxing.renderer.page import BLANK, Cells
 
 from . import symbolic_text
 

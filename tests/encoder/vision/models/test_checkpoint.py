@@ -9,7 +9,8 @@ import torch
 
 from foxing.encoder import CodecError, load_codec
 from foxing.encoder.vision.models.checkpoint import LAYOUT_FILE, locate, page_layout, pick_dtype
-from foxing.renderer import PRINTED_PAGE, PageLayout
+from foxing.renderer import PageLayout
+from foxing.renderer.layout import PRINTED_PAGE
 
 
 def test_the_default_layout_is_the_printed_page(tmp_path: Path) -> None:
@@ -54,6 +55,5 @@ def test_a_gpu_that_only_emulates_bfloat16_gets_float16(
     monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], dtype: torch.dtype
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    assert pick_dtype("auto", torch.device("cuda")) == dtype
-    assert pick_dtype("auto", torch.device("cpu")) == torch.float32
-    assert pick_dtype("bfloat16", torch.device("cuda")) == torch.bfloat16
+    assert pick_dtype(torch.device("cuda")) == dtype
+    assert pick_dtype(torch.device("cpu")) == torch.float32

@@ -30,7 +30,10 @@ MODES = {"tiny": 512, "small": 640, "base": 1024, "large": 1280}
 #: The published `config.json` as far as the encoder goes.
 CONFIG: dict[str, Any] = {
     **DEEPSEEK_CONFIG,
-    "language_config": {**DEEPSEEK_CONFIG["language_config"], "hidden_size": WIDTH, "num_attention_heads": 10},
+    "language_config": {
+        **DEEPSEEK_CONFIG["language_config"],
+        **{"hidden_size": WIDTH, "num_attention_heads": 10, "num_hidden_layers": 0},
+    },
     "projector_config": {"input_dim": 2048, "n_embed": WIDTH, "projector_type": "linear"},
     "vision_config": {
         "image_size": 1024,
@@ -129,7 +132,7 @@ def model(original: Original, tmp_path_factory: pytest.TempPathFactory) -> DeepS
     (folder / "config.json").write_text(json.dumps(CONFIG))
     write_tokenizer(folder, SPECIAL, MARKS)
     del tensors
-    return DeepSeekOcr.load_encoder(locate(str(folder), None), torch.device("cpu"), torch.float32)
+    return DeepSeekOcr.load(locate(str(folder), None), torch.device("cpu"), torch.float32)
 
 
 @pytest.mark.parametrize("tier", MODES)

@@ -15,7 +15,7 @@ from PIL import Image, ImageChops
 
 from foxing.encoder import Codec
 from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
-from foxing.encoder.vision.codec import VisionCodec
+from foxing.encoder.vision.codec import VisionCodec, from_tokens
 from foxing.encoder.vision.digest import weights_digest
 from foxing.encoder.vision.generation import Budget, align_characters, generate
 from foxing.encoder.vision.models.checkpoint import locate
@@ -23,7 +23,6 @@ from foxing.encoder.vision.models.got import GotOcr2
 from foxing.encoder.vision.models.grid import GridModel
 from foxing.encoder.vision.models.model import PageFeatures, VisionModel
 from foxing.encoder.vision.models.qwen import QwenVl
-from foxing.encoder.vision.quantization import from_tokens
 from foxing.renderer import PageLayout, render
 
 KINDS: dict[str, type[VisionModel]] = {

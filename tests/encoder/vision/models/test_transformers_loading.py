@@ -12,12 +12,13 @@ from PIL import Image
 from safetensors.torch import load_file
 from support.checkpoint_edits import Edit, edit_config, edit_weights, edited_copy, remove, truncate
 
-from foxing.encoder import CodecError, VisionOptions, load_codec
+from foxing.encoder import CodecError, load_codec
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.models.checkpoint import locate
 from foxing.encoder.vision.models.got import GotOcr2
 from foxing.encoder.vision.models.model import VisionModel
 from foxing.encoder.vision.models.qwen import VARIANTS, QwenVl
+from foxing.encoder.vision.plugins import VisionOptions
 
 Loaded = Callable[[str], VisionModel]
 
@@ -198,13 +199,13 @@ def test_an_encoder_for_another_image_size_is_rejected(model_folder: Callable[[s
 @pytest.mark.parametrize("kind", KINDS)
 def test_codecs_open_by_name(model_folder: Callable[[str], Path], kind: str) -> None:
     name = KINDS[kind].name
-    options = VisionOptions(model=str(model_folder(kind)), token_dtype="int8")
+    options = VisionOptions(model=str(model_folder(kind)))
     codec = load_codec(name, "cpu", options=options)
     assert isinstance(codec, VisionCodec)
     assert codec.name == name
     tier = next(iter(codec.tiers.values()))
     channels = codec.model.shape(tier.name)[2]
-    assert (tier.dtype, tier.bytes_per_token) == ("int8", channels + 4)
+    assert (tier.dtype, tier.bytes_per_token) == ("bfloat16", 2 * channels)
 
 
 def preprocessor(name: str = "preprocessor_config.json", **fields: object) -> Edit:
