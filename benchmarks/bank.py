@@ -4,10 +4,8 @@ python -m benchmarks.bank --texts en=dialogue.jsonl.gz de=laws.jsonl.gz --json
 """
 
 import argparse
-import sys
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import perf_counter
@@ -21,9 +19,9 @@ from foxing.encoder.bench import PageSet, first_pages, load_texts, measure, name
 from foxing.memory import Memory
 from foxing.memory.values.banks import BankBytes
 from foxing.memory.values.policy import Policy, PolicyStep
-from foxing.renderer import Entry, FoxingError
+from foxing.renderer import Entry
 
-from .command_line import Advance, add_json_option, at_least, progress_bar, show_rows, write_json
+from .command_line import Advance, at_least, command, measuring, write_result
 
 AGED_TIERS = ("small", "tiny", "micro")
 AGE = timedelta(days=1)  # simulated time before ageing; enough for every step of a policy
@@ -124,16 +122,15 @@ def _bits(held: BankBytes, characters: int) -> dict[str, float]:
     }
 
 
-def measure_groups(codec: Codec, groups: Mapping[str, PageSet], progress: Advance | None = None) -> list[BankRow]:
-    """Measures one bank per group, in a new SQLite database. Returns the rows of all groups."""
+def measure_groups(
+    folder: Path, codec: Codec, groups: Mapping[str, PageSet], progress: Advance | None = None
+) -> list[BankRow]:
+    """Measures one bank per group, in a new SQLite database in `folder`. Returns the rows of all groups."""
     first_page = first_pages(next(iter(groups.values())), 1)
     for tier in codec.tiers:
         measure(codec, first_page, tier, "")  # warm-up: no figure includes one-time initialisation
     rows: list[BankRow] = []
-    with (
-        tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder,
-        Memory(Path(folder) / "bench.db", codec=codec) as memory,
-    ):
+    with Memory(folder / "bench.db", codec=codec) as memory:
         for number, (language, group) in enumerate(groups.items()):
             rows += measure_bank(memory, f"bench-{number}", language, [_message(entry) for entry in group.messages])
             if progress is not None:
@@ -152,10 +149,11 @@ def _message(entry: Entry) -> BankMessage:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.bank",
-        description="Measure pages sealed or aged per second and bits per character in the database, for a bank at "
+    parser = command(
+        "bank",
+        "Measure pages sealed or aged per second and bits per character in the database, for a bank at "
         "each tier. Uses the configured codec (FOXING_CODEC).",
+        ("pages", 1, 20, "Maximum number of dense pages per file"),
     )
     parser.add_argument(
         "--texts",
@@ -167,19 +165,11 @@ def _parser() -> argparse.ArgumentParser:
         "of the file's first document.",
     )
     parser.add_argument(
-        "--pages",
-        type=at_least(1),
-        default=20,
-        metavar="N",
-        help="Maximum number of dense pages per file (default: 20).",
-    )
-    parser.add_argument(
         "--skip",
         type=at_least(0),
         metavar="N",
         help="Pages to skip at the start of each file (default: 3, or half of a short file).",
     )
-    add_json_option(parser)
     return parser
 
 
@@ -187,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command. Exits with an error message if a text or a setting is invalid."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    try:
+    with measuring("measuring") as (folder, progress):
         settings = load_settings()
         codec = load_codec(settings.codec, settings.device, settings.codecs.get(settings.codec))
         files = [named_file(text) for text in options.texts]
@@ -195,14 +185,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         groups = {name: group for name, group in groups.items() if group.pages}
         if not groups:
             parser.error("no page is left to measure; give longer texts, or a smaller --skip")
-        with progress_bar("measuring") as progress:
-            rows = [asdict(row) for row in measure_groups(codec, groups, progress)]
-    except FoxingError as error:
-        sys.exit(f"error: {error}")
-    if options.as_json:
-        write_json({"bank": rows})
-    else:
-        show_rows(rows)
+        rows = measure_groups(folder, codec, groups, progress)
+    write_result(options, rows, "bank")
 
 
 if __name__ == "__main__":

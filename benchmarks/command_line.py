@@ -1,14 +1,21 @@
-"""Helpers shared by the benchmark commands: argument types, a progress bar, output as a table or JSON."""
+"""Parts shared by the benchmark commands: arguments, a folder and a progress bar, output as a table or JSON."""
 
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+from foxing.memory.index.embedder import DEFAULT_EMBEDDER
+from foxing.renderer import FoxingError
 
 PIPE_COLUMNS = 240  # width of a table if stdout is not a terminal
 
@@ -28,6 +35,56 @@ def at_least(minimum: int) -> Callable[[str], int]:
     return integer
 
 
+def command(name: str, description: str, *counts: tuple[str, int, int, str]) -> argparse.ArgumentParser:
+    """Returns the parser of `python -m benchmarks.NAME`. It has `--json` and the options `counts`: name, minimum,
+    default and help of each."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=description)
+    for option, minimum, default, text in counts:
+        help_text = f"{text} (default: %(default)s)."
+        parser.add_argument(f"--{option}", type=at_least(minimum), default=default, metavar="N", help=help_text)
+    add_json_option(parser)
+    return parser
+
+
+def add_embedder_option(parser: argparse.ArgumentParser) -> None:
+    """Adds `--embedder`."""
+    text = "Embedder, or 'none' (default: %(default)s)."
+    parser.add_argument("--embedder", default=DEFAULT_EMBEDDER, metavar="NAME", help=text)
+
+
+@contextmanager
+def measuring(label: str) -> Iterator[tuple[Path, Advance]]:
+    """Yields a temporary folder and the callback of a progress bar. Exits with an error message for a `FoxingError`."""
+    with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder, progress_bar(label) as progress:
+        try:
+            yield Path(folder), progress
+        except FoxingError as error:
+            sys.exit(f"error: {error}")
+
+
+def write_result(options: argparse.Namespace, result: Any, name: str | None = None) -> None:
+    """Writes a dataclass, or a list of them, as a table or, with `--json`, as JSON: the value of `name`, if given."""
+    fields = [asdict(row) for row in result] if isinstance(result, list) else asdict(result)
+    if options.as_json:
+        write_json(fields if name is None else {name: fields})
+    elif isinstance(fields, list):
+        show_rows(fields)
+    else:
+        show(fields)
+
+
+def show(result: Mapping[str, Any]) -> None:
+    """Prints a two-column table of the fields of `result`, and a table of each that holds rows."""
+    tables = {name: value for name, value in result.items() if _is_table(value)}
+    show_fields({name: value for name, value in result.items() if name not in tables})
+    for table in tables.values():
+        show_rows(table)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(row, Mapping) for row in value)
+
+
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """Adds `--json`, stored as `as_json`."""
     parser.add_argument("--json", action="store_true", dest="as_json", help="Write one JSON document to stdout.")
@@ -43,7 +100,7 @@ def progress_bar(label: str) -> Iterator[Advance]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def write_json(document: Mapping[str, object]) -> None:
+def write_json(document: object) -> None:
     """Writes `document` to stdout on one line."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
 

@@ -3,20 +3,18 @@
 python -m benchmarks.commands --json
 """
 
-import argparse
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from foxing.memory import Memory
 
-from .command_line import add_json_option, at_least, show_fields, write_json
+from .command_line import command, measuring, write_result
 from .service import SENTENCE
 
 BANK = "bench"
@@ -105,19 +103,15 @@ def _service(database: Path) -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.commands",
-        description="Measure the time and the memory of foxing recall, alone and answered by a running service.",
-    )
-    parser.add_argument(
-        "--messages", type=at_least(1), default=2000, metavar="N", help="Messages in the bank (default: %(default)s)."
-    )
-    parser.add_argument("--runs", type=at_least(1), default=7, metavar="N", help="Runs of each (default: %(default)s).")
-    add_json_option(parser)
-    options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder:
-        result = asdict(measure_commands(Path(folder), options.messages, options.runs))
-    (write_json if options.as_json else show_fields)(result)
+    options = command(
+        "commands",
+        "Measure the time and the memory of foxing recall, alone and answered by a running service.",
+        ("messages", 1, 2000, "Messages in the bank"),
+        ("runs", 1, 7, "Runs of each"),
+    ).parse_args(arguments)
+    with measuring("asking") as (folder, _):
+        result = measure_commands(folder, options.messages, options.runs)
+    write_result(options, result)
 
 
 if __name__ == "__main__":

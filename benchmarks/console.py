@@ -3,15 +3,13 @@
 python -m benchmarks.console --json
 """
 
-import argparse
 import re
 import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from html import unescape
 from math import ceil
@@ -30,7 +28,7 @@ from foxing.memory.storage.manifest import PageManifest
 from foxing.memory.storage.message_filter import microseconds
 from foxing.memory.values.banks import BankInfo
 
-from .command_line import Advance, add_json_option, at_least, progress_bar, show_rows, write_json
+from .command_line import Advance, command, measuring, write_result
 from .load import texts
 from .load.banks import BANK, database_path, make_large_bank, open_database, place_of
 from .load.processes import Service, checked, client
@@ -91,7 +89,7 @@ def addresses(memory: Memory, bank: BankInfo) -> dict[str, Address]:
     def page(path: str, **query: object) -> str:
         return f"{home}/{path}?{urlencode(query)}" if query else f"{home}/{path}"
 
-    threads = [each.thread for each in memory.threads(bank.id, limit=20).threads]
+    threads = [thread.thread for thread in memory.threads(bank.id, limit=20).threads]
     return {
         "banks": lambda random: "/console/banks",
         "banks, search": lambda random: f"/console/banks?{urlencode({'q': texts.query(random)})}",
@@ -146,11 +144,10 @@ def measure_pages(
     *,
     only: Container[str] | None = None,
     browser: bool = False,
-    again: bool = False,
     progress: Advance | None = None,
 ) -> list[PageRow]:
     """Returns the figures of each page over the bank in `folder`. `only`: names of the pages to measure; `browser`:
-    with the first paint; `again`: each address is asked for twice, and the second answer counts."""
+    with the first paint."""
     with open_database(folder) as memory:
         found = addresses(memory, memory.bank(BANK)).items()
         asked = {name: _different(each, requests + 1) for name, each in found if only is None or name in only}
@@ -158,8 +155,7 @@ def measure_pages(
     with Service(folder, environment=ENVIRONMENT) as service, client(service.url()) as http, _paints(browser) as paint:
         checked(http.get("/readyz"))
         for number, (name, (first, *rest)) in enumerate(asked.items()):
-            for path in [first, *rest] if again else [first]:  # the first request of a service loads what all need
-                _completed(http, path, checked(http.get(path)))
+            _completed(http, first, checked(http.get(first)))  # the first request of a service loads what all need
             rows.append(_row(name, service, http, rest, paint))
             if progress is not None:
                 progress(number + 1, len(asked))
@@ -270,43 +266,30 @@ def _paints(wanted: bool) -> Iterator[Callable[[str], float] | None]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.console", description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--messages", type=at_least(1), default=1_000_000, help="Messages in the bank (default: %(default)s)."
-    )
-    parser.add_argument(
-        "--different", type=at_least(1), default=10_000, help="Distinct messages (default: %(default)s)."
-    )
-    parser.add_argument(
-        "--days", type=at_least(1), default=300, help="Days that the messages span (default: %(default)s)."
-    )
-    parser.add_argument("--banks", type=at_least(1), default=1_000, help="Banks of the list (default: %(default)s).")
-    parser.add_argument(
-        "--requests", type=at_least(2), default=40, help="Requests for each page (default: %(default)s)."
+    parser = command(
+        "console",
+        __doc__.splitlines()[0],
+        ("messages", 1, 1_000_000, "Messages in the bank"),
+        ("different", 1, 10_000, "Distinct messages"),
+        ("days", 1, 300, "Days that the messages span"),
+        ("banks", 1, 1_000, "Banks of the list"),
+        ("requests", 2, 40, "Requests for each page"),
     )
     parser.add_argument("--folder", type=Path, help="Folder of the bank; if it has one already, that is measured.")
     parser.add_argument("--page", action="append", help="Only this page, by its name in the table; can be repeated.")
-    parser.add_argument("--again", action="store_true", help="Ask for each address twice, and measure the second time.")
     parser.add_argument("--browser", action="store_true", help="Measure the first paint in Chromium as well.")
-    add_json_option(parser)
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="foxing-bench-") as made, progress_bar("console") as progress:
-        folder = options.folder or Path(made) / "large"
+    with measuring("console") as (made, progress):
+        folder = options.folder or made / "large"
         folder.mkdir(parents=True, exist_ok=True)
         if not database_path(folder).exists():
             make_bank(folder, options.messages, options.different, float(options.days))
-        found = measure_pages(
-            folder, options.requests, only=options.page, browser=options.browser, again=options.again, progress=progress
-        )
-        many = Path(made) / "many"
+        rows = measure_pages(folder, options.requests, only=options.page, browser=options.browser, progress=progress)
+        many = made / "many"
         many.mkdir()
         if not options.page:
-            found += measure_many_banks(many, options.banks, options.requests, browser=options.browser)
-    rows = [asdict(row) for row in found]
-    if options.as_json:
-        write_json({"console": rows})
-    else:
-        show_rows(rows)
+            rows += measure_many_banks(many, options.banks, options.requests, browser=options.browser)
+    write_result(options, rows, "console")
 
 
 if __name__ == "__main__":

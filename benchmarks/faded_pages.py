@@ -3,11 +3,9 @@
 python -m benchmarks.faded_pages --output docs/explanation/faded.md
 """
 
-import argparse
 import json
 import re
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,9 +14,8 @@ from pathlib import Path
 
 from foxing.api.demo.conversation import demo_conversation
 from foxing.memory import Memory, NewMessage, PageInfo, RecalledMessage
-from foxing.renderer import FoxingError
 
-from .command_line import at_least
+from .command_line import command, measuring
 from .locomo import read_locomo
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -140,9 +137,10 @@ def _locomo_messages(file: Path) -> list[NewMessage]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command. Exits with an error message if a file or a remark is invalid."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.faded_pages",
-        description="Write excerpts of the demo's pages, before and after ageing to micro.",
+    parser = command(
+        "faded_pages",
+        "Write excerpts of the demo's pages, before and after ageing to micro.",
+        ("pages", 1, PAGES, "Maximum number of pages"),
     )
     parser.add_argument(
         "--output",
@@ -152,18 +150,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="Output file (default: %(default)s).",
     )
     parser.add_argument(
-        "--pages", type=at_least(1), default=PAGES, help="Maximum number of pages (default: %(default)s)."
-    )
-    parser.add_argument(
         "--locomo", type=Path, metavar="FILE", help="Print pages of LoCoMo to stdout instead; FILE is JSON or gzipped."
     )
     options = parser.parse_args(arguments)
-    try:
+    with measuring("fading") as (folder, _), Memory(folder / "bench.db") as memory:
         messages = demo_conversation() if options.locomo is None else _locomo_messages(options.locomo)
-        with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder, Memory(Path(folder) / "bench.db") as memory:
-            pages = fade_pages(memory, "faded", messages, options.pages)
-    except FoxingError as error:
-        sys.exit(f"error: {error}")
+        pages = fade_pages(memory, "faded", messages, options.pages)
     if options.locomo is not None:
         print(document(pages, {}))
         return

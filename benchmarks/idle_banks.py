@@ -3,12 +3,10 @@
 python -m benchmarks.idle_banks --banks 5000 --json
 """
 
-import argparse
 import secrets
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -24,7 +22,7 @@ from foxing.memory.storage.manifest import PageManifest
 from foxing.memory.storage.packed_codes import pack_codes, unpack_codes
 from foxing.memory.text.passages import document_key
 
-from .command_line import Advance, add_json_option, at_least, progress_bar, show_fields, write_json
+from .command_line import Advance, command, measuring, write_result
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 NOW = START + timedelta(days=10)
@@ -197,17 +195,15 @@ def _owner(column: Column[Any]) -> str | None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.idle_banks",
-        description="Measure a scheduler tick over banks in which nothing is due, on a new SQLite database.",
-    )
-    parser.add_argument("--banks", type=at_least(1), default=5000, metavar="N", help="Banks (default: %(default)s).")
-    parser.add_argument("--ticks", type=at_least(1), default=20, metavar="N", help="Ticks (default: %(default)s).")
-    add_json_option(parser)
-    options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder, progress_bar("copying banks") as progress:
-        result = asdict(measure_idle_tick(Path(folder) / "bench.db", options.banks, options.ticks, progress))
-    (write_json if options.as_json else show_fields)(result)
+    options = command(
+        "idle_banks",
+        "Measure a scheduler tick over banks in which nothing is due, on a new SQLite database.",
+        ("banks", 1, 5000, "Banks"),
+        ("ticks", 1, 20, "Ticks"),
+    ).parse_args(arguments)
+    with measuring("copying banks") as (folder, progress):
+        result = measure_idle_tick(folder / "bench.db", options.banks, options.ticks, progress)
+    write_result(options, result)
 
 
 if __name__ == "__main__":

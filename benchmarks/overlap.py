@@ -6,10 +6,8 @@ Counts the windows of 40 characters of each held-out file, message by message, t
 any language.
 """
 
-import argparse
-import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +15,8 @@ import numpy.typing as npt
 
 from foxing.encoder import CodecError
 from foxing.encoder.bench.documents import read_messages
-from foxing.renderer import FoxingError
 
-from .command_line import Advance, add_json_option, progress_bar, show_rows, write_json
+from .command_line import Advance, command, measuring, write_result
 
 WINDOW = 40
 _SUFFIX = ".jsonl.gz"
@@ -82,24 +79,16 @@ def _contents(path: Path) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command. Exits with an error message if there are no valid texts."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.overlap",
-        description=f"Measure the share of {WINDOW}-character windows of held-out text that occur in training text.",
+    parser = command(
+        "overlap", f"Measure the share of {WINDOW}-character windows of held-out text that occur in training text."
     )
     parser.add_argument(
         "--data", type=Path, required=True, metavar="FOLDER", help=f"Folder with train/*{_SUFFIX} and eval/*{_SUFFIX}."
     )
-    add_json_option(parser)
     options = parser.parse_args(arguments)
-    try:
-        with progress_bar("comparing") as progress:
-            rows = [asdict(row) for row in measure_overlap(options.data, progress)]
-    except FoxingError as error:
-        sys.exit(f"error: {error}")
-    if options.as_json:
-        write_json({"rows": rows})
-    else:
-        show_rows(rows)
+    with measuring("comparing") as (_, progress):
+        rows = list(measure_overlap(options.data, progress))
+    write_result(options, rows, "rows")
 
 
 if __name__ == "__main__":

@@ -18,9 +18,8 @@ from statistics import median
 from typing import Any
 
 from foxing.memory import InvalidInput, Memory, MemoryOptions
-from foxing.memory.index.embedder import DEFAULT_EMBEDDER, Embedder
+from foxing.memory.index.embedder import DEFAULT_EMBEDDER, NONE, Embedder
 from foxing.memory.index.embedders import open_embedder
-from foxing.memory.index.model_source import NONE
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.policy import Policy, PolicyStep
 from foxing.renderer import FoxingError

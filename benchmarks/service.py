@@ -3,13 +3,11 @@
 python -m benchmarks.service --requests 500 --json
 """
 
-import argparse
 import http.client
 import json
-import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
@@ -18,7 +16,7 @@ from foxing.api.app import create_app
 from foxing.api.server import BackgroundServer
 from foxing.api.settings import load_settings
 
-from .command_line import Advance, add_json_option, at_least, progress_bar, show_fields, write_json
+from .command_line import Advance, command, measuring, write_result
 
 SENTENCE = "We agreed that message {} goes out on Friday, after the figures of March have been looked at again."
 
@@ -69,18 +67,14 @@ def _store_ms(connection: http.client.HTTPConnection, content: str) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.service",
-        description="Measure the latency of storing one message over HTTP, on a new SQLite database.",
-    )
-    parser.add_argument(
-        "--requests", type=at_least(10), default=500, metavar="N", help="Messages to store (default: %(default)s)."
-    )
-    add_json_option(parser)
-    options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder, progress_bar("storing") as progress:
-        result = asdict(measure_store(Path(folder), options.requests, progress))
-    (write_json if options.as_json else show_fields)(result)
+    options = command(
+        "service",
+        "Measure the latency of storing one message over HTTP, on a new SQLite database.",
+        ("requests", 10, 500, "Messages to store"),
+    ).parse_args(arguments)
+    with measuring("storing") as (folder, progress):
+        result = measure_store(folder, options.requests, progress)
+    write_result(options, result)
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ class _RecallOnce(Recaller):
     """Caches recall results for all readers; nothing is stored between questions."""
 
     def __init__(self, recaller: Recaller) -> None:
-        super().__init__(recaller.database, recaller.search, recaller.assembler, recaller.reranker)
+        super().__init__(recaller.database, recaller.search, recaller.assembler)
         self._answers: LRUCache[tuple[str, RecallQuery, Enough | None], RecallResult] = LRUCache(len(BUDGETS))
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime, enough: Enough | None = None) -> RecallResult:

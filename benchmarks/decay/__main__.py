@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.baselines.extensions import NotInstalled
-from benchmarks.command_line import add_json_option, at_least, progress_bar, show_rows, write_json
+from benchmarks.command_line import at_least, command, progress_bar, show_rows, write_json
 from foxing.renderer import FoxingError
 
 from .foxing_memory import FoxingAtTier, FoxingMemory
@@ -39,9 +39,9 @@ MEMORIES: Mapping[str, Callable[[], DatedMemory]] = {
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.decay",
-        description="Store dated conversations in a memory, let up to a year pass, ask about them, and score what is "
+    parser = command(
+        "decay",
+        "Store dated conversations in a memory, let up to a year pass, ask about them, and score what is "
         "recalled and what is left. Foxing stands beside three ways of forgetting that hold the same bytes.",
     )
     parser.add_argument(
@@ -71,7 +71,6 @@ def _parser() -> argparse.ArgumentParser:
         "--conversations", type=at_least(1), metavar="N", help="Maximum number of conversations of LoCoMo."
     )
     parser.add_argument("--no-references", action="store_true", help="Leave out the other ways of forgetting.")
-    add_json_option(parser)
     return parser
 
 

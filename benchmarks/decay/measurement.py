@@ -104,7 +104,7 @@ class _Examiner:
         self._budgets = budgets
         self._originals = {message.id: message.text for message in conversation.messages}
         self._exact_tokens = sum(map(count_text_tokens, self._originals.values()))
-        self.questions = [each for each in conversation.questions if answer_words(each, self._originals)]
+        self.questions = [question for question in conversation.questions if answer_words(question, self._originals)]
 
     def part(
         self,
@@ -121,8 +121,10 @@ class _Examiner:
             by_message.setdefault(passage.message_id, []).append(passage)
             left_tokens += count_text_tokens(passage.text)
         return _Part(
-            answers={each: self._scores(answer, each) for each in self._budgets},
-            remains={each.id: remains_of(each.text, by_message.get(each.id, [])) for each in self._messages},
+            answers={budget: self._scores(answer, budget) for budget in self._budgets},
+            remains={
+                message.id: remains_of(message.text, by_message.get(message.id, [])) for message in self._messages
+            },
             exact_tokens=self._exact_tokens,
             left_tokens=left_tokens,
             bytes=held,
@@ -230,9 +232,9 @@ def _row(memory: str, source: Source, age_days: int, parts: Sequence[_Part]) -> 
     remains = {key: each for part in parts for key, each in part.remains.items()}
     facts, negations = _labels([label for label in source.labels if not is_asked(label)], remains)
     asked, _ = _labels([label for label in source.labels if is_asked(label)], remains)
-    answers = {budget: [each for part in parts for each in part.answers[budget]] for budget in parts[0].answers}
+    answers = {budget: [answer for part in parts for answer in part.answers[budget]] for budget in parts[0].answers}
     page_bytes = [size for part in parts for size in part.page_bytes]
-    words = sum(each.words for each in remains.values())
+    words = sum(remainder.words for remainder in remains.values())
     held = [part.bytes for part in parts if part.bytes is not None]
     return DecayRow(
         memory=memory,
@@ -246,10 +248,10 @@ def _row(memory: str, source: Source, age_days: int, parts: Sequence[_Part]) -> 
         facts=_counted(facts),
         asked=_counted(asked),
         negations=(len(negations), sum(negations) / len(negations) if negations else None),
-        invented=sum(len(each.invented) for each in remains.values()),
+        invented=sum(len(remainder.invented) for remainder in remains.values()),
         words=words,
-        alone=sum(each.alone for each in remains.values()) / words if words else None,
-        characters=sum(len(each.original) for each in remains.values()),
+        alone=sum(remainder.alone for remainder in remains.values()) / words if words else None,
+        characters=sum(len(remainder.original) for remainder in remains.values()),
         bytes=sum(held) if len(held) == len(parts) else None,
         tokens_left=sum(part.left_tokens for part in parts) / max(1, sum(part.exact_tokens for part in parts)),
         page_bytes=(fmean(page_bytes), max(page_bytes)) if page_bytes else None,

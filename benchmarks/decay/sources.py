@@ -44,8 +44,8 @@ def read_sources(
         Source(
             source.name,
             [
-                Conversation(each.name, each.messages, _spread(each.questions, most_questions))
-                for each in source.conversations[:most_conversations]
+                Conversation(conversation.name, conversation.messages, _spread(conversation.questions, most_questions))
+                for conversation in source.conversations[:most_conversations]
             ],
             source.labels,
         )

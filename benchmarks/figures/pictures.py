@@ -1,7 +1,7 @@
 """The pictures of the documentation."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,16 +9,18 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.context.plot import plot as plot_context
-from benchmarks.decay.plot import plot as plot_decay
-from benchmarks.decay.sources import LOCOMO_NAME
 from benchmarks.relevance.plot import plot as plot_relevance
 from foxing.api.demo.conversation import demo_conversation
-from foxing.encoder import Codec, PageDrawer, Reading, VisionTokens, annotate_page, load_codec
+from foxing.encoder import Codec, Reading, VisionTokens, load_codec
+from foxing.encoder.annotation import annotate_page
 from foxing.encoder.bench.comparison import kept_of_messages
+from foxing.encoder.drawing import PageDrawer
 from foxing.memory.ingest.salience import salience_in_bank
-from foxing.renderer import BLANK, DENSE_PAGE, Cells, Entry, Page, Typesetter, render
+from foxing.renderer import DENSE_PAGE, Entry, Page, Typesetter, render
+from foxing.renderer.page import BLANK, Cells
 
-from .document import Figures
+from .results import Results
+from .runs import EMBEDDERS
 
 #: Tiers that a page passes through as it ages.
 SHOWN_TIERS = ("base", "small", "tiny", "micro")
@@ -43,17 +45,13 @@ class _ShownPage:
     kept: float
 
 
-def draw_pictures(figures: Figures, folder: Path) -> None:
-    """Draws the plots of measured figures, and a page at every tier, into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for suffix in ("png", "svg"):
-        if "context" in figures:
-            plot_context([asdict(row) for row in figures.context], folder / f"context.{suffix}")
-        if "decay" in figures:
-            shown = [row for row in (*figures.decay, *figures.decay_of_packages) if row.source == LOCOMO_NAME]
-            plot_decay(shown, folder / f"decay.{suffix}")
-        if "relevance" in figures:
-            plot_relevance(figures.relevance, folder / f"relevance.{suffix}")
+def draw_pictures(results: Results, folder: Path) -> None:
+    """Draws the plots of stored results, and a page at every tier, into `folder`."""
+    if "context dense" in results and "context others" in results:
+        rows = [row for name in ("context dense", "context others") for row in results[name]["context"]]
+        plot_context(rows, folder / "context.svg")
+    if "relevance use" in results and "relevance none" in results:
+        plot_relevance([results[f"relevance {name}"]["relevance"] for name in EMBEDDERS], folder / "relevance.png")
     draw_tiers(folder / "tiers.png")
 
 

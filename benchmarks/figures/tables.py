@@ -1,25 +1,19 @@
-"""Tables of the documentation, as Markdown."""
+"""The tables of the documentation, made from results: columns of format strings over rows."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import floor
+from statistics import fmean
+from string import Formatter
 from typing import Any
 
-from benchmarks.bank import BankRow
-from benchmarks.context.__main__ import ContextRow
-from benchmarks.decay.sources import LOCOMO_NAME
-from benchmarks.rankings import ALL, OURS
-from foxing.encoder.bench import BenchRow, CharacterRow
+from benchmarks.decay.measurement import WEAK
+from benchmarks.resume.measurement import BM25_MESSAGE, BM25_THREAD, FOXING_THREAD, RIGHT_THREAD, SAME_BYTES
 
-from .decay import FOXING, decay_facts_table, decay_table, decay_tiers_table, decay_tools_table
-from .document import Figures
-from .markdown import markdown_table
-from .measurements import CHARACTER_TIERS
-from .resume import resume_bytes_table, resume_table, resume_wordings_table
+from .results import Results
 
-#: Tiers with less capacity than most pages need.
-FADING_TIERS = ("tiny", "micro")
-#: Group → name in tables. A star marks languages that the native codec was not trained on.
+Row = dict[str, Any]
+#: Text or memory → its name in tables.
 NAMES = {
     "locomo": "English chats (LoCoMo)",
     "en_irc": "English chat rooms (IRC)",
@@ -43,420 +37,656 @@ NAMES = {
     "tr_tldr": "Turkish manual pages *",
     "uk_tldr": "Ukrainian manual pages *",
     "el_tldr": "Greek manual pages *",
-    "en": "English",
-    "ko": "Korean",
-    "ja": "Japanese",
-    "zh": "Chinese",
-    "de": "German",
-    "fr": "French",
-    "ru": "Russian",
     "identifiers": "hex, UUIDs, digits",
+    "demo": "the demo's conversation",
+    "agents": "agent runs and tool dialogues",
 }
-#: Age and budget of the answers in the README.
-YEAR_DAYS, HEADLINE_BUDGET = 365, "2048"
+MEMORIES = {
+    "foxing": "**Foxing**, default policy",
+    "newest kept": "newest text, same bytes",
+    "random sentences": "random sentences, same bytes",
+    "LexRank": "summary of each day by LexRank, same bytes",
+    "langgraph": "LangGraph's store, full text",
+    "mem0": "mem0 without a model, full text",
+}
+SYSTEMS = {
+    "foxing": "**Foxing**, one plain recall",
+    "bm25": "BM25, messages",
+    "embeddings": "the embedder alone",
+    "langgraph": "LangGraph's store",
+    "mem0": "mem0 without a model",
+    BM25_MESSAGE: "BM25 finds a message; newest text of its thread",
+    BM25_THREAD: "BM25 finds the thread; its newest text",
+    SAME_BYTES: "the same in the newest text that takes Foxing's bytes",
+    FOXING_THREAD: "Foxing's first span; newest exact text of its thread",
+    RIGHT_THREAD: "the right thread handed over; its newest text",
+}
+#: Kinds of facts of a decay row, by column.
+FACTS = {
+    "numbers and amounts": ("number", "amount"),
+    "dates": ("date",),
+    "relative times": ("relative_time",),
+    "names": ("name",),
+    "identifiers": ("identifier",),
+    "JSON values": ("json_value",),
+}
 
 
-def _accuracy(value: float) -> str:
-    """A share with as many digits as it takes to differ from 100 %, rounded down, so that 100 % means no error."""
-    return f"{floor(value * 1e5) / 1e3:.3f}%" if value > 0.999 else f"{value:.2%}"
+class _Cells(Formatter):
+    """Format strings whose fields may be missing (–), with the spec `exact`: a share that is 100 % only if it is 1."""
 
+    def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        return kwargs.get(str(key))
 
-def _group(row: BenchRow | BankRow) -> str:
-    return _group_name(row.language)
-
-
-def _group_name(language: str) -> str:
-    return str(NAMES.get(language, language))
-
-
-_RATES = "bits per character (zstd -19, PPMd)"
-
-
-def _bits(row: BenchRow) -> str:
-    ppmd = "–" if row.ppmd_bits_per_character is None else f"{row.ppmd_bits_per_character:.2f}"
-    return f"{row.bits_per_character:.2f} ({row.zstd_bits_per_character:.2f}, {ppmd})"
-
-
-def codec_table(figures: Figures) -> str:
-    """Returns accuracy and size by tier and group."""
-    head = (
-        *("tier", "text", "kept", "accuracy of kept", "accuracy", "silent errors per 10,000", "invented per million"),
-        *(
-            "invented words per million",
-            "bytes per page",
-            _RATES,
-            "vision tokens per page",
-            "text tokens ÷ vision tokens",
-        ),
-        *("calibration error", "flagged: of kept / of errors", "encode + decode, ms", "pages"),
-    )
-    rows = [
-        [
-            *(f"`{row.tier}`", _group(row), _accuracy(row.kept_share), _accuracy(row.kept_accuracy)),
-            *(_accuracy(row.accuracy), f"{row.silent_errors_per_10k:.1f}", f"{row.invented_per_million:,.0f}"),
-            *(f"{row.invented_words_per_million:,.0f}", f"{row.bytes_per_page:,.0f}", _bits(row)),
-            f"{row.vision_tokens / row.pages:.0f}",
-            *(f"{row.compression:.1f}×", f"{row.calibration_error:.3f}"),
-            *(f"{row.flagged_share:.1%} / {row.flagged_errors_share:.0%}", f"{row.encode_ms + row.decode_ms:.0f}"),
-            f"{row.pages}",
-        ]
-        for row in figures.codec
-    ]
-    return markdown_table(head, rows)
-
-
-def summary_table(figures: Figures) -> str:
-    """Returns one row per group: size and accuracy of pages that fit completely, and what the lower tiers keep."""
-    tiers: dict[str, dict[str, BenchRow]] = {}
-    for row in figures.codec:
-        tiers.setdefault(row.language, {})[row.tier] = row
-    lines = []
-    for language, rows in tiers.items():
-        base, small = rows["base"], rows["small"]
-        ppmd = "–" if base.ppmd_bits_per_character is None else f"{base.ppmd_bits_per_character:.2f}"
-        lines.append(
-            [
-                *(_group_name(language), f"{base.bits_per_character:.2f}", f"{base.zstd_bits_per_character:.2f}", ppmd),
-                *(f"{base.bytes_per_page:,.0f}", _accuracy(base.accuracy), _accuracy(small.accuracy)),
-                *(_accuracy(rows[tier].kept_share) for tier in FADING_TIERS),
-                *_shares((rows["micro"].names, rows["micro"].numbers, rows["micro"].rare_words)),
-                f"{base.pages}",
-            ]
-        )
-    head = (
-        *("text", "bits per character", "zstd -19", "PPMd", "bytes per page", "accuracy at `base`", "at `small`"),
-        *("kept at `tiny`", "kept at `micro`", "names at `micro`", "numbers at `micro`", "rare words at `micro`"),
-        "pages",
-    )
-    return markdown_table(head, lines)
-
-
-def _shares(values: Iterable[float | None]) -> list[str]:
-    return ["–" if value is None else _accuracy(value) for value in values]
-
-
-def degraded_table(figures: Figures) -> str:
-    """Returns accuracy on altered images, by group."""
-    head = ("alteration at `small`", "text", "kept", "accuracy", "invented per million", _RATES, "pages")
-    rows = [row for row in figures.repeated if row.condition != "clean"]
-    shown = [
-        [
-            *(row.condition, _group(row), _accuracy(row.kept_share), _accuracy(row.accuracy)),
-            *(f"{row.invented_per_million:,.0f}", _bits(row), f"{row.pages}"),
-        ]
-        for row in rows
-    ]
-    return markdown_table(head, shown)
-
-
-def ageing_table(figures: Figures) -> str:
-    """Returns accuracy after ageing tier by tier, beside ageing directly to the tier."""
-    rows = figures.repeated
-    direct = {(row.tier, row.language): row for row in rows if row.condition == "clean" and row.path == "direct"}
-    shown = []
-    for row in rows:
-        if row.path == "aged":
-            there = direct[row.tier, row.language]
-            pairs = [
-                " / ".join(_shares((getattr(row, name), getattr(there, name))))
-                for name in ("kept_share", "names", "rare_words", "content_words")
-            ]
-            errors = (_accuracy(row.accuracy), f"{row.silent_errors_per_10k:.1f}")
-            invented = f"{row.invented_words_per_million:,.0f} / {there.invented_words_per_million:,.0f}"
-            sizes = (f"{row.bytes_per_page:,.0f} / {there.bytes_per_page:,.0f}", f"{row.pages}")
-            shown.append([f"`{row.tier}`", _group(row), *pairs, *errors, invented, *sizes])
-    head = (
-        *("tier", "text", "kept: step by step / directly", "names", "rare words", "other content words"),
-        *(
-            "accuracy, step by step",
-            "silent errors per 10,000",
-            "invented words per million",
-            "bytes per page",
-            "pages",
-        ),
-    )
-    return markdown_table(head, shown)
-
-
-def characters_table(figures: Figures) -> str:
-    """Returns accuracy and flagged errors by kind of character."""
-    by_kind: dict[str, dict[str, CharacterRow]] = {}
-    for row in figures.characters:
-        by_kind.setdefault(row.kind, {})[row.tier] = row
-    lines = []
-    for kind, tiers in by_kind.items():
-        first = next(iter(tiers.values()))
-        read = [f"{tiers[tier].accuracy:.2%} / {tiers[tier].flagged_errors_share:.0%}" for tier in CHARACTER_TIERS]
-        lines.append([kind, f"{first.characters:,}", f"{first.lookalikes:,}", *read])
-    return markdown_table(("kind", "characters", "lookalikes", *(f"`{tier}`" for tier in CHARACTER_TIERS)), lines)
-
-
-def speed_table(figures: Figures) -> str:
-    """Returns the speed of drawing, encoding and decoding, by tier."""
-    speed = figures.codec_speed
-    rows = [
-        [f"`{row.tier}`", f"{row.rendered_pages_per_s:.0f}", f"{row.encode_ms:.0f}", f"{row.decode_ms:.0f}"]
-        for row in speed.tiers
-    ]
-    table = markdown_table(("tier", "pages drawn per second", "encode, ms per page", "decode, ms per page"), rows)
-    return f"{table}\n\nThe weights load in {speed.load_ms:.0f} ms."
-
-
-def bank_table(figures: Figures) -> str:
-    """Returns speed and bits per character of a bank, by tier and group."""
-    head = (
-        *("tier", "text", "pages", "sealed or aged per second", "bits per character: tokens", "kept text", "index"),
-        *("keepsakes", "metadata", "total", "zstd -19 of all text"),
-    )
-    rows = []
-    for row in figures.bank:
-        bits = (row.token_bits, row.text_bits, row.index_bits, row.keepsake_bits, row.metadata_bits)
-        shown = [f"{value:.2f}" for value in (*bits, row.total_bits, row.zstd_bits)]
-        rows.append([f"`{row.tier}`", _group(row), f"{row.pages}", f"{row.pages_per_second:.1f}", *shown])
-    return markdown_table(head, rows)
-
-
-def recall_table(figures: Figures) -> str:
-    """Returns evidence recall on LoCoMo and the latency of recall."""
-    results = [(f"all pages at `{result.tier}`", result) for result in figures.locomo]
-    words = figures.locomo_by_words
-    results.insert(1, (f"all pages at `{words.tier}`, without embeddings", words))
-    rows = [
-        [
-            f"LoCoMo evidence recall within 2,048 text tokens, {where}",
-            f"{result.evidence:.3f}; BM25 over the full text {result.bm25_evidence:.3f} ({result.ratio:.0%})",
-            f"{result.questions} questions",
-        ]
-        for where, result in results
-    ]
-    speed = figures.recall_speed
-    rows += [
-        [
-            f"latency of recalling one fact in {speed.messages:,} messages, cold page, p50 (p95)",
-            f"{speed.cold_p50_ms:.0f} ms ({speed.cold_p95_ms:.0f} ms)",
-            f"{speed.questions} questions, {speed.found_first:.0%} found first",
-        ],
-        ["the same, warm page, p50", f"{speed.warm_p50_ms:.0f} ms", ""],
-    ]
-    return markdown_table(("figure", "measured", "on"), rows)
-
-
-def recall_categories_table(figures: Figures) -> str:
-    """Returns evidence recall on LoCoMo by category, with and without embeddings, beside BM25."""
-    small, words = figures.locomo[0], figures.locomo_by_words
-    head = ("LoCoMo, 2,048 text tokens", ALL, *small.categories)
-    rows = [
-        [name, f"{result.evidence:.3f}", *(f"{category.evidence:.3f}" for category in result.categories.values())]
-        for name, result in ((f"Foxing at `{small.tier}`", small), ("without embeddings", words))
-    ]
-    bm25 = [f"{category.bm25_evidence:.3f}" for category in small.categories.values()]
-    return markdown_table(head, [*rows, ["BM25 over the stemmed full text", f"{small.bm25_evidence:.3f}", *bm25]])
-
-
-def rankings_table(figures: Figures) -> str:
-    """Returns the rank of the evidence on LoCoMo, by message and by session, for each system."""
-    head = (
-        *("unit", "system", "R@5", "R@10", "any of it @5", "@10", "all of it @5", "@10"),
-        *("NDCG@5", "@10"),
-    )
-    named = [(row.system, row) for row in figures.rankings if row.category == ALL]
-    named += [
-        (f"{row.system}, without embeddings", row)
-        for row in figures.rankings_by_words
-        if row.category == ALL and row.system == OURS
-    ]
-    rows = [
-        [
-            *(row.unit, name, f"{row.recall_5:.3f}", f"{row.recall_10:.3f}", f"{row.recall_any_5:.3f}"),
-            *(f"{row.recall_any_10:.3f}", f"{row.recall_all_5:.3f}", f"{row.recall_all_10:.3f}"),
-            *(f"{row.ndcg_5:.3f}", f"{row.ndcg_10:.3f}"),
-        ]
-        for name, row in sorted(named, key=lambda item: item[1].unit)
-    ]
-    return markdown_table(head, rows)
-
-
-def context_table(figures: Figures) -> str:
-    """Returns the evidence recall of text, images and the best of both, by reader and budget."""
-    return _context_cells(figures.context, lambda row: row.evidence)
-
-
-def context_per_token_table(figures: Figures) -> str:
-    """Returns the same per thousand billed tokens."""
-    return _context_cells(figures.context, lambda row: row.per_token, digits=3)
-
-
-def _context_cells(rows: Sequence[ContextRow], value: Callable[[ContextRow], Any], digits: int = 2) -> str:
-    """A row for each reader and a column for each budget. `value`: returns a number, several, or None for ways of
-    showing that are left out."""
-    budgets = sorted({row.budget for row in rows})
-    cells = {(row.reader, row.budget, row.show): value(row) for row in rows}
-    left_out = {show for (_, _, show), cell in cells.items() if cell is None}
-    measured = {row.show for row in rows} - left_out
-    shows = [show for show in ("newest", "random", "text", "images", "best") if show in measured]
-    lines = []
-    for reader in dict.fromkeys(row.reader for row in rows):
-        shown = [[_numbers(cells.get((reader, budget, show)), digits) for show in shows] for budget in budgets]
-        lines.append([f"`{reader}`", *(" · ".join(each) for each in shown)])
-    return markdown_table(("reader", *(f"{budget:,}" for budget in budgets)), lines)
-
-
-def _numbers(value: Any, digits: int) -> str:
-    values = value if isinstance(value, tuple) else (value,)
-    return "/".join("–" if each is None else f"{each:.{digits}f}" for each in values)
-
-
-def service_table(figures: Figures) -> str:
-    """Returns the latency of storing over HTTP, and the time and memory of a command."""
-    service, commands = figures.service, figures.commands
-    on = f"median of {commands.runs}, {commands.messages:,} sealed messages, SQLite"
-    rows = [
-        [
-            "latency of storing one message over HTTP, p50 (p95)",
-            f"{service.p50_ms:.1f} ms ({service.p95_ms:.1f} ms)",
-            f"{service.requests} requests, SQLite",
-        ],
-        [
-            "`foxing recall`, answered by a running service",
-            f"{commands.answered_s:.2f} s, {commands.answered_mib:.0f} MiB",
-            on,
-        ],
-        ["`foxing recall` without one", f"{commands.alone_s:.2f} s, {commands.alone_mib:.0f} MiB", on],
-    ]
-    return markdown_table(("figure", "measured", "on"), rows)
-
-
-def stores_table(figures: Figures) -> str:
-    """Returns storing and searching beside other stores."""
-    rows = [
-        [
-            row.store,
-            f"{row.stores_per_s:.0f} · {row.store_p99_ms:,.0f} ms",
-            f"{row.store_cpu_ms:.1f} · {row.whole_cpu_ms:.1f} ms",
-            f"{row.caught_up_s:.0f} s",
-            f"{row.search_cpu_ms:.1f} ms",
-        ]
-        for row in figures.stores
-    ]
-    header = ("store", "stores a second · p99", "CPU of a store · with what follows", "idle after", "CPU of a search")
-    return markdown_table(header, rows)
-
-
-def relevance_table(figures: Figures) -> str:
-    """Returns the relevance of recall on LoCoMo, by embedder."""
-    head = (
-        *("embedder", "AUC of the best span", "without speakers' names", "floor", "lose evidence at it"),
-        *("get nothing in another bank", "calibration error, first 20 spans", "of the best span", "questions"),
-    )
-    rows = [
-        [
-            *(f"`{row.embedder}`", f"{row.auc:.3f}", f"{row.auc_without_names:.3f}", f"{row.floor}"),
-            *(f"{row.losing_evidence:.1%}", f"{row.empty_elsewhere:.1%}", f"{row.calibration_error:.3f}"),
-            *(f"{row.calibration_error_of_best:.3f}", f"{row.questions:,}"),
-        ]
-        for row in figures.relevance
-    ]
-    return markdown_table(head, rows)
-
-
-def updates_table(figures: Figures) -> str:
-    """Returns how often the newest of statements that replace each other comes first, by embedder."""
-    head = (
-        *("embedder", "newest first", "not found", "older first, past asked", "not found"),
-        *(
-            "linked, where both are found",
-            "updates",
-            "look-alikes linked",
-            "look-alikes",
-            "spans of other answers linked",
-        ),
-    )
-    rows = [
-        [
-            *(f"`{row.embedder}`", f"{row.newest_first:.3f}", f"{row.newest_not_found:.3f}", f"{row.older_first:.3f}"),
-            *(f"{row.older_not_found:.3f}", f"{row.linked:.3f}", f"{row.updates}", f"{row.lookalikes_linked:.1%}"),
-            *(f"{row.lookalikes}", f"{row.others_linked:.2%}"),
-        ]
-        for row in figures.updates
-    ]
-    return markdown_table(head, rows)
-
-
-def conditions_table(figures: Figures) -> str:
-    """Returns the conditions of each measurement."""
-    head = ("measurement (`--only`)", "day", "weights", "processor", "cores", "Python")
-    rows = [
-        [f"`{name}`", made["day"], f"`{made['weights']}`", made["processor"], f"{made['cores']}", made["python"]]
-        for name, made in figures.conditions.items()
-    ]
-    return markdown_table(head, rows)
-
-
-def _percent(share: float | None) -> str:
-    """A share rounded down, so that 100 % means all."""
-    return "–" if share is None else f"{floor(share * 100 + 1e-9)}%"
-
-
-def headline_table(figures: Figures) -> str:
-    """Returns the three figures of the README, on English chats."""
-    rows = {(row.language, row.tier): row for row in figures.codec}
-    base = rows["locomo", "base"]
-    recall = next(result for result in figures.locomo if result.tier == "small")
-    year = {row.memory: row for row in figures.decay if row.source == LOCOMO_NAME and row.age_days == YEAR_DAYS}
-    lines = [
-        [
-            "storage of a sealed page",
-            f"{base.bits_per_character:.2f} bits per character, read back exactly",
-            f"zstd -19: {base.zstd_bits_per_character:.2f}",
-        ],
-        [
-            "recall within 2,048 text tokens",
-            f"{recall.evidence:.1%} of the evidence",
-            f"BM25 over the full text: {recall.bm25_evidence:.1%}",
-        ],
-        [
-            "answers after a year, whole within 2,048 text tokens",
-            f"{_percent(year[FOXING].whole[HEADLINE_BUDGET])} of {year[FOXING].questions:,} questions",
-            f"newest text in the same bytes: {_percent(year['newest kept'].whole[HEADLINE_BUDGET])}",
-        ],
-    ]
-    return markdown_table(("measured on LoCoMo chats", "Foxing", "for comparison"), lines)
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if value is None:
+            return "–"
+        if isinstance(value, list):
+            return " · ".join(f"{number:,}" for number in value)
+        if format_spec == "exact":
+            return f"{floor(value * 1e5) / 1e3:.3f}%" if value > 0.999 else f"{value:.2%}"
+        return str(super().format_field(value, format_spec))
 
 
 @dataclass(frozen=True)
-class DocumentedTable:
-    """A table of the documentation, and the measurements that it is made from."""
+class Table:
+    """A table of the documentation."""
 
-    make: Callable[[Figures], str]
-    #: Measurements that the table is made from.
-    measurements: tuple[str, ...]
+    #: Runs that it is made from, at least one of which must be stored.
+    runs: Sequence[str]
+    #: Results of the stored runs, by name → its rows.
+    rows: Callable[[Mapping[str, Any]], Iterable[Row]]
+    #: Heading → format string of its cells; headings that depend on the rows follow from `pivot`.
+    columns: Mapping[str, str]
+    #: Whether a line below says of which commit it is.
+    dated: bool = True
+
+    def text(self, results: Results) -> str:
+        """Returns the table in Markdown, or what measures it."""
+        stored = [name for name in self.runs if name in results]
+        parts = ", ".join(f"`{name}`" for name in self.runs)
+        if not stored:
+            return f"Not measured yet: `python -m benchmarks.figures`, runs {parts}."
+        rows = list(self.rows({name: results[name] for name in stored}))
+        lines = [
+            list(self.columns),
+            *([_Cells().vformat(cell, (), row) for cell in self.columns.values()] for row in rows),
+        ]
+        lines.insert(1, ["---"] * len(self.columns))
+        text = "\n".join(f"| {' | '.join(line)} |" for line in lines).replace("| --- ", "|---").replace("--- |", "---|")
+        return f"{text}\n\n{_dates(self.runs, results)}" if self.dated else text
 
 
-#: Name in the marker `<!-- figures:NAME -->` → table.
-TABLES: Mapping[str, DocumentedTable] = {
-    "conditions": DocumentedTable(conditions_table, ("codec",)),
-    "headline": DocumentedTable(headline_table, ("codec", "recall", "decay")),
-    "summary": DocumentedTable(summary_table, ("codec",)),
-    "codec": DocumentedTable(codec_table, ("codec",)),
-    "decay": DocumentedTable(decay_table, ("decay",)),
-    "decay-tiers": DocumentedTable(decay_tiers_table, ("decay",)),
-    "decay-tools": DocumentedTable(decay_tools_table, ("decay",)),
-    "decay-facts": DocumentedTable(decay_facts_table, ("decay",)),
-    "resume": DocumentedTable(resume_table, ("resume",)),
-    "resume-wordings": DocumentedTable(resume_wordings_table, ("resume",)),
-    "resume-bytes": DocumentedTable(resume_bytes_table, ("resume",)),
-    "degraded": DocumentedTable(degraded_table, ("repeated",)),
-    "characters": DocumentedTable(characters_table, ("characters",)),
-    "ageing": DocumentedTable(ageing_table, ("repeated",)),
-    "speed": DocumentedTable(speed_table, ("speed",)),
-    "bank": DocumentedTable(bank_table, ("speed",)),
-    "recall": DocumentedTable(recall_table, ("recall", "recall-speed")),
-    "recall-categories": DocumentedTable(recall_categories_table, ("recall",)),
-    "rankings": DocumentedTable(rankings_table, ("recall",)),
-    "relevance": DocumentedTable(relevance_table, ("relevance",)),
-    "updates": DocumentedTable(updates_table, ("updates",)),
-    "context": DocumentedTable(context_table, ("context",)),
-    "context-per-token": DocumentedTable(context_per_token_table, ("context",)),
-    "service": DocumentedTable(service_table, ("service", "commands")),
-    "stores": DocumentedTable(stores_table, ("stores",)),
+def _dates(runs: Sequence[str], results: Results) -> str:
+    by_commit: dict[tuple[str, str], list[str]] = {}
+    for name in runs:
+        if name in results:
+            measured = results.measured(name)
+            by_commit.setdefault((measured["day"], measured["commit"]), []).append(f"`{name}`")
+    dates = "; ".join(f"{', '.join(names)}: {day}, commit {commit}" for (day, commit), names in by_commit.items())
+    missing = [f"`{name}`" for name in runs if name not in results]
+    return f"*{dates}{'; not measured: ' + ', '.join(missing) if missing else ''}*"
+
+
+def flat(row: Mapping[str, Any]) -> Row:
+    """Returns a row with nested objects as fields, their names joined by `_`."""
+    fields: Row = {}
+    for name, value in row.items():
+        fields |= (
+            {f"{name}_{key}": part for key, part in flat(value).items()} if isinstance(value, dict) else {name: value}
+        )
+    return fields
+
+
+def pivot(rows: Iterable[Mapping[str, Any]], key: str, *columns: str) -> list[Row]:
+    """Returns one row for each value of `key`, whose fields bear the values of `columns` before their names."""
+    pivoted: dict[Any, Row] = {}
+    for row in rows:
+        prefix = "_".join(str(row[column]) for column in columns)
+        fields = {f"{prefix}_{name}": value for name, value in flat(row).items()}
+        pivoted.setdefault(row[key], {key: row[key], "name": NAMES.get(row[key], row[key])}).update(fields)
+    return list(pivoted.values())
+
+
+def means(rows: Iterable[Mapping[str, Any]], key: str) -> list[Row]:
+    """Returns one row for each value of `key`: means of the numbers, and the lowest (`low_`) and highest (`high_`)."""
+    groups: dict[Any, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row[key], []).append(row)
+    return [{key: value, "rows": len(group), **_means(group)} for value, group in groups.items()]
+
+
+def _means(group: Sequence[Mapping[str, Any]]) -> Row:
+    fields: Row = {}
+    for name in group[0]:
+        numbers = [row[name] for row in group if isinstance(row.get(name), int | float)]
+        if numbers:
+            fields |= {name: fmean(numbers), f"low_{name}": min(numbers), f"high_{name}": max(numbers)}
+    return fields
+
+
+def _all(name: str) -> Callable[[Mapping[str, Any]], Iterable[Row]]:
+    """Returns the rows of `name` in all results."""
+    return lambda results: (flat(row) for result in results.values() for row in result[name])
+
+
+def _figures(figures: Mapping[str, str]) -> tuple[Callable[[Mapping[str, Any]], Iterable[Row]], Mapping[str, str]]:
+    """Returns rows and columns of a table with a figure in each line. `figures`: label → format string, whose fields
+    follow the last word of their run."""
+
+    def rows(results: Mapping[str, Any]) -> Iterable[Row]:
+        fields: Row = {}
+        for name, result in results.items():
+            run = name.split()[-1]
+            fields |= flat({run: result.get(run.split("-")[0], result)})
+        return ({"label": label, "value": _Cells().vformat(cell, (), fields)} for label, cell in figures.items())
+
+    return rows, {"figure": "{label}", "measured": "{value}"}
+
+
+def _codec(results: Mapping[str, Any]) -> list[Row]:
+    rows = [row for row in results["codec"]["rows"] if row["condition"] == "clean"]
+    worst = {row["language"]: row for row in means(rows, "language")}
+    return [{**worst[row["language"]], **row} for row in pivot(rows, "language", "tier")]
+
+
+def _repeated(path: str) -> Callable[[Mapping[str, Any]], list[Row]]:
+    def rows(results: Mapping[str, Any]) -> list[Row]:
+        measured_rows = results["repeated"]["rows"]
+        if path == "altered":
+            return means((row for row in measured_rows if row["condition"] != "clean"), "condition")
+        clean = [row for row in measured_rows if row["condition"] == "clean"]
+        aged = means((row for row in clean if row["path"] == "aged"), "tier")
+        direct = {row["tier"]: row for row in means((row for row in clean if row["path"] == "direct"), "tier")}
+        return [{**row, **{f"direct_{key}": value for key, value in direct[row["tier"]].items()}} for row in aged]
+
+    return rows
+
+
+def _rankings(results: Mapping[str, Any]) -> list[Row]:
+    rows = [
+        {**row, "system": row["system"] + (", without embeddings" if run == "recall words" else "")}
+        for run, result in results.items()
+        for row in result["rankings"]
+        if row["category"] == "all" and (run == "recall small" or row["system"] == "foxing")
+    ]
+    return sorted(rows, key=lambda row: str(row["unit"]))
+
+
+def _recall(results: Mapping[str, Any]) -> list[Row]:
+    titles = {"recall small": "`small`", "recall words": "`small`, without embeddings", "recall tiny": "`tiny`"}
+    rows = [{**flat(result), "title": f"Foxing, all pages at {titles[name]}"} for name, result in results.items()]
+    first = next(iter(results.values()))
+    bm25 = {f"categories_{name}_evidence": row["bm25_evidence"] for name, row in first["categories"].items()}
+    return [*rows, {**bm25, "title": "BM25 over the stemmed full text", "evidence": first["bm25_evidence"]}]
+
+
+def _decay(source: str, *runs: str) -> Callable[[Mapping[str, Any]], list[Row]]:
+    def rows(results: Mapping[str, Any]) -> list[Row]:
+        rows_of_source = [
+            row for run in runs if run in results for row in results[run]["decay"] if row["source"] == source
+        ]
+        lines: list[Row] = []
+        for row in sorted(rows_of_source, key=lambda row: (list(MEMORIES).index(row["memory"]), row["age_days"])):
+            fields = _facts({key: value for key, value in row.items() if key != "age_days"})
+            if lines and {**lines[-1], "ages": ""} == {**fields, "ages": ""}:
+                lines[-1]["ages"] += f", {row['age_days']}"
+            else:
+                lines.append({**fields, "ages": str(row["age_days"])})
+        return lines
+
+    return rows
+
+
+def _facts(row: Mapping[str, Any]) -> Row:
+    kinds: Mapping[str, tuple[int, float]] = row["facts"]
+    strong = [kind for kind in kinds if kind not in WEAK]
+    fields = {column: _kept(kinds, names) for column, names in {**FACTS, "facts": strong}.items()}
+    return {
+        **flat(row),
+        **{key.replace(" ", "_"): value for key, value in fields.items()},
+        **{f"{kind}s_left": share for kind, (_, share) in row["asked"].items()},
+        "labelled": sum(kinds[kind][0] for kind in strong),
+        **dict(zip(("scopes", "scoped"), row["negations"], strict=True)),
+        "bits": None if row["bytes"] is None else 8 * row["bytes"] / row["characters"],
+        **dict(zip(("page", "largest_page"), row["page_bytes"] or (None, None), strict=True)),
+        "name": MEMORIES.get(row["memory"], row["memory"]),
+        "text": NAMES.get(row["source"], row["source"]),
+    }
+
+
+def _kept(kinds: Mapping[str, tuple[int, float]], names: Sequence[str]) -> float | None:
+    counted = [kinds[name] for name in names if name in kinds]
+    total = sum(number for number, _ in counted)
+    return sum(number * share for number, share in counted) / total if total else None
+
+
+def _resume(results: Mapping[str, Any]) -> list[Row]:
+    lines: list[Row] = []
+    rows = [row for name in SYSTEMS for row in _resume_rows(results) if row["system"] == name]
+    for row in rows:
+        age = "all" if row["age_days"] is None else str(row["age_days"])
+        line = next((line for line in lines if (line["system"], line["ages"]) == (row["system"], age)), None)
+        if line is None:
+            lines.append(line := {"system": row["system"], "name": SYSTEMS[row["system"]], "ages": age})
+        line |= {f"{row['pad']}_{row['half']}_{budget}": share for budget, share in row["done"].items()}
+    return sorted(lines, key=lambda line: (list(SYSTEMS).index(line["system"]), len(line["ages"]), line["ages"]))
+
+
+def _resume_rows(results: Mapping[str, Any], name: str = "rows") -> list[Row]:
+    """Returns the rows of all runs; of equal ones the first."""
+    rows: dict[tuple[Any, ...], Row] = {}
+    for result in results.values():
+        for row in result[name]:
+            key = tuple(row.get(field) for field in ("half", "pad", "system", "age_days"))
+            rows.setdefault(key, {**row, "bank": f"padded ×{row['pad']}" if row["pad"] else "alone"})
+    return sorted(rows.values(), key=lambda row: (row["pad"], row["half"], row["age_days"] or 0))
+
+
+def _headline(results: Mapping[str, Any]) -> list[Row]:
+    base = next(row for row in _codec(results) if row["language"] == "locomo")
+    recall = results["recall small"]
+    year = {
+        row["memory"]: row
+        for row in results["decay ages"]["decay"]
+        if (row["source"], row["age_days"]) == ("locomo", 365)
+    }
+    whole = {name: floor(row["whole"]["2048"] * 100) for name, row in year.items()}
+    return [
+        {
+            "figure": "storage of a sealed page",
+            "foxing": f"{base['base_bits_per_character']:.2f} bits per character, read back exactly",
+            "beside": f"zstd -19: {base['base_zstd_bits_per_character']:.2f}",
+        },
+        {
+            "figure": "recall within 2,048 text tokens",
+            "foxing": f"{recall['evidence']:.1%} of the evidence",
+            "beside": f"BM25 over the full text: {recall['bm25_evidence']:.1%}",
+        },
+        {
+            "figure": "answers after a year, whole within 2,048 text tokens",
+            "foxing": f"{whole['foxing']}% of {year['foxing']['questions']:,} questions",
+            "beside": f"newest text in the same bytes: {whole['newest kept']}%",
+        },
+    ]
+
+
+_RESUME = [f"resume {half}{padded}" for half in ("dev", "held-out") for padded in ("", " padded")]
+_SHOWS = ("newest", "random", "text", "images", "best")
+_BUDGETS = ("512", "1024", "2048", "4096", "8192")
+_LOAD = ["load mixed", "load stores", "load batches", "load stalls", "load stop", "load kills", "load kills-postgresql"]
+_LOADED = _figures(
+    {
+        "25 clients store, 25 recall: store, p50 · p99": "{mixed_store_p50_ms:.0f} · {mixed_store_p99_ms:.0f} ms",
+        "the same: recall, p50 · p99": "{mixed_recall_p50_ms:,.0f} · {mixed_recall_p99_ms:,.0f} ms",
+        "the same: `/healthz`, p50 · p99": "{mixed_health_p50_ms:.0f} · {mixed_health_p99_ms:.0f} ms",
+        "the same: memory at the beginning, halfway, at the end": "{mixed_memory_mib} MiB",
+        "16 clients store: messages/s · p99": "{stores_messages_per_s:,.0f} · {stores_store_p99_ms:.0f} ms",
+        "the same, 30 messages a request": "{batches_messages_per_s:,.0f} · {batches_store_p99_ms:.0f} ms",
+        "requests of 16 MB: longest `/healthz` · memory": "{stalls_longest_ms:.0f} ms · {stalls_memory_mib:.0f} MiB",
+        "SIGTERM with pages due: time to the exit · leases left": "{stop_seconds_to_exit} s · {stop_leases}",
+        **{
+            f"`kill -9`, {title}: rounds · acknowledged · lost · duplicated": (
+                f"{{{run}_rounds}} · {{{run}_acknowledged:,}} · {{{run}_lost}} · {{{run}_duplicates}}"
+            )
+            for run, title in (("kills", "SQLite"), ("kills-postgresql", "PostgreSQL"))
+        },
+    }
+)
+_SERVED = _figures(
+    {
+        "storing a message over HTTP, p50 (p95)": "{service_p50_ms:.1f} ms ({service_p95_ms:.1f} ms)",
+        "`foxing recall`, with a service": "{commands_answered_s:.2f} s, {commands_answered_mib:.0f} MiB",
+        "`foxing recall` alone": "{commands_alone_s:.2f} s, {commands_alone_mib:.0f} MiB",
+        "recalling one fact, cold page, p50 (p95)": "{latency_cold_p50_ms:.0f} ms ({latency_cold_p95_ms:.0f} ms)",
+        "the same, warm page, p50": "{latency_warm_p50_ms:.0f} ms",
+        "a tick over 5,000 idle banks, median (longest)": "{idle_p50_ms:.0f} ms ({idle_max_ms:.0f} ms)",
+    }
+)
+
+#: Name in documents → table.
+TABLES: Mapping[str, Table] = {
+    "headline": Table(
+        ("codec", "recall small", "decay ages"),
+        _headline,
+        {"measured on LoCoMo chats": "{figure}", "Foxing": "{foxing}", "for comparison": "{beside}"},
+        dated=False,
+    ),
+    "overlap": Table(
+        ("overlap",),
+        lambda results: [{**row, "name": NAMES.get(row["group"], row["group"])} for row in results["overlap"]["rows"]],
+        {
+            "text": "{name}",
+            "file in `FOLDER/eval`": "`{group}.jsonl.gz`",
+            "windows in the training text": "{overlap:.1%}",
+        },
+    ),
+    "codec": Table(
+        ("codec",),
+        _codec,
+        {
+            "text": "{name}",
+            "bits per character": "{base_bits_per_character:.2f}",
+            "zstd -19": "{base_zstd_bits_per_character:.2f}",
+            "PPMd": "{base_ppmd_bits_per_character:.2f}",
+            "bytes per page": "{base_bytes_per_page:,.0f}",
+            "text tokens ÷ vision tokens": "{base_compression:.0f}×",
+            "accuracy at `base`": "{base_accuracy:exact}",
+            "at `small`": "{small_accuracy:exact}",
+            "at `micro`": "{micro_accuracy:exact}",
+            "kept at `tiny`": "{tiny_kept_share:exact}",
+            "at `micro` ": "{micro_kept_share:exact}",
+            "facts at `micro`": "{micro_facts:exact}",
+            "silent errors per 10,000, most": "{high_silent_errors_per_10k:.1f}",
+            "invented per million, most": "{high_invented_per_million:.0f}",
+            "pages": "{base_pages}",
+        },
+    ),
+    "codec-tiers": Table(
+        ("codec",),
+        lambda results: [row for row in results["codec"]["rows"] if row["language"] == "locomo"],
+        {
+            "tier": "`{tier}`",
+            "kept": "{kept_share:exact}",
+            "accuracy of kept": "{kept_accuracy:exact}",
+            "bytes per page": "{bytes_per_page:,.0f}",
+            "text tokens ÷ vision tokens": "{compression:.1f}×",
+            "calibration error": "{calibration_error:.3f}",
+            "flagged: of kept": "{flagged_share:.1%}",
+            "of errors": "{flagged_errors_share:.0%}",
+        },
+    ),
+    "altered": Table(
+        ("repeated",),
+        _repeated("altered"),
+        {
+            "alteration at `small`": "{condition}",
+            "kept": "{kept_share:exact}",
+            "lowest": "{low_kept_share:exact}",
+            "accuracy": "{accuracy:exact}",
+            "lowest ": "{low_accuracy:exact}",
+            "invented per million, most": "{high_invented_per_million:.0f}",
+            "bits per character": "{bits_per_character:.2f}",
+            "texts": "{rows}",
+        },
+    ),
+    "ageing": Table(
+        ("repeated",),
+        _repeated("aged"),
+        {
+            "tier": "`{tier}`",
+            "kept, step by step": "{kept_share:exact}",
+            "directly": "{direct_kept_share:exact}",
+            "accuracy, step by step": "{accuracy:exact}",
+            "lowest": "{low_accuracy:exact}",
+            "silent errors per 10,000": "{silent_errors_per_10k:.1f}",
+            "directly ": "{direct_silent_errors_per_10k:.1f}",
+            "invented words per million": "{invented_words_per_million:.0f}",
+            "bytes per page": "{bytes_per_page:,.0f}",
+        },
+    ),
+    "characters": Table(
+        ("characters",),
+        lambda results: pivot(results["characters"]["characters"], "kind", "tier"),
+        {
+            "kind": "{kind}",
+            "characters": "{base_characters:,}",
+            "lookalikes": "{base_lookalikes:,}",
+            **{f"`{t}`": f"{{{t}_accuracy:.2%}} / {{{t}_flagged_errors_share:.0%}}" for t in ("base", "small", "tiny")},
+        },
+    ),
+    "speed": Table(
+        ("speed codec",),
+        lambda results: results["speed codec"]["speed"]["tiers"],
+        {
+            "tier": "`{tier}`",
+            "pages drawn per second": "{rendered_pages_per_s:.0f}",
+            "encode, ms per page": "{encode_ms:.0f}",
+            "decode, ms per page": "{decode_ms:.0f}",
+        },
+    ),
+    "bank": Table(
+        ("speed bank",),
+        lambda results: [{**row, "name": NAMES.get(row["language"])} for row in results["speed bank"]["bank"]],
+        {
+            "tier": "`{tier}`",
+            "text": "{name}",
+            "sealed or aged per second": "{pages_per_second:.1f}",
+            "bits per character: tokens": "{token_bits:.2f}",
+            "kept text": "{text_bits:.2f}",
+            "index": "{index_bits:.2f}",
+            "keepsakes": "{keepsake_bits:.2f}",
+            "metadata": "{metadata_bits:.2f}",
+            "total": "{total_bits:.2f}",
+            "zstd -19 of all text": "{zstd_bits:.2f}",
+        },
+    ),
+    "recall": Table(
+        ("recall small", "recall words", "recall tiny"),
+        _recall,
+        {
+            "LoCoMo, 2,048 text tokens": "{title}",
+            "all": "{evidence:.3f}",
+            **{n: f"{{categories_{n}_evidence:.3f}}" for n in ("multi-hop", "temporal", "open-domain", "single-hop")},
+        },
+    ),
+    "rankings": Table(
+        ("recall small", "recall words"),
+        _rankings,
+        {
+            "unit": "{unit}",
+            "system": "{system}",
+            "R@5": "{recall_5:.3f}",
+            "R@10": "{recall_10:.3f}",
+            "any of it @5": "{recall_any_5:.3f}",
+            "@10": "{recall_any_10:.3f}",
+            "all of it @5": "{recall_all_5:.3f}",
+            "@10 ": "{recall_all_10:.3f}",
+            "NDCG@5": "{ndcg_5:.3f}",
+            "NDCG@10": "{ndcg_10:.3f}",
+        },
+    ),
+    "relevance": Table(
+        ("relevance use", "relevance none"),
+        lambda results: [result["relevance"] for result in results.values()],
+        {
+            "embedder": "`{embedder}`",
+            "AUC of the best span": "{auc:.3f}",
+            "without speakers' names": "{auc_without_names:.3f}",
+            "floor": "{floor}",
+            "lose evidence at it": "{losing_evidence:.1%}",
+            "get nothing in another bank": "{empty_elsewhere:.1%}",
+            "calibration error, first 20 spans": "{calibration_error:.3f}",
+            "of the best span": "{calibration_error_of_best:.3f}",
+        },
+    ),
+    "updates": Table(
+        ("updates use", "updates none"),
+        lambda results: [result["updates"] for result in results.values()],
+        {
+            "embedder": "`{embedder}`",
+            "newest first": "{newest_first:.3f}",
+            "not found": "{newest_not_found:.3f}",
+            "older first, past asked": "{older_first:.3f}",
+            "not found ": "{older_not_found:.3f}",
+            "linked, where both are found": "{linked:.3f}",
+            "look-alikes linked": "{lookalikes_linked:.1%}",
+            "spans of other answers linked": "{others_linked:.2%}",
+        },
+    ),
+    "numbered": Table(
+        ("updates numbered",),
+        _all("numbered"),
+        {
+            "relations": "{relations}",
+            "statements": "{statements:,}",
+            "a message": "{each_message}",
+            "newest first": "{newest_first:.2f}",
+            "in the first three": "{in_first_three:.2f}",
+            "older ones marked": "{marked:.2f}",
+            "chains of three right": "{chains_right:.2f}",
+        },
+    ),
+    "served": Table(("service", "commands", "recall latency", "idle"), *_SERVED),
+    "context": Table(
+        ("context dense", "context others"),
+        lambda results: pivot(_all("context")(results), "reader", "budget", "show"),
+        {
+            "reader": "`{reader}`",
+            **{f"{int(b):,}": " · ".join(f"{{{b}_{show}_evidence:.2f}}" for show in _SHOWS) for b in _BUDGETS},
+        },
+    ),
+    "million": Table(
+        ("million",),
+        _all("million"),
+        {
+            "database": "{database}",
+            "cold p50 · p95": "{cold_p50_ms:.0f} · {cold_p95_ms:.0f} ms",
+            "warm p50 · p95": "{warm_p50_ms:.0f} · {warm_p95_ms:.0f} ms",
+            "first question": "{first_ms:,.0f} ms",
+            "memory of the service": "{memory_mib:,.0f} MiB",
+        },
+    ),
+    "console": Table(
+        ("console",),
+        _all("console"),
+        {
+            "page": "{page}",
+            "answer, p95": "{p95_ms:.0f} ms",
+            "complete, p50 · p95": "{complete_p50_ms:,.0f} · {complete_p95_ms:,.0f} ms",
+            "CPU": "{cpu_ms:.0f} ms",
+            "HTML": "{html_bytes:,} B",
+            "first paint, p50": "{first_paint_ms:.0f} ms",
+        },
+    ),
+    "load": Table(_LOAD, *_LOADED),
+    "images": Table(
+        ("images",),
+        lambda results: [{"tier": tier, **flat(row)} for tier, row in results["images"]["means"].items()],
+        {
+            "tier": "{tier}",
+            "photograph, bytes": "{photograph_bytes:,}",
+            "screenshot": "{screenshot_bytes:,}",
+            "diagram": "{diagram_bytes:,}",
+            "all": "{all_bytes:,}",
+            **{f"billed by `{name}`": f"{{all_{name}:,}}" for name in ("claude", "gpt-5", "gemini-2")},
+        },
+    ),
+    "stores": Table(
+        ("stores",),
+        _all("rows"),
+        {
+            "store": "{store}",
+            "stores a second · p99": "{stores_per_s:.0f} · {store_p99_ms:,.0f} ms",
+            "CPU of a store · with what follows": "{store_cpu_ms:.1f} · {whole_cpu_ms:.1f} ms",
+            "idle after": "{caught_up_s:.0f} s",
+            "CPU of a search": "{search_cpu_ms:.1f} ms",
+        },
+    ),
+    "decay": Table(
+        ("decay ages", "decay packages"),
+        _decay("locomo", "decay ages", "decay packages"),
+        {
+            "memory": "{name}",
+            "days": "{ages}",
+            "whole, 512": "{whole_512:.3f}",
+            "whole, 2,048": "{whole_2048:.3f}",
+            "found, 512": "{found_512:.3f}",
+            "found, 2,048": "{found_2048:.3f}",
+            "relative times": "{relative_times:.3f}",
+            "negations with their scope": "{scoped:.3f}",
+            "invented words": "{invented}",
+            "bits per character": "{bits:.2f}",
+            "text tokens left": "{tokens_left:.0%}",
+            "questions": "{questions}",
+        },
+    ),
+    "decay-tools": Table(
+        ("decay ages",),
+        _decay("agents", "decay ages"),
+        {
+            "memory": "{name}",
+            "days": "{ages}",
+            "whole, 512": "{whole_512:.3f}",
+            "whole, 2,048": "{whole_2048:.3f}",
+            **{f"{kind} left": f"{{{kind}_left:.3f}}" for kind in ("identifiers", "amounts", "outcomes")},
+            "bits per character": "{bits:.2f}",
+            "questions": "{questions}",
+        },
+    ),
+    "decay-tiers": Table(
+        ("decay small", "decay micro"),
+        lambda results: [
+            {**row, "tier": row["memory"].split()[-1]} for row in _all("decay")(results) if row["source"] == "locomo"
+        ],
+        {
+            "tier": "`{tier}`",
+            **{
+                f"{name}, {int(budget):,}": f"{{{name}_{budget}:.3f}}"
+                for budget in ("256", "512", "2048")
+                for name in ("found", "support", "whole")
+            },
+        },
+    ),
+    "decay-facts": Table(
+        ("decay micro",),
+        lambda results: [_facts(row) for row in results["decay micro"]["decay"]],
+        {
+            "text": "{text}",
+            "facts kept (labelled)": "{facts:.3f} ({labelled})",
+            **{column: f"{{{column.replace(' ', '_')}:.3f}}" for column in FACTS},
+            "negations with their scope": "{scoped:.3f} ({scopes})",
+            "words alone between gaps": "{alone:.3f}",
+            "invented words": "{invented}",
+            "text tokens ÷ exact": "{tokens_left:.3f}",
+            "bytes a full page: mean (largest)": "{page:,.0f} ({largest_page:,.0f})",
+        },
+    ),
+    "resume": Table(
+        _RESUME,
+        _resume,
+        {
+            "memory": "{name}",
+            "days": "{ages}",
+            **{
+                f"{'padded ×10' if pad else 'alone'}, {half}, {int(budget):,}": f"{{{pad}_{half}_{budget}:.2f}}"
+                for pad in (0, 10)
+                for half in ("held-out", "dev")
+                for budget in ("2048", "4096")
+            },
+        },
+    ),
+    "resume-wordings": Table(
+        _RESUME,
+        lambda results: (flat(row) for row in _resume_rows(results) if row["system"] == "foxing"),
+        {
+            "bank": "{bank}",
+            "half": "{half}",
+            "days": "{age_days}",
+            "returns": "{returns}",
+            **{
+                f"{title}, {int(budget):,}": f"{{{name}_{budget}:.2f}}"
+                for title, name in (("with name and postcode", "done_named"), ("without", "done_plain"))
+                for budget in ("2048", "4096")
+            },
+        },
+    ),
+    "resume-bytes": Table(
+        _RESUME,
+        lambda results: (
+            {**row, "by_tier": ", ".join(f"{pages} `{tier}`" for tier, pages in row["tiers"].items())}
+            for row in _resume_rows(results, "bytes")
+        ),
+        {
+            "bank": "{bank}",
+            "half": "{half}",
+            "days": "{age_days}",
+            "messages": "{messages:,}",
+            "text": "{text:,}",
+            "zstd -19 of the whole": "{zstd:,}",
+            "pages, kept text and keepsakes": "{held:,}",
+            "whole bank, with index": "{total:,}",
+            "pages by tier": "{by_tier}",
+        },
+    ),
 }

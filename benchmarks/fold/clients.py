@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import httpx
 
-from foxing.integrations.testing import ModelAnswer, ScriptedCall, Text, Thinking, Upstream
 from foxing.memory.conversation import Wire
+from tests.upstream import ModelAnswer, ScriptedCall, Text, Thinking, Upstream
 
 from .sessions import SYSTEM, TOOLS, Turn
 

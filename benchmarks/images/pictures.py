@@ -33,35 +33,6 @@ def made_images(number: int, kinds: Sequence[str] = KINDS, seed: int = 0) -> Ite
         yield Made(kind, makers[kind](np.random.default_rng([seed, place])))
 
 
-class Question(NamedTuple):
-    """A question whose answer stands in a screenshot alone."""
-
-    question: str
-    answer: str
-    #: PNG
-    screenshot: bytes
-
-
-_TOWNS = "Lisbon Hamburg Trieste Bergen Gdansk Porto Marseille Antwerp Riga Valletta Split Cork Oulu Bilbao Genoa Dover"
-_PLACES = _TOWNS.split()
-_THINGS = (
-    ("Which berth is the ferry to {place} at?", "Ferry to {place} leaves from berth {answer}"),
-    ("What is the rent of the warehouse in {place}?", "Warehouse {place}: rent {answer} euros a month"),
-    ("Who stamps the papers for {place}?", "Papers for {place} are stamped by clerk {answer}"),
-)
-
-
-def made_questions(number: int) -> Iterator[Question]:
-    """Yields questions about different places, each with a screenshot of other words that has the answer in a line."""
-    for place in range(number):
-        random = np.random.default_rng([7, place])
-        town = _PLACES[place % len(_PLACES)]
-        asked, says = _THINGS[place // len(_PLACES) % len(_THINGS)]
-        answer = str(random.integers(1_000, 9_999))
-        line = says.format(place=town, answer=answer)
-        yield Question(asked.format(place=town), answer, _screenshot(random, line))
-
-
 def _photograph(random: np.random.Generator) -> bytes:
     """Noise at every scale, weaker the finer it is, as in photographs."""
     height, width = (int(side) for side in random.choice([(600, 800), (800, 600), (540, 960)]))

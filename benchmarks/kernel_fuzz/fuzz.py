@@ -19,7 +19,8 @@ from foxing.encoder.native.entropy.confidence import LEVEL_CONFIDENCE
 from foxing.encoder.native.entropy.kernel import Kernel
 from foxing.encoder.native.entropy.stream import CUT
 from foxing.encoder.native.weights import load_weights
-from foxing.renderer import BLANK, Entry, Typesetter
+from foxing.renderer import Entry, Typesetter
+from foxing.renderer.page import BLANK
 
 KERNEL_FOLDER = Path(kernel_module.__file__).parent
 HARNESS = Path(__file__).with_name("harness.c")

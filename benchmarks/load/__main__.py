@@ -6,21 +6,12 @@ python -m benchmarks.load --only stores --database postgresql://foxing@localhost
 """
 
 import argparse
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.command_line import (
-    Advance,
-    add_json_option,
-    at_least,
-    progress_bar,
-    show_fields,
-    show_rows,
-    write_json,
-)
+from benchmarks.command_line import Advance, command, measuring, show, write_json
 
 from .kills import measure_kills
 from .mixed import measure_mixed
@@ -57,33 +48,28 @@ def _kills(folder: Path, options: argparse.Namespace, progress: Advance) -> Any:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.load",
-        description="Measure the service under load, on a new SQLite database: latency of storing and recalling "
+    parser = command(
+        "load",
+        "Measure the service under load, on a new SQLite database: latency of storing and recalling "
         "(mixed, stores, batches), stalls caused by one request (stalls), shutdown and kill -9 (stop, kills).",
+        ("messages", 1, 50_000, "mixed: messages in the bank"),
+        ("clients", 1, 25, "mixed: storing clients; as many recall"),
+        ("days", 1, 6, "mixed: age of the oldest message in days"),
+        ("seconds", 1, 120, "mixed: duration in seconds"),
+        ("store-clients", 1, 16, "stores, batches: clients"),
+        ("store-seconds", 1, 20, "stores, batches: duration in seconds"),
+        ("batch", 1, 30, "batches: messages per request"),
+        ("pages", 1, 1_600, "stop: due pages"),
+        ("rounds", 1, 200, "kills: rounds, in each of which a service and a worker are killed"),
     )
     parser.add_argument(
         "--only", choices=tuple(MEASUREMENTS), action="append", help="Run only this measurement; can be repeated."
     )
-    integers = (
-        ("messages", 50_000, "mixed: messages in the bank"),
-        ("clients", 25, "mixed: storing clients; as many recall"),
-        ("days", 6, "mixed: age of the oldest message in days"),
-        ("seconds", 120, "mixed: duration in seconds"),
-        ("store-clients", 16, "stores, batches: clients"),
-        ("store-seconds", 20, "stores, batches: duration in seconds"),
-        ("batch", 30, "batches: messages per request"),
-        ("pages", 1_600, "stop: due pages"),
-        ("rounds", 200, "kills: rounds, in each of which a service and a worker are killed"),
-    )
-    for name, default, text in integers:
-        parser.add_argument(f"--{name}", type=at_least(1), default=default, metavar="N", help=f"{text} (%(default)s).")
     parser.add_argument(
         "--database", metavar="URL", help="stores, batches: PostgreSQL database to use instead of SQLite."
     )
     parser.add_argument("--request", action="append", default=[], metavar="NAME", help="stalls: only this request.")
     parser.add_argument("--postgresql", action="store_true", help="kills: use PostgreSQL, and kill its server too.")
-    add_json_option(parser)
     return parser
 
 
@@ -92,21 +78,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     results: dict[str, dict[str, Any]] = {}
     for name in options.only or MEASUREMENTS:
-        with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder, progress_bar(name) as progress:
-            results[name] = asdict(MEASUREMENTS[name](Path(folder), options, progress))
+        with measuring(name) as (folder, progress):
+            results[name] = asdict(MEASUREMENTS[name](folder, options, progress))
     if options.as_json:
         write_json(results)
     for name, result in {} if options.as_json else results.items():
         print(f"\n{name}")
-        rows = {field: value for field, value in result.items() if _is_table(value)}
-        show_fields({field: value for field, value in result.items() if field not in rows})
-        for table in rows.values():
-            show_rows(table)
-
-
-def _is_table(value: Any) -> bool:
-    """True for a list of result rows."""
-    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+        show(result)
 
 
 if __name__ == "__main__":

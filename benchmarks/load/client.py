@@ -10,7 +10,6 @@ import selectors
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
+from threading import Event
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -98,34 +98,6 @@ def _request(task: Task, random: Random) -> tuple[str, str, bytes | None]:
     return "POST", f"/v1/banks/{task.bank}/messages", b'{"messages": [%b]}' % messages
 
 
-def run_client(task: Task, number: int, done: threading.Event | None = None) -> Outcome:
-    """Runs one client until its time is over or `done` is set. Returns its outcome."""
-    random, address = Random(f"{task.kind} {number}"), urlsplit(task.url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=TIMEOUT_S)
-    outcome = Outcome([], [])
-    time.sleep(max(0.0, task.begin_at - time.time()) + random.random() * task.pause_s)
-    end = time.perf_counter() + task.seconds
-    while time.perf_counter() < end and not (done and done.is_set()):
-        method, path, body = _request(task, random)
-        started = time.perf_counter()
-        try:
-            connection.request(method, path, body=body, headers={"Content-Type": "application/json"})
-            response = connection.getresponse()
-            answer = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            outcome.errors.append(repr(error))
-            connection.close()
-        else:
-            if response.status < http.client.BAD_REQUEST:
-                outcome.times_ms.append((time.perf_counter() - started) * 1e3)
-            else:
-                outcome.errors.append(f"{response.status}: {answer[:200].decode(errors='replace')}")
-        time.sleep(task.pause_s)
-    with suppress(OSError):
-        connection.close()
-    return outcome
-
-
 class _Client:
     """One of the clients that share a thread."""
 
@@ -192,9 +164,9 @@ class _Client:
         self.next_at, self.waits = time.perf_counter() + max(self._task.pause_s, 0.01), False
 
 
-def run(task: Task) -> Outcome:
-    """Runs the clients of a task in one thread, which takes less CPU time from the service than a thread per client.
-    Returns their outcome."""
+def run(task: Task, done: Event | None = None) -> Outcome:
+    """Runs the clients of a task in one thread, which takes less CPU time from the service than a thread per client,
+    until its time is over or `done` is set. Returns their outcome."""
     _prepared()
     time.sleep(max(0.0, task.begin_at - time.time()))
     outcome = Outcome([], [])
@@ -202,6 +174,8 @@ def run(task: Task) -> Outcome:
     end, used = time.perf_counter() + task.seconds, time.process_time()
     with selectors.DefaultSelector() as selector:
         while (now := time.perf_counter()) < end or any(client.waits for client in clients):
+            if done is not None and done.is_set():
+                end = min(end, now)
             for client in clients:
                 if not client.waits and client.next_at <= now < end:
                     client.send(selector)

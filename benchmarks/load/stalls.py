@@ -16,7 +16,7 @@ from foxing.api.settings import load_settings
 
 from . import texts
 from .banks import BANK, database_path
-from .client import Outcome, Task, run_client
+from .client import Outcome, Task, run
 from .processes import Service, checked, client
 
 PAUSE_S = 0.005  # between two requests to `/healthz`
@@ -97,7 +97,7 @@ def _measured(service: Service, url: str, connection: httpx.Client, request: Req
     done = threading.Event()
     outcomes: list[Outcome] = []
     asking = Task(url, "health", "first", 1, ANSWER_S + SETTLE_S + 60, PAUSE_S)
-    watch = threading.Thread(target=lambda: outcomes.append(run_client(asking, 0, done)))
+    watch = threading.Thread(target=lambda: outcomes.append(run(asking, done)))
     weigh = threading.Thread(target=_weigh, args=(service, highest, done))
     watch.start()
     weigh.start()

@@ -3,19 +3,17 @@
 python -m benchmarks.million --json
 """
 
-import argparse
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from statistics import median, quantiles
 
 import httpx
 
-from benchmarks.command_line import Advance, add_json_option, at_least, progress_bar, show_rows, write_json
+from benchmarks.command_line import Advance, command, measuring, write_result
 from benchmarks.load import texts
 from benchmarks.load.banks import BANK, make_large_bank, open_database
 from benchmarks.load.postgresql import PostgresServer
@@ -103,29 +101,22 @@ def _recall_ms(requests: httpx.Client, question: str) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.million", description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--messages", type=at_least(1), default=1_000_000, help="Messages in the bank (default: %(default)s)."
+    parser = command(
+        "million",
+        __doc__.splitlines()[0],
+        ("messages", 1, 1_000_000, "Messages in the bank"),
+        ("different", 1, 25_000, "Distinct messages"),
+        ("days", 1, 300, "Days that the messages span"),
+        ("questions", 2, 100, "Questions"),
     )
-    parser.add_argument(
-        "--different", type=at_least(1), default=25_000, help="Distinct messages (default: %(default)s)."
-    )
-    parser.add_argument(
-        "--days", type=at_least(1), default=300, help="Days that the messages span (default: %(default)s)."
-    )
-    parser.add_argument("--questions", type=at_least(2), default=100, help="Questions (default: %(default)s).")
     parser.add_argument("--only", choices=DATABASES, action="append", help="Only this database; can be repeated.")
-    add_json_option(parser)
     options = parser.parse_args(arguments)
     rows = []
     for database in options.only or DATABASES:
-        with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder, progress_bar(database) as progress:
+        with measuring(database) as (folder, progress):
             sizes = (options.messages, options.different, float(options.days))
-            rows.append(asdict(measure(Path(folder), database, sizes, options.questions, progress)))
-    if options.as_json:
-        write_json({"million": rows})
-    else:
-        show_rows(rows)
+            rows.append(measure(folder, database, sizes, options.questions, progress))
+    write_result(options, rows, "million")
 
 
 if __name__ == "__main__":

@@ -24,9 +24,9 @@ from typing import Any
 import httpx
 
 from benchmarks.fold.clients import AGENTS
-from foxing.integrations.frameworks.provider_answers import AnswerReader
-from foxing.integrations.testing import ModelAnswer, ScriptedCall, Text, Upstream
 from foxing.memory import Memory
+from foxing.memory.conversation.event_streams import AnswerReader
+from tests.upstream import ModelAnswer, ScriptedCall, Text, Upstream
 
 from .processes import FoxingProcess
 

@@ -4,7 +4,7 @@
         [--screenshots 30]
 
 The sessions are those of `benchmarks.fold`: 200 calls, three sub-agents of 15 calls each, every request checked by the
-strict upstream of `foxing.integrations.testing`. The proxy runs in a process of its own, with `--service` beside a
+strict upstream of `tests.upstream`. The proxy runs in a process of its own, with `--service` beside a
 service that holds the bank. Each body that reaches the upstream is sent to another one directly as well: overhead is
 the time through the proxy less the time without it. The same agents run without the
 proxy as well, to a third one, which makes out the bill to compare with.
@@ -25,9 +25,9 @@ import httpx
 
 from benchmarks.fold.clients import AGENTS, Agent, answer_of, plain
 from benchmarks.fold.sessions import CALLS, Session, Turn, load_texts, make_session, with_screenshots
-from foxing.integrations.testing import Upstream
 from foxing.memory import Memory
 from foxing.memory.fold.conversation import parse_conversation
+from tests.upstream import Upstream
 
 from .processes import FoxingProcess
 

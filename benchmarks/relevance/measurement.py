@@ -106,13 +106,13 @@ def measure_relevance(
         tier=tier,
         conversations=len(conversations),
         questions=len(own),
-        auc=area_under_curve([each.best for each in own], [each.best for each in others]),
+        auc=area_under_curve([each.best for each in own], [other.best for other in others]),
         auc_without_names=area_under_curve(
             [each.best for each in unnamed if each.own], [each.best for each in unnamed if not each.own]
         ),
         floor=RELEVANCE_FLOOR,
         losing_evidence=_share([each.found_at_floor < each.found for each in own]),
-        empty_elsewhere=_share([each.best < RELEVANCE_FLOOR for each in others]),
+        empty_elsewhere=_share([other.best < RELEVANCE_FLOOR for other in others]),
         calibration_error=calibration_error(bins),
         calibration_error_of_best=calibration_error(of_best),
         bins=bins,

@@ -5,14 +5,11 @@ python -m benchmarks.resume CHECKOUT --half held-out --tasks 105 --pad 10 --json
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.command_line import add_json_option, at_least, progress_bar, show_rows, write_json
-from foxing.memory.index.embedder import DEFAULT_EMBEDDER
-from foxing.renderer import FoxingError
+from benchmarks.command_line import add_embedder_option, at_least, command, measuring, show_rows, write_json
 
 from .conversations import BANK_TASKS, make_banks
 from .measurement import AGES, Measurement, Resumed, ResumeRow
@@ -22,12 +19,14 @@ from .shop import read_shop
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.resume",
-        description="Make conversations from the train tasks of tau-bench retail that end before the task is carried "
+    parser = command(
+        "resume",
+        "Make conversations from the train tasks of tau-bench retail that end before the task is carried "
         "out, store them in a bank, let time pass, and have the customer return. A task is done if every argument of "
         "every call that must still be made stands in what one plain recall gives. No model takes part. Rules of "
         "recall may be written on the half 'dev', which has other customers and other words than 'held-out'.",
+        ("tasks", 1, BANK_TASKS, f"Interrupted tasks, in banks of at least {BANK_TASKS}"),
+        ("wordings", 1, ALL_WORDINGS, "Wordings of the return for each task, with name and postcode and without"),
     )
     parser.add_argument(
         "checkout",
@@ -36,13 +35,6 @@ def _parser() -> argparse.ArgumentParser:
         help="Folder of a checkout of https://github.com/sierra-research/tau-bench (MIT). Its retail tools are run.",
     )
     parser.add_argument("--half", choices=HALVES, default=HALVES[0], help="(default: %(default)s)")
-    parser.add_argument(
-        "--tasks",
-        type=at_least(1),
-        default=BANK_TASKS,
-        metavar="N",
-        help=f"Interrupted tasks, in banks of at least {BANK_TASKS} (default: %(default)s).",
-    )
     parser.add_argument(
         "--pad",
         type=at_least(1),
@@ -55,30 +47,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="Take half of the other conversations from the *.jsonl.gz of FOLDER, JSON Lines of messages.",
     )
-    parser.add_argument(
-        "--wordings",
-        type=at_least(1),
-        default=ALL_WORDINGS,
-        metavar="N",
-        help="Wordings of the return for each task, with name and postcode and likewise without "
-        "(default: %(default)s).",
-    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="(default: %(default)s)")
     parser.add_argument(
         "--age", type=at_least(1), action="append", metavar="DAYS", help=f"Age; can be repeated (default: {AGES})."
     )
     parser.add_argument("--foxing-only", action="store_true", help="Leave out the other systems.")
-    parser.add_argument(
-        "--embedder", default=DEFAULT_EMBEDDER, metavar="NAME", help="Embedder, or 'none' (default: %(default)s)."
-    )
-    add_json_option(parser)
+    add_embedder_option(parser)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command. Exits with an error message if the checkout is not usable."""
     options = _parser().parse_args(arguments)
-    try:
+    with measuring("asking") as (_, progress):
         banks = make_banks(
             read_shop(options.checkout),
             options.half,
@@ -89,12 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.data,
         )
         measurement = Measurement(options.half, options.embedder, options.age or AGES, others=not options.foxing_only)
-        with progress_bar("asking") as progress:
-            for pad in (0, options.pad) if options.pad else (0,):
-                for bank in banks:
-                    measurement.measure(bank, pad, progress)
-    except FoxingError as error:
-        sys.exit(f"error: {error}")
+        for pad in (0, options.pad) if options.pad else (0,):
+            for bank in banks:
+                measurement.measure(bank, pad, progress)
     result = measurement.result()
     if options.as_json:
         write_json({"seed": options.seed, **{name: value for name, value in asdict(result).items()}})

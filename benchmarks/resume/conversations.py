@@ -37,7 +37,6 @@ class Return:
     text: str
     #: True if with name and postcode.
     named: bool
-    wording: int
 
 
 @dataclass(frozen=True)
@@ -153,12 +152,11 @@ def _returns(
     for named, slot in ((True, "return_named"), (False, "return_plain")):
         known = templates(slot, half)
         for step in range(min(wordings, len(known))):
-            wording = (number + step) % len(known)
-            template = known[wording]
+            template = known[(number + step) % len(known)]
             if alike and not named and "{things" in template:
                 template += " The number is {orders}."
             text = with_typos(template, rng.choice(_TYPO_RATES), rng).format_map(dialogue.facts)
-            returns.append(Return(text, named, wording))
+            returns.append(Return(text, named))
     return returns
 
 

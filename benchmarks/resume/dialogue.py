@@ -117,8 +117,8 @@ class _Writer:
         if not self._later and others:
             said = self._turns.pop()
             more = (
-                self._said("want_more", {"request": each, "request_lower": each[0].lower() + each[1:]})
-                for each in others
+                self._said("want_more", {"request": other, "request_lower": other[0].lower() + other[1:]})
+                for other in others
             )
             self._turns.append(Turn("user", " ".join((str(said.content), *more))))
 
@@ -189,7 +189,7 @@ class _Writer:
     def _offer(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         """Reads out variants in stock and has the customer choose; sometimes another one first."""
         variants = self._desk.products[old["product_id"]]["variants"].values()
-        stock = [each for each in variants if each["available"] and each["item_id"] != new["item_id"]]
+        stock = [variant for variant in variants if variant["available"] and variant["item_id"] != new["item_id"]]
         shown = [new, *self._rng.sample(stock, min(len(stock), MOST_VARIANTS - 1))]
         self._rng.shuffle(shown)
         name = _plain(old["name"])

@@ -5,7 +5,7 @@ A task is done if every argument of every call that must still be made stands ve
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from statistics import fmean, median
@@ -18,8 +18,8 @@ from benchmarks.baselines.system import StemmedBm25
 from benchmarks.command_line import Advance
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory import MemoryOptions
+from foxing.memory.index.embedder import NONE
 from foxing.memory.index.embedders import open_embedder
-from foxing.memory.index.model_source import NONE
 
 from .conversations import ENDS_AT, Bank, Conversation, Interrupted
 from .phrases import Half
@@ -66,12 +66,8 @@ class ResumeRow:
     #: Likewise with name and postcode, and without.
     done_named: Mapping[str, float]
     done_plain: Mapping[str, float]
-    #: Likewise by wording, “named 0” to “plain 4”.
-    done_by_wording: Mapping[str, Mapping[str, float]]
     #: Median of the text tokens.
     tokens: Mapping[str, float]
-    #: Name of an argument → returns that miss it.
-    missing: Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True)
@@ -105,9 +101,9 @@ class Resumed:
 class _Answers:
     """Answers of one system at one age, by budget."""
 
-    done: dict[int, list[tuple[str, bool]]] = field(default_factory=lambda: {budget: [] for budget in BUDGETS})
+    #: (whether the customer gives name and postcode, whether the task is done) of each return.
+    done: dict[int, list[tuple[bool, bool]]] = field(default_factory=lambda: {budget: [] for budget in BUDGETS})
     tokens: dict[int, list[int]] = field(default_factory=lambda: {budget: [] for budget in BUDGETS})
-    missing: dict[int, Counter[str]] = field(default_factory=lambda: {budget: Counter() for budget in BUDGETS})
 
 
 @dataclass
@@ -186,18 +182,16 @@ class Measurement:
     def _ask(self, system: System, bank: Bank, pad: int, age: int | None) -> None:
         answers = self._answers.setdefault((pad, system.name, age), _Answers())
         for task in bank.tasks:
-            for each in task.returns:
-                wording = f"{'named' if each.named else 'plain'} {each.wording}"
+            for opening in task.returns:
                 for budget in BUDGETS:
-                    text = system.recall(each.text, task.conversation.thread, budget)
+                    text = system.recall(opening.text, task.conversation.thread, budget)
                     missing = missing_arguments(task.pending, text)
-                    answers.done[budget].append((wording, not missing))
+                    answers.done[budget].append((opening.named, not missing))
                     answers.tokens[budget].append(count_text_tokens(text))
-                    answers.missing[budget].update(missing)
 
     def _add_sizes(self, foxing: FoxingBank, conversations: Sequence[Conversation], pad: int, age: int) -> None:
         sizes = self._sizes.setdefault((pad, age), _Sizes())
-        texts = [message.text for each in conversations for message in each.messages]
+        texts = [message.text for conversation in conversations for message in conversation.messages]
         whole = "\n".join(texts).encode()
         sizes.figures.update(
             messages=len(texts),
@@ -209,7 +203,6 @@ class Measurement:
         sizes.tiers.update(foxing.tiers())
 
     def _row(self, pad: int, system: str, age: int | None, answers: _Answers) -> ResumeRow:
-        wordings = dict.fromkeys(wording for wording, _ in answers.done[BUDGETS[0]])
         return ResumeRow(
             half=self._half,
             pad=pad,
@@ -218,20 +211,18 @@ class Measurement:
             banks=self._banks[pad],
             tasks=self._tasks[pad],
             returns=len(answers.done[BUDGETS[0]]),
-            done=_shares(answers, ""),
-            done_named=_shares(answers, "named"),
-            done_plain=_shares(answers, "plain"),
-            done_by_wording={wording: _shares(answers, wording) for wording in sorted(wordings)},
+            done=_shares(answers, (True, False)),
+            done_named=_shares(answers, (True,)),
+            done_plain=_shares(answers, (False,)),
             tokens={str(budget): median(counted) for budget, counted in answers.tokens.items()},
-            missing={str(budget): dict(counted) for budget, counted in answers.missing.items()},
         )
 
 
-def _shares(answers: _Answers, wording: str) -> dict[str, float]:
-    """Share done by budget, of the wordings that begin so."""
+def _shares(answers: _Answers, kinds: Collection[bool]) -> dict[str, float]:
+    """Share done by budget, of the returns with name and postcode, without, or both."""
     return {
-        str(budget): fmean(done for name, done in asked if name.startswith(wording))
-        for budget, asked in answers.done.items()
+        str(budget): fmean(done for named, done in returns if named in kinds)
+        for budget, returns in answers.done.items()
     }
 
 
@@ -257,6 +248,6 @@ def _stands_in(text: str, value: str) -> bool:
 def possible(tasks: Sequence[Interrupted]) -> float:
     """Returns the share of the tasks that the full text of their conversation allows to be resumed."""
     return fmean(
-        not missing_arguments(task.pending, "\n".join(each.text for each in task.conversation.messages))
+        not missing_arguments(task.pending, "\n".join(message.text for message in task.conversation.messages))
         for task in tasks
     )

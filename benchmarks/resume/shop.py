@@ -110,7 +110,7 @@ def read_shop(checkout: Path) -> Shop:
 def _read_tasks(file: Path) -> list[Task]:
     """Tasks of a module, whose values are literals; it is not run."""
     return [
-        _task({each.arg: each.value for each in node.keywords if each.arg})
+        _task({keyword.arg: keyword.value for keyword in node.keywords if keyword.arg})
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Task"
     ]
@@ -124,7 +124,7 @@ def _task(fields: Mapping[str, ast.expr]) -> Task:
     for action in actions.elts:
         if not isinstance(action, ast.Call):
             raise ValueError("an action of a task is not an Action")
-        parts = {each.arg: ast.literal_eval(each.value) for each in action.keywords}
+        parts = {keyword.arg: ast.literal_eval(keyword.value) for keyword in action.keywords}
         calls.append(Call(parts["name"], parts["kwargs"]))
     return Task(
         user_id=ast.literal_eval(fields["user_id"]),

@@ -38,9 +38,9 @@ class FoxingBank(FoxingMemory):
 
     def store_conversations(self, conversations: Iterable[Conversation]) -> None:
         """Stores conversations in the order in which they end."""
-        for each in sorted(conversations, key=_end):
-            self._now = _end(each)
-            self.memory.store(BANK, each.messages)
+        for conversation in sorted(conversations, key=_end):
+            self._now = _end(conversation)
+            self.memory.store(BANK, conversation.messages)
 
     def thread_of(self, text: str) -> str | None:
         """Returns the thread of the first span."""
@@ -72,7 +72,7 @@ class RankedMessages:
         self.name = ranking.name
         self._ranking = ranking
         self._messages, self._texts = _plain(conversations)
-        ranking.store([message for each in conversations for message in each.messages])
+        ranking.store([message for conversation in conversations for message in conversation.messages])
         self._ranked: tuple[str, Sequence[str]] = ("", ())
 
     def recall(self, text: str, thread: str, max_tokens: int) -> str:
@@ -89,7 +89,10 @@ class NewestOfThread:
         self.name = name
         self._finder = finder
         messages, self._texts = _plain(conversations)
-        self._threads = {each.thread: [messages[str(m.id)] for m in each.messages][::-1] for each in conversations}
+        self._threads = {
+            conversation.thread: [messages[str(m.id)] for m in conversation.messages][::-1]
+            for conversation in conversations
+        }
 
     def hold_bytes(self, held: int) -> None:
         """Drops all but the newest text that takes so many bytes with zstd -19."""
@@ -126,7 +129,10 @@ class Bm25Thread:
 
     def __init__(self, conversations: Sequence[Conversation]) -> None:
         self._index = Bm25(
-            {each.thread: terms("\n".join(message.text for message in each.messages)) for each in conversations}
+            {
+                conversation.thread: terms("\n".join(message.text for message in conversation.messages))
+                for conversation in conversations
+            }
         )
 
     def find(self, text: str, thread: str) -> str | None:
@@ -139,8 +145,10 @@ class FirstMessageThread:
 
     def __init__(self, ranking: Ranking, conversations: Sequence[Conversation]) -> None:
         self._ranking = ranking
-        self._threads = {str(message.id): each.thread for each in conversations for message in each.messages}
-        ranking.store([message for each in conversations for message in each.messages])
+        self._threads = {
+            str(message.id): conversation.thread for conversation in conversations for message in conversation.messages
+        }
+        ranking.store([message for conversation in conversations for message in conversation.messages])
 
     def find(self, text: str, thread: str) -> str | None:
         """Returns the thread of the first message."""
@@ -163,7 +171,9 @@ class FoxingThread:
 
 def _plain(conversations: Iterable[Conversation]) -> tuple[dict[str, Message], Mapping[str, str]]:
     """Messages and texts by id."""
-    messages = {str(message.id): _message(message) for each in conversations for message in each.messages}
+    messages = {
+        str(message.id): _message(message) for conversation in conversations for message in conversation.messages
+    }
     return messages, {key: message.text for key, message in messages.items()}
 
 

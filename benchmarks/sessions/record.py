@@ -23,7 +23,7 @@ import httpx
 
 from benchmarks.images.pictures import made_images
 from benchmarks.proxy.processes import FoxingProcess
-from foxing.integrations.testing import ModelAnswer, RecordedCall, ScriptedCall, Text, Thinking, Upstream
+from tests.upstream import ModelAnswer, RecordedCall, ScriptedCall, Text, Thinking, Upstream
 
 from .clients import CLIENTS, ClientRow, Installation, Turn
 from .recording import SUFFIX, Session, SessionWriter

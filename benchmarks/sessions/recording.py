@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import zstandard
 
-from foxing.integrations.testing import ModelAnswer, Part, ScriptedCall, Text, Thinking
+from tests.upstream import ModelAnswer, Part, ScriptedCall, Text, Thinking
 
 SUFFIX = ".jsonl.zst"
 #: A request repeats those before it: the window of the compression holds the latest of them.

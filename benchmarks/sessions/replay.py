@@ -1,14 +1,15 @@
 """Recorded sessions of coding agents through the proxy: refusals, what the user said, arguments of calls, and the bill.
 
-Every request of the client goes through the proxy to the strict upstream of `foxing.integrations.testing`, which
+Every request of the client goes through the proxy to the strict upstream of `tests.upstream`, which
 refuses what the providers refuse and bills 1, 0.1 and 1.25; beside it, the same requests go to another directly.
 """
 
 import json
 import re
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -16,12 +17,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
+import zstandard
 
 from foxing.integrations.proxy.options import ProxyOptions
 from foxing.integrations.proxy.server import BackgroundProxy
-from foxing.integrations.testing import RecordedCall, Upstream
 from foxing.memory import FoldRequest, Memory, MemoryOptions
 from foxing.renderer import FoxingError
+from tests.upstream import RecordedCall, Upstream
 
 from .recording import Exchange, Session, read_session
 
@@ -30,6 +32,8 @@ BANK = "agent"
 #: Calls between two whose arguments are looked up, and references to a call of `fetch`.
 SAMPLED, REFERENCES = 3, 100
 FIRST_FOLD = 161
+#: What stands above the page images of a fold.
+ON_IMAGES = "remembered on the page images that follow"
 _NAME = re.compile(r"[\w./-]*[/_.][\w./-]*\w\w")
 _REFERENCE = re.compile(r"^\[(\w{2,12})\]", re.MULTILINE)
 _WIRES = {"/v1/messages": "anthropic", "/v1/chat/completions": "openai", "/v1/responses": "openai-responses"}
@@ -54,7 +58,8 @@ class SessionReport:
     typed: int = 0
     decisions: int = 0
     reachable_decisions: int = 0
-    #: Share of the argument values of calls, of those that the client's history has, in the request and one fetch away.
+    #: Share of the argument values of calls, of those that the client's history has, in the request, what its page
+    #: images show included, and one fetch away.
     values: float = 0.0
     reachable_values: float = 0.0
     #: Price through the proxy for each price without it, at the end and at most, and beside a client that compacts.
@@ -116,6 +121,8 @@ def replay(
             if exchange.calls:
                 said = _messages(json.loads(body))
                 sent = "\n".join(texts_of(_messages(last.value or {})))
+                if model is not None and ON_IMAGES in sent:
+                    sent += _on_images(folder / "bank.db")
                 history = "\n".join(texts_of(said))
                 if report.calls % SAMPLED == 0:
                     values += _values(exchange, history, sent, memory)
@@ -224,6 +231,22 @@ def _values(exchange: Exchange, history: str, sent: str, memory: Memory) -> Iter
         if not there and fetched is None:
             fetched = _fetched(memory, sent)
         yield there, there or (fetched is not None and word in fetched)
+
+
+def _on_images(database: Path) -> str:
+    """Returns what the newest fold has, each message below its reference, as its page images show it to a model that
+    reads their type."""
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute("SELECT key, number, base, content FROM folds ORDER BY created_at, number").fetchall()
+    contents = {(key, number): content for key, number, _, content in rows}
+    key, number, *_ = rows[-1]
+    bases = {(key, number): base for key, number, base, _ in rows}
+    texts = list[str]()
+    while number is not None:
+        value = json.loads(zstandard.decompress(contents[key, number]))
+        texts += [f"[{reference}] {text}" for reference, _, _, text, *_ in value["messages"]]
+        number = bases[key, number]
+    return "\n" + "\n".join(texts)
 
 
 def _fetched(memory: Memory, sent: str) -> str:

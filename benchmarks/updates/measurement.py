@@ -101,8 +101,8 @@ def measure_updates(
         if progress is not None:
             progress(number + 1, len(conversations))
     updates, alike = asked
-    now = [each.places(each.now) for each in updates]
-    past = [each.places(each.past) for each in updates]
+    now = [update.places(update.now) for update in updates]
+    past = [update.places(update.past) for update in updates]
     return UpdatesRow(
         embedder=embedder,
         split=split,
@@ -112,7 +112,7 @@ def measure_updates(
         older_first=_share([_precedes(earlier, later) for earlier, later in past]),
         newest_not_found=_share([later is None for _, later in now]),
         older_not_found=_share([earlier is None for earlier, _ in past]),
-        linked=_share([each.linked for each in updates if each.found]),
+        linked=_share([update.linked for update in updates if update.found]),
         lookalikes=len(alike),
         lookalikes_linked=_share([each.linked for each in alike]),
         lookalikes_found=_share([each.found for each in alike]),

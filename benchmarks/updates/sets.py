@@ -112,11 +112,11 @@ def rows_of(asked: Sequence[AnsweredPair], embedder: str) -> Iterator[SetsRow]:
             embedder=embedder,
             language=language,
             siblings=len(siblings),
-            siblings_replaced=_share([each.replaced for each in siblings]),
-            siblings_wrong_first=sum(not each.right_first for each in siblings),
+            siblings_replaced=_share([sibling.replaced for sibling in siblings]),
+            siblings_wrong_first=sum(not sibling.right_first for sibling in siblings),
             updates=len(updates),
-            newest_first=_share([each.right_first for each in updates]),
-            linked=_share([each.linked for each in updates]),
+            newest_first=_share([update.right_first for update in updates]),
+            linked=_share([update.linked for update in updates]),
         )
 
 

@@ -6,10 +6,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.images.__main__ import TIERS, by_tier
-from benchmarks.images.hostile import HOSTILE
 from benchmarks.images.pictures import KINDS, made_images
-from foxing.memory.images.files import ImageFile
-from foxing.memory.images.limits import ImageRefused
 
 
 @pytest.mark.slow
@@ -21,9 +18,3 @@ def test_images_of_every_kind_get_smaller_from_tier_to_tier() -> None:
     assert (found["images"], found["larger_than_before"]) == (3, 0)
     sizes = [found["means"][tier]["all"]["bytes"] for tier in TIERS]
     assert sizes == sorted(sizes, reverse=True)
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_files_are_refused(name: str) -> None:
-    with pytest.raises(ImageRefused):
-        ImageFile.read(HOSTILE[name]())

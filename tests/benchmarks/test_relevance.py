@@ -45,7 +45,7 @@ def test_questions_are_told_from_those_of_other_banks(
     assert (row["auc"], row["losing_evidence"], row["empty_elsewhere"]) == (1.0, 0.0, 1.0)
     assert sum(each["spans"] for each in row["bins"]) > 2
     main(["--locomo", str(two_conversations), "--embedder", embedder])
-    assert "spans are evidence" in capsys.readouterr().out
+    assert "relevance  evidence" in capsys.readouterr().out
 
 
 def test_names_are_taken_out_of_questions(two_conversations: Path) -> None:

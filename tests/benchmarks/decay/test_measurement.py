@@ -13,7 +13,6 @@ from benchmarks.decay.foxing_memory import FoxingAtTier, FoxingMemory
 from benchmarks.decay.labels import Label, Span
 from benchmarks.decay.measurement import DecayRow, measure
 from benchmarks.decay.memories import DatedMemory, fit, transcript
-from benchmarks.decay.plot import plot
 from benchmarks.decay.references import at_random, by_lexrank, kept_within, newest_first, sentences_of
 from benchmarks.decay.sources import Source
 from foxing.memory.errors import InvalidInput
@@ -140,12 +139,6 @@ def test_a_memory_is_opened_by_the_name_of_its_class(repository: Path) -> None:
     assert command.open_named("benchmarks.decay.foxing_memory:FoxingMemory") is FoxingMemory
     with pytest.raises(InvalidInput, match=r"there is no memory nowhere:Memory; give MODULE:NAME"):
         command.open_named("nowhere:Memory")
-
-
-def test_lines_are_drawn_by_memory(tmp_path: Path) -> None:
-    rows = measure("forgetful", Forgetful, [SOURCE], (1, 30), (100, 200))
-    plot(rows, tmp_path / "decay.png")
-    assert (tmp_path / "decay.png").stat().st_size > 5_000
 
 
 @pytest.mark.slow
