@@ -30,9 +30,7 @@ from foxing.memory import (
     NewMessage,
     StorageError,
 )
-from foxing.memory.ingest.dry_run import DryRun
-from foxing.memory.ingest.importers import ImportSource, check_file, preview_file
-from foxing.memory.ingest.importers.jobs import RENEWAL_S
+from foxing.memory.ingest.importers import ImportSource
 from foxing.renderer import FoxingError
 from foxing.renderer.private_files import opener
 
@@ -141,18 +139,14 @@ class Imports:
 
     async def check(self, bank: str, upload: Upload, options: ImportOptions) -> ImportSource:
         """Reads a file completely and returns it. Raises `InvalidInput` or a subclass, and `Conflict`."""
-        return await self._read(bank, lambda dry_run: check_file(upload.file, options, self._note, dry_run))
+        return await self._read(self._memory.operations.imports.check, bank, upload.file, options)
 
     async def preview(self, bank: str, upload: Upload, options: ImportOptions) -> ImportPreview:
         """Returns what an import into a bank would store. Raises the errors of `check`."""
-        return await self._read(bank, lambda dry_run: preview_file(upload.file, options, self._note, dry_run))
+        return await self._read(self._memory.operations.imports.preview, bank, upload.file, options)
 
-    async def _read(self, bank: str, read: Callable[[DryRun], R]) -> R:
-        def read_for_bank() -> R:
-            with self._memory.operations.dry_run(bank) as dry_run:
-                return read(dry_run)
-
-        return await anyio.to_thread.run_sync(read_for_bank, limiter=self._readers)
+    async def _read(self, read: Callable[..., R], bank: str, file: NamedFile, options: ImportOptions) -> R:
+        return await anyio.to_thread.run_sync(read, bank, file, options, self._note, limiter=self._readers)
 
     def _note(self, message: NewMessage) -> None:
         if self._stopping.is_set():
@@ -200,7 +194,7 @@ class Imports:
                     self._unfinished -= 1
 
     def _renew(self) -> None:
-        while not self._stopping.wait(RENEWAL_S):
+        while not self._stopping.wait(self._memory.operations.imports.RENEWAL_S):
             with suppress(FoxingError):  # the next renewal may succeed
                 self._memory.operations.imports.renew()
 

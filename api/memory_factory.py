@@ -1,44 +1,31 @@
-"""Opening the memory of the settings, and the check of its database."""
+"""Opening the memory of the settings."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from foxing.memory import Memory, MemoryOptions
-from foxing.memory.codec_source import CodecSource
 from foxing.memory.garbage import collect_as_usual
-from foxing.memory.storage.database import Database
 from foxing.renderer import Readers
 
 from .settings import Settings
-
-if TYPE_CHECKING:
-    from foxing.memory.check.check import DatabaseCheck
 
 
 def open_memory(settings: Settings, *, create: bool = True, embed_later: bool = False) -> Memory:
     """Returns an open memory whose database is migrated to this version. `create`: create the database if it does not
     exist. `embed_later`: store without waiting for the embedder. Raises `StorageError`, `NoDatabase`, `DatabaseTooNew`,
-    `EmbedderError` or `RerankerError`."""
+    `EmbedderError`."""
     memory = Memory(
         replace(settings.database_options, create=create),
         codec=settings.codec,
         device=settings.device,
         codec_options=settings.codecs,
-        options=_options(settings, embed_later),
+        options=memory_options(settings, embed_later=embed_later),
     )
     collect_as_usual()
     return memory
 
 
-def open_check(database: Database, settings: Settings) -> "DatabaseCheck":
-    """Returns the check of `database`, with the codec, search index and embedder of the settings."""
-    from foxing.memory.check.check import DatabaseCheck
-
-    codecs = CodecSource(settings.codec, settings.device, settings.codecs)
-    return DatabaseCheck(database, codecs, _options(settings, False).search())
-
-
-def _options(settings: Settings, embed_later: bool) -> MemoryOptions:
+def memory_options(settings: Settings, *, embed_later: bool = False) -> MemoryOptions:
+    """Returns the options of the memory of the settings."""
     return MemoryOptions(
         settings.max_message_bytes,
         settings.page_cache_bytes,
@@ -46,9 +33,6 @@ def _options(settings: Settings, embed_later: bool) -> MemoryOptions:
         settings.embedder,
         settings.embedder_endpoint,
         embed_later=embed_later,
-        reranker=settings.reranker,
-        reranker_endpoint=settings.reranker_endpoint,
-        reranker_timeout_s=settings.reranker_timeout_s,
         recall_weights=settings.recall_weights,
         read_images=settings.read_images,
         gap_mark=settings.gap_mark,

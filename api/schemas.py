@@ -36,9 +36,10 @@ class StoreRequest(Input):
     provider: Provider | None = Field(
         default=None,
         description="The messages are in the format of this API: those of a request or an answer of Anthropic's "
-        "Messages (`anthropic`), of OpenAI's chat completions (`openai`) or Responses (`openai-responses`), or the "
-        "contents of Gemini (`gemini`). Each is stored as a message for each turn: the words of a "
-        "speaker, a tool call, or its result. Blocks without words become labels, and thinking is left out.",
+        "Messages (`anthropic`), of OpenAI's chat completions (`openai`) or Responses (`openai-responses`), the "
+        "contents of Gemini (`gemini`), or the prompt of a model of the AI SDK for JavaScript (`ai-sdk`). Each is "
+        "stored as a message for each turn: the words of a speaker, a tool call, or its result. Blocks without words "
+        "become labels, and thinking is left out.",
     )
     thread: str | None = Field(
         default=None,
@@ -47,20 +48,45 @@ class StoreRequest(Input):
         description="Thread of the messages that do not name one themselves.",
     )
 
+    session: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f]*$",
+        description="With `provider`: the messages are a conversation from its beginning, and this is the id of its "
+        "session, or `auto` for one that follows from its first words. Each turn has the id that it has by every way "
+        "in, so that it is stored once, however often the conversation is sent. Its thread is `thread`, by default the "
+        "session. Messages that cannot be read are left out.",
+        examples=["session-42"],
+    )
+    answer: str | None = Field(
+        default=None,
+        description="With `provider`: body of the answer to the messages as it came, JSON or a stream of events, which "
+        "is stored after them if it is complete. For `ai-sdk`, the result of the model, or the parts of its stream as "
+        "events.",
+    )
+
     @model_validator(mode="wrap")
     @classmethod
     def _read_items(cls, fields: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         """Reads messages of a provider."""
         items = fields.get("messages") if isinstance(fields, dict) else None
         if not isinstance(items, list) or fields.get("provider") is None:
-            return handler(fields)
+            request = handler(fields)
+            if request.session is not None or request.answer is not None:
+                raise PydanticCustomError("provider", "session and answer need provider, the format of the messages")
+            return request
         if len(items) > MAX_MESSAGES:
             return handler(fields)
+        members = {name: fields.get(name) for name in ("thread", "session", "answer")}
+        if not all(value is None or isinstance(value, str) for value in members.values()):
+            return handler({**fields, "messages": []})
         try:
-            read = messages_of(fields["provider"], items)
+            read = messages_of(fields["provider"], items, **members)
         except InvalidInput as error:
             raise PydanticCustomError("provider", "{reason}", {"reason": str(error)}) from error
-        nothing = [{"role": "user", "content": ""}] if read.left_out else []  # a list of messages is not empty
+        # a list of messages is not empty
+        nothing = [{"role": "user", "content": ""}] if read.left_out or members["session"] else []
         request = handler({**fields, "messages": read.messages or nothing})
         if not read.messages:
             request.messages.clear()

@@ -1,5 +1,5 @@
-"""Generates reference/cli.md, http.md, python.md, readers.md, settings.md and openapi.json, explanation/traces.md, and
-the synchronous client, integrations/client/client.py.
+"""Generates reference/cli.md, http.md, python.md, readers.md, settings.md and openapi.json, and
+explanation/traces.md.
 
     .venv/bin/python docs/generate.py            write the pages
     .venv/bin/python docs/generate.py --check    write nothing; name each stale page and exit with status 1
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from generators.cli import cli_page
-from generators.client import client_module
 from generators.http import http_page
 from generators.python import python_page
 from generators.readers import readers_page
@@ -59,9 +58,6 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 
-CLIENT = FOLDER.parent / "integrations" / "client" / "client.py"
-
-
 def is_current(path: Path, page: str) -> bool:
     """Whether `path` holds `page`; the recorded library versions may differ."""
     if not path.is_file():
@@ -100,9 +96,6 @@ def check(folder: Path) -> int:
     if stale and before and before != now:
         changed = ", ".join(f"{n} {before.get(n)} → {now[n]}" for n in now if before.get(n) != now[n])
         print(f"libraries changed since the pages were written: {changed}", file=sys.stderr)
-    if not is_current(CLIENT, client_module()):
-        print("integrations/client/client.py is out of date; run: make docs", file=sys.stderr)
-        return 1
     return 1 if stale else 0
 
 
@@ -119,8 +112,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         path = options.folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(page(), encoding="utf-8", newline="\n")
-    if options.folder == FOLDER:
-        CLIENT.write_text(client_module(), encoding="utf-8", newline="\n")
     return 0
 
 

@@ -2,11 +2,11 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import typer
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
     from foxing.api.settings import Settings
     from foxing.memory import BankInfo, DatabaseOptions, Memory, PageInfo
-    from foxing.memory.values.base import Input
     from foxing.renderer import FoxingError
 
     from .progress import Advance
 
 PIPE_COLUMNS = 240
+#: One of the checks of `doctor`, `db check` and `codec check`: its name, its question, the answer, and what to do about
+#: it, which is empty where all is well.
+Check: TypeAlias = tuple[str, str, str, Sequence[str]]
 R = TypeVar("R", bound="BaseModel")
 
 
@@ -75,7 +77,7 @@ class State:
         file = self.database_file()
         return None if file is None else RunningService.of(file)
 
-    def ask_service(self, bank: str, call: str, request: "Input", kind: type[R]) -> R | None:
+    def ask_service(self, bank: str, call: str, request: "BaseModel", kind: type[R]) -> R | None:
         """Returns the answer of the service that runs on this database to `POST /v1/banks/{bank}/{call}`, which takes a
         tenth of the time of opening the memory; None if there is none, it answers with an error, or with what this
         version cannot read, which is said on stderr."""
@@ -146,6 +148,24 @@ class State:
             write_json(document)
         else:
             show(self.console)
+
+    def report(self, document: Mapping[str, Any], checks: "Sequence[Check]") -> None:
+        """Shows what was checked, with `--json` as `checks` of `document`. Exits with status 1 if there is something to
+        do about it."""
+        problems = [f"{name}: {advice}" for name, _, _, advices in checks for advice in advices]
+
+        def show(console: "Console") -> None:
+            for name, question, answer, _ in checks:
+                console.print(printable(f"{name}: {question} {answer}"))
+            for problem in problems:
+                console.print(printable(f"problem: {problem}"))
+            if not problems:
+                console.print("Everything is in order.")
+
+        names = ("check", "question", "answer", "advice")
+        self.answer({**document, "checks": [dict(zip(names, check, strict=True)) for check in checks]}, show)
+        if problems:
+            raise typer.Exit(1)
 
     def fail(self, error: "FoxingError") -> int:
         """Prints the error to stderr and returns the exit status: 2 for invalid settings, else 1."""

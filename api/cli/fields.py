@@ -9,7 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import annotated_types
 import typer
 
-from foxing.memory.values.base import Input
+from foxing.memory import Value
 from foxing.memory.values.signatures import parameters_of
 
 from .context import NowOption, TimezoneOption
@@ -18,7 +18,7 @@ from .context import NowOption, TimezoneOption
 _SHARED = {"now": NowOption, "timezone": TimezoneOption}
 
 
-def options_of(model: type[Input], *, leave_out: Collection[str] = ()) -> list[Parameter]:
+def options_of(model: type[Value], *, leave_out: Collection[str] = ()) -> list[Parameter]:
     """Returns an option for each field of `model` except those in `leave_out`. An option that is not given has its
     default, or None."""
     parameters = parameters_of(model, leave_out=leave_out)
@@ -30,12 +30,12 @@ def options_of(model: type[Input], *, leave_out: Collection[str] = ()) -> list[P
     ]
 
 
-def help_of(model: type[Input], field: str) -> str:
+def help_of(model: type[Value], field: str) -> str:
     """Returns the description of a field, for an argument that is declared separately."""
     return model.model_fields[field].description or ""
 
 
-def _option(model: type[Input], parameter: Parameter) -> Parameter:
+def _option(model: type[Value], parameter: Parameter) -> Parameter:
     field = model.model_fields[parameter.name]
     limits = {type(limit): limit for limit in field.metadata}
     low, high = limits.get(annotated_types.Ge), limits.get(annotated_types.Le)
@@ -59,4 +59,4 @@ def _plain(annotation: Any) -> tuple[Any, bool]:
     if origin in (Union, UnionType):
         kinds = [_plain(argument)[0] for argument in arguments if argument not in (NoneType, datetime)]
         return kinds[0], NoneType in arguments or any(_plain(argument)[1] for argument in arguments)
-    return list[str] if origin is tuple else annotation, False
+    return list[str] if origin in (tuple, list) else annotation, False

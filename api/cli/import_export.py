@@ -6,14 +6,16 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from foxing.memory import InvalidInput, RecalledMessage
+from foxing.memory import ImportQuery, InvalidInput, RecalledMessage
+from foxing.memory.values.signatures import takes
 
 from .context import BankOption, JsonOption, State, state_of
+from .fields import options_of
 from .import_outcomes import ImportedFiles
 from .import_service import ImportService
 from .output import Timezone, forecast_text, jsonable, printable, write_json
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 COSTS_NO_TOKENS = "storing used no language model: remembering costs no model tokens"
 
 
+@takes(options_of(ImportQuery, leave_out=("filename", "timezone", "dry_run")))
 def import_messages(
     context: typer.Context,
     paths: Annotated[
@@ -41,51 +44,18 @@ def import_messages(
         ),
     ],
     bank: BankOption,
-    file_format: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            help="Format: ai-studio, chatgpt, claude, claude-code, codex, discord, gemini, grok, image, irc, jsonl, "
-            "locomo, mail, mem0, messages, slack, telegram, whatsapp, or one that a package adds; auto recognises it "
-            "by the contents.",
-        ),
-    ] = "auto",
     timezone: Annotated[
         str | None,
         typer.Option(help="Time zone of times without an offset, such as Europe/Berlin.", show_default=False),
     ] = None,
-    dates: Annotated[
-        Literal["day-first", "month-first"] | None,
-        typer.Option(help="Order in dates such as 3/4/2025, where the file leaves it open.", show_default=False),
-    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be imported and what left out; write nothing.")
-    ] = False,
-    thread: Annotated[
-        list[str], typer.Option(help="Import only threads that match this pattern, such as 'chatgpt:67*'; repeatable.")
-    ] = [],  # noqa: B006
-    exclude: Annotated[list[str], typer.Option(help="Leave out threads that match this pattern; repeatable.")] = [],  # noqa: B006
-    since: Annotated[
-        str | None,
-        typer.Option(help="Import only messages from this time on, in words or as a date.", show_default=False),
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option(help="Import only messages up to this time, inclusive.", show_default=False)
-    ] = None,
-    speakers: Annotated[
-        list[str], typer.Option("--as", metavar="NAME=ROLE", help="Role of a speaker, such as Ann=user; repeatable.")
-    ] = [],  # noqa: B006
-    branches: Annotated[
-        bool, typer.Option("--branches", help="Keep branches of conversations that were left, as threads of their own.")
-    ] = False,
-    backdate: Annotated[
-        bool,
-        typer.Option("--backdate", help="Count the age of messages from their original times, not from now."),
     ] = False,
     ray: RayOption = False,
     actors: ActorsOption = None,
     actor_gpus: ActorGpusOption = 0,
     as_json: JsonOption = False,
+    **fields: Any,
 ) -> None:
     """Import a history, with its original times: exports of ChatGPT, Claude, Gemini and Grok, session logs of Claude
     Code and Codex, chats of WhatsApp, Telegram, Slack, Discord and IRC, mail, memories of mem0, images, lists of
@@ -98,29 +68,21 @@ def import_messages(
     message per line as written by `export`. With --ray, the actors read the files and embed the messages. A service
     that runs on the database imports the files, except folders and standard input, and the command shows its progress.
     """
-    from foxing.memory import ImportOptions, ImportQuery, NamedFile
+    from foxing.memory import ImportOptions, NamedFile
     from foxing.memory.bulk.work import ImportRequest
     from foxing.memory.ingest.importers import import_file, preview_file
     from foxing.memory.text.times.window import parse_since, parse_until
 
     state, workers = state_of(context), PoolOptions(ray, actors, actor_gpus)
     zone, now = state.timezone(timezone), datetime.now(UTC)
-    query = ImportQuery(
-        format=file_format,
-        timezone=timezone,
-        dates=dates,
-        branches=branches,
-        speakers=speakers,
-        backdate=backdate,
-        thread=thread,
-        exclude=exclude,
-        since=None if since is None else parse_since(since, now, zone.name).isoformat(),
-        until=None if until is None else parse_until(until, now, zone.name).isoformat(),
-    )
+    for name, parse in (("since", parse_since), ("until", parse_until)):
+        if fields[name] is not None:
+            fields[name] = parse(fields[name], now, zone.name).isoformat()
+    query = ImportQuery(timezone=timezone, **fields)
     try:
         options = ImportOptions.of(query, now)
     except InvalidInput as error:
-        if speakers and "NAME=ROLE" in str(error):
+        if query.speakers and "NAME=ROLE" in str(error):
             raise typer.BadParameter(str(error), param_hint="--as") from error
         raise
     files = ImportedFiles(state, paths)

@@ -47,7 +47,7 @@ def age(
     ] = False,
     preview: Annotated[
         int,
-        typer.Option(min=0, max=100, help="With --dry-run: number of pages to count fading words of, by class."),
+        typer.Option(min=0, max=100, help="With --dry-run: number of pages to count fading facts and other words of."),
     ] = 8,
     ray: RayOption = False,
     actors: ActorsOption = None,

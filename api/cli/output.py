@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from foxing.memory import AgeingForecast
-    from foxing.memory.values.messages import UncertainRun
 
 #: Characters that control a terminal: control characters and bidirectional formatting → visible replacements.
 _UNSAFE = {
@@ -37,7 +36,7 @@ def printable(text: str) -> str:
     return text.translate(_UNSAFE)
 
 
-def underlined(text: str, uncertain: "Sequence[UncertainRun]") -> "Text":
+def underlined(text: str, uncertain: Sequence[tuple[int, int, float]]) -> "Text":
     """Returns `text`, made printable, with its uncertain runs underlined."""
     from rich.text import Text
 

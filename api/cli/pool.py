@@ -53,12 +53,12 @@ class PoolOptions:
             yield None
             return
         from foxing.api.memory_factory import open_memory
+        from foxing.api.running_service import sqlite_file
         from foxing.memory.bulk.ray_pool import ActorOptions, RayPool
-        from foxing.memory.storage.options import database_url
 
         settings = state.settings()
         with RayPool(partial(open_memory, settings), ActorOptions(self.actors, self.gpus)) as pool:
-            if pool.machines > 1 and database_url(settings.database_url).get_backend_name() == "sqlite":
+            if pool.machines > 1 and sqlite_file(settings.database_url) is not None:
                 raise PoolError(
                     "actors on other machines cannot access a SQLite file; unset RAY_ADDRESS, or use PostgreSQL"
                 )

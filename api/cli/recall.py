@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
 import typer
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from foxing.memory import RecalledMessage
-    from foxing.memory.values.metadata import Scalar
 
 _REASONS = {
     "max_tokens": "over --max-tokens",
@@ -93,7 +92,7 @@ def recall(
     state.answer(result, show)
 
 
-def _condition(text: str) -> "tuple[str, Scalar]":
+def _condition(text: str) -> "tuple[str, Any]":
     """Returns the key and the value of `--where`. Raises `InvalidInput`."""
     key, equals, value = text.partition("=")
     if not equals:

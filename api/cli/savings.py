@@ -31,7 +31,6 @@ def savings(
     """Show what models billed, and what they would have billed without folding. Calls that cost more count too."""
     from datetime import UTC, datetime
 
-    from foxing.memory.savings.table import savings_csv
     from foxing.memory.text.times.window import parse_since, parse_until
 
     state = state_of(context)
@@ -45,7 +44,7 @@ def savings(
             until=None if until is None else parse_until(until, now, zone.name),
         )
     if as_csv:
-        sys.stdout.write(savings_csv(totals))
+        sys.stdout.write(totals.csv())
         return
 
     def amount(tokens: float) -> str:

@@ -7,14 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from foxing.memory import RELEVANCE_FLOOR, BankEnd, InvalidCursor, Memory, NotFound, RecalledMessage
-from foxing.memory.recall.cursors import decode_cursor, encode_cursor
-from foxing.memory.values.base import INVALID_CURSOR
 
 #: Seconds after which a part ends with the bank that is being searched.
 PART_S = 0.4
 #: Banks with matches after which a part ends, and the messages that are shown of each.
 BANKS_FOUND, FOUND_PER_BANK = 12, 3
-_LIST = "found in banks"
 
 
 @dataclass(frozen=True)
@@ -67,15 +64,15 @@ def search_banks(memory: Memory, query: str, cursor: str | None, gap_mark: str) 
     following = None
     if searched < len(ends):
         last = ends[searched - 1]
-        following = encode_cursor(_LIST, [last.last_at.isoformat(), last.bank])
+        following = f"{last.last_at.isoformat()} {last.bank}"
     return FoundInBanks(matches, searched, len(ends), following)
 
 
 def _place_after(ends: Sequence[BankEnd], cursor: str) -> int:
     """Returns the place of the first bank after a cursor. Raises `InvalidCursor`."""
+    at, _, bank = cursor.partition(" ")
     try:
-        at, bank = decode_cursor(cursor, _LIST)
         last_at = datetime.fromisoformat(at)
         return sum(end.last_at > last_at or (end.last_at == last_at and end.bank <= bank) for end in ends)
     except (ValueError, TypeError) as error:
-        raise InvalidCursor(INVALID_CURSOR) from error
+        raise InvalidCursor("this cursor is invalid; pass next_cursor as you received it, or leave it out") from error

@@ -8,16 +8,13 @@ from typing import Any
 import zstandard
 
 from foxing.api.cli.context import all_pages
-from foxing.encoder.bench.comparison import WordComparison, compare_message
-from foxing.encoder.bench.word_classes import WordClass
-from foxing.encoder.bench.word_lists import ENGLISH
+from foxing.encoder.bench.comparison import WordComparison
 from foxing.memory import InvalidInput, Memory, NewMessage, PageReading
 from foxing.renderer import tier_rank
 
 ZSTD_LEVEL = 19
 #: The bank of the page that is shown at every tier.
 SHOWN_BANK = "shown"
-_FACTS = (WordClass.NAME, WordClass.NUMBER, WordClass.DATE, WordClass.NEGATION)
 
 
 @dataclass(frozen=True)
@@ -40,9 +37,9 @@ class TierRow:
     words: int
     #: Words of the original pages that are still read.
     words_kept: int
-    #: Names, numbers, dates and negations among the words.
+    #: Words that never fade by rule, such as names, numbers, dates and negations with what they negate.
     facts: int
-    #: Names, numbers, dates and negations that are still read.
+    #: Facts that are still read.
     facts_kept: int
     #: Words read that are not in the original pages.
     words_invented: int
@@ -70,7 +67,7 @@ def measure_tiers(memory: Memory, bank: str, originals: Mapping[str, PageReading
         for original, reading in zip(before, after, strict=True):
             texts = {message.message_id: message.text for message in original.messages}
             for message in reading.messages:
-                compare_message(texts[message.message_id], message.text, message.gaps, ENGLISH, counted)
+                counted.add(texts[message.message_id], message.text, message.gaps)
         full_text, remainder = [reading.text for reading in before], [reading.text for reading in after]
         rows.append(
             TierRow(
@@ -82,10 +79,10 @@ def measure_tiers(memory: Memory, bank: str, originals: Mapping[str, PageReading
                 token_bytes=sum(len(memory.page_tokens(bank, page.id).to_bytes()) for page in at_tier),
                 zstd_bytes=_zstd_bytes(full_text),
                 zstd_bytes_left=_zstd_bytes(remainder),
-                words=counted.words.total(),
-                words_kept=counted.right.total(),
-                facts=sum(counted.words[of] for of in _FACTS),
-                facts_kept=sum(counted.right[of] for of in _FACTS),
+                words=counted.words,
+                words_kept=counted.words_kept,
+                facts=counted.facts,
+                facts_kept=counted.facts_kept,
                 words_invented=counted.invented,
             )
         )

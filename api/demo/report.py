@@ -85,8 +85,9 @@ def show_result(console: Console, result: DemoResult) -> None:
     console.print("\nText of these pages in characters, and compressed by zstd in bytes", texts, sep="\n")
     console.print(
         "\nbytes: size of the vision tokens; bits/char: the same per character of the original text. words kept: share "
-        "of the original words that are still read from the vision tokens; facts are names, numbers, dates and "
-        "negations; invented: words that are read but are not in the original. zstd compresses all pages of a tier as "
+        "of the original words that are still read from the vision tokens; facts are names, numbers, dates, "
+        "identifiers and negations with what they negate; invented: words that are read but are not in the original. "
+        "zstd compresses all pages of a tier as "
         "one stream. A vision token is a unit of storage here, not of LLM context.\n",
         style="dim",
     )

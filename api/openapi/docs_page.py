@@ -5,7 +5,7 @@ from functools import lru_cache
 from html import escape
 from typing import Any
 
-from .document import examples_of, operations, schema_names
+from .document import examples_of, operations
 from .examples import Json
 
 _STYLE = """
@@ -15,12 +15,12 @@ details { margin: .5rem 0; border: 1px solid #d8cdb8; border-radius: 4px; backgr
 summary { padding: .5rem .75rem; cursor: pointer; } details > div { padding: 0 .75rem .75rem; }
 code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { background: #f3ecdf; padding: .6rem; overflow: auto; }
 .method { display: inline-block; width: 4rem; font-weight: 700; } .note { color: #665; }
-table { border-collapse: collapse; } td, th { text-align: left; vertical-align: top; padding: .2rem .9rem .2rem 0; }
+td { text-align: left; vertical-align: top; padding: .2rem .9rem .2rem 0; }
 """
 
 
 def reference_page(document: Json) -> str:
-    """Returns a self-contained HTML page with all operations and schemas of an OpenAPI document."""
+    """Returns a self-contained HTML page with all operations of an OpenAPI document."""
     return _reference_page(json.dumps(document))
 
 
@@ -34,49 +34,30 @@ def _reference_page(text: str) -> str:
         f"<title>{escape(info['title'])}</title><style>{_STYLE}</style>",
         f"<h1>{escape(info['title'])} <small>{escape(info['version'])}</small></h1>",
         *(f"<p>{_prose(block)}</p>" for block in info.get("description", "").strip().split("\n\n")),
-        "<p>Machine-readable version: <a href=openapi.json>openapi.json</a>.</p>",
+        "<p>Machine-readable version, with all types: <a href=openapi.json>openapi.json</a>.</p>",
     ]
     for tag, tagged in operations(document):
         parts.append(f"<h2>{escape(tag['name'])}</h2><p class=note>{_prose(tag['description'])}</p>")
         parts += [_operation(*operation) for operation in tagged]
-    schemas = document.get("components", {}).get("schemas", {})
-    parts.append("<h2>schemas</h2>")
-    for name in sorted(schemas):
-        parts.append(_details(f"<code>{escape(name)}</code>", f"<pre>{_json(schemas[name])}</pre>", f"schema-{name}"))
     return "\n".join(parts)
 
 
 def _operation(method: str, path: str, operation: Json) -> str:
     body = [f"<p>{_prose(operation.get('description', ''))}</p>"]
-    parameters = operation.get("parameters", [])
-    if parameters:
-        rows = "".join(
-            f"<tr><td><code>{escape(p['name'])}</code><td>{escape(p['in'])}<td>{_prose(p.get('description', ''))}"
-            for p in parameters
-        )
-        body.append(f"<table><tr><th>parameter<th>in<th>{rows}</table>")
-    for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
-        body.append(_content("body", media_type, content))
+    rows = "".join(
+        f"<tr><td><code>{escape(p['name'])}</code><td>{escape(p['in'])}<td>{_prose(p.get('description', ''))}"
+        for p in operation.get("parameters", [])
+    )
+    body.append(f"<table>{rows}</table>")
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        body += [f"<pre>{_json(value)}</pre>" for _, value in examples_of(content)]
     for status, response in operation["responses"].items():
         body.append(f"<p><strong>{escape(str(status))}</strong> {_prose(response['description'])}</p>")
-        if status.startswith("2"):
-            for media_type, content in response.get("content", {}).items():
-                body.append(_content("response", media_type, content))
     head = (
         f"<span class=method>{method}</span> <code>{escape(path)}</code> "
         f"<span class=note>{escape(operation.get('summary', ''))}</span>"
     )
     return _details(head, "\n".join(body), operation.get("operationId", ""))
-
-
-def _content(label: str, media_type: str, content: Json) -> str:
-    blocks = "".join(f"<pre>{_json(value)}</pre>" for _, value in examples_of(content))
-    links = _schema_links(content.get("schema", {}))
-    return f"<p class=note>{label}, <code>{escape(media_type)}</code>{links}</p>{blocks}"
-
-
-def _schema_links(schema: Json) -> str:
-    return "".join(f" <a href='#schema-{escape(name)}'>{escape(name)}</a>" for name in schema_names(schema))
 
 
 def _details(head: str, body: str, anchor: str) -> str:

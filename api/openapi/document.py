@@ -9,6 +9,8 @@ from fastapi.security import HTTPBearer
 
 from foxing.api.problems import (
     BODY_TOO_LARGE,
+    BUSY,
+    CROSS_SITE,
     INTERNAL,
     INVALID_JSON,
     INVALID_REQUEST,
@@ -19,7 +21,6 @@ from foxing.api.problems import (
     WRONG_HOST,
 )
 from foxing.memory import Conflict, Forgotten, NotFound, Problem, StorageError, TimeTravelForbidden
-from foxing.renderer import ProblemKind
 
 from .examples import BANK, BODIES, Example, Json
 
@@ -49,83 +50,12 @@ bearer = HTTPBearer(
 )
 
 
-class _StatusProblem(NamedTuple):
-    """Description and example of an error status."""
-
-    #: Kind of the example.
-    kind: ProblemKind
-    description: str
-    #: Detail of the example.
-    detail: str
-
-
-_PROBLEMS = (
-    _StatusProblem(
-        INVALID_JSON,
-        "The body is not valid JSON or not UTF-8.",
-        "the body is not valid JSON: Expecting value at character 12",
-    ),
-    _StatusProblem(
-        UNAUTHORIZED,
-        "The API key is missing or wrong.",
-        "an API key is required: send the header 'Authorization: Bearer <key>' with the FOXING_API_KEY of the service",
-    ),
-    _StatusProblem(
-        TimeTravelForbidden.kind,
-        "The settings do not allow `now`; or no API key is set and the request is cross-site.",
-        "this service does not accept 'now': omit it, or set FOXING_TIME_TRAVEL=true",
-    ),
-    _StatusProblem(NotFound.kind, "The bank, page or message does not exist.", "there is no bank 'agent-7'"),
-    _StatusProblem(
-        REQUEST_TIMEOUT,
-        "The body took too long to arrive.",
-        "the request body did not arrive within 60 s; send fewer messages per request",
-    ),
-    _StatusProblem(
-        Conflict.kind,
-        "The id or the idempotency key was used with different content, or a record was changed by another writer.",
-        "the id 'msg_01jqz5d8e2' belongs to another message; messages cannot be changed, so store it under a new id",
-    ),
-    _StatusProblem(
-        Forgotten.kind,
-        "The memory no longer holds the requested version or data.",
-        "the page is held at 'tiny'; its 'base' version is forgotten",
-    ),
-    _StatusProblem(
-        BODY_TOO_LARGE,
-        "The body or a message is too large.",
-        "the request body is larger than 4194304 bytes; send fewer messages per request, or raise "
-        "FOXING_MAX_BODY_BYTES",
-    ),
-    _StatusProblem(
-        UNSUPPORTED_MEDIA,
-        "The body is not declared as JSON.",
-        "send the body as JSON with the header 'Content-Type: application/json', not 'text/plain'",
-    ),
-    _StatusProblem(
-        WRONG_HOST,
-        "No API key is set, and the service does not accept this host name.",
-        "without an API key the service accepts only the hosts 127.0.0.1, ::1, localhost, not 'example.org'; set "
-        "FOXING_API_KEY to serve it under another name",
-    ),
-    _StatusProblem(
-        INVALID_REQUEST,
-        "The request is invalid.",
-        "the request has 1 error: body.messages.0.created_at: a time needs an offset; write "
-        "2026-03-02T09:15:00Z or 2026-03-02T18:15:00+09:00",
-    ),
-    _StatusProblem(
-        INTERNAL,
-        "A bug in Foxing, or vision tokens that cannot be read.",
-        "this is a bug in Foxing, not in the request; see the log for request id 4f1c",
-    ),
-    _StatusProblem(
-        StorageError.kind,
-        "The database or the remote codec is unavailable, or too many requests are in progress.",
-        "the database cannot be written: the disk is full; what was stored before is intact",
-    ),
+#: Kinds of problems that describe their statuses.
+_KINDS = (
+    *(INVALID_JSON, UNAUTHORIZED, TimeTravelForbidden.kind, CROSS_SITE, NotFound.kind, REQUEST_TIMEOUT, Conflict.kind),
+    *(Forgotten.kind, BODY_TOO_LARGE, UNSUPPORTED_MEDIA, WRONG_HOST, INVALID_REQUEST, INTERNAL, StorageError.kind),
+    BUSY,
 )
-_BY_STATUS = {problem.kind.status: problem for problem in _PROBLEMS}
 #: Error statuses of all operations under /v1, and additional ones of operations with a body.
 V1_STATUSES = (401, 403, 421, 422, 500, 503)
 BODY_STATUSES = (400, 408, 413, 415)
@@ -136,7 +66,7 @@ def problem_responses(*statuses: int) -> dict[int | str, Json]:
     reference = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {
-            "description": _BY_STATUS[status].description,
+            "description": f"{'; '.join(kind.title for kind in _KINDS if kind.status == status)}.",
             "content": {MEDIA_TYPE: {"schema": reference, "example": problem_example(status)}},
         }
         for status in statuses
@@ -145,8 +75,8 @@ def problem_responses(*statuses: int) -> dict[int | str, Json]:
 
 def problem_example(status: int) -> Json:
     """Returns an example of a problem document."""
-    kind, _, detail = _BY_STATUS[status]
-    problem = Problem.of(kind, detail, f"/v1/banks/{BANK}", request_id="4f1c0b7e2d9a4c55a1f06c3b8e7d2f10")
+    kind = next(kind for kind in _KINDS if kind.status == status)
+    problem = Problem.of(kind, kind.title, f"/v1/banks/{BANK}", request_id="4f1c0b7e2d9a4c55a1f06c3b8e7d2f10")
     return problem.document()
 
 

@@ -10,7 +10,6 @@ from starlette.requests import ClientDisconnect
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import problem_responses
 from foxing.memory import ImportJob, ImportPreview, ImportQuery
-from foxing.memory.ingest.importers.jobs import UNFINISHED
 from foxing.memory.ingest.validate import check_bank_name
 
 from .router import memory_router
@@ -70,7 +69,7 @@ async def import_progress(
     ends_at = anyio.current_time() + wait
     while True:
         job = await service.run(service.memory.operations.imports.find, bank, import_id)
-        if job.state not in UNFINISHED or anyio.current_time() >= ends_at or service.stopping.is_set():
+        if job.is_over or anyio.current_time() >= ends_at or service.stopping.is_set():
             return job
         await anyio.sleep(POLL_S)
 

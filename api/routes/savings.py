@@ -8,7 +8,6 @@ from pydantic import AwareDatetime
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi.document import binary_response, problem_responses
 from foxing.memory import ModelCalls, RecordedCalls, Savings, SavingsBy
-from foxing.memory.savings.table import savings_csv
 from foxing.memory.values.savings import MAX_ROWS, SavingsWindow
 
 from .router import memory_router
@@ -67,4 +66,4 @@ async def get_savings(bank: BankPath, service: ServiceDep, window: WindowQuery) 
 async def get_savings_table(bank: BankPath, service: ServiceDep, window: WindowQuery) -> Response:
     """Returns the rows of the savings as a table."""
     savings = await service.run(service.memory.savings, bank, **dict(window))
-    return Response(savings_csv(savings), media_type=CSV)
+    return Response(savings.csv(), media_type=CSV)

@@ -3,14 +3,13 @@ The plug-in of a codec defines its options."""
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from foxing.encoder import CODECS, CodecError
-from foxing.encoder.plugin import model_in
 from foxing.renderer import PluginError
 
 from .names import SETTINGS_FILE, InvalidSettings, environment_name, explained
@@ -73,19 +72,12 @@ def _unknown_codec(name: str, options: Mapping[str, Any], names: list[str]) -> I
 def _decoded(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
     """Returns `values` under the names of the model's fields. JSON strings for fields that are not strings are
     parsed."""
-    fields = {underscored(name): (name, info) for name, info in model.model_fields.items()}
+    fields = {underscored(name): (name, info.annotation) for name, info in model.model_fields.items()}
     result: dict[str, Any] = {}
     for written, value in values.items():
-        name, info = fields.get(underscored(written), (written, None))
-        result[name] = value if info is None else _decoded_value(info, value)
+        name, kind = fields.get(underscored(written), (written, str))
+        if isinstance(value, str) and value.lstrip()[:1] in ("{", "[") and kind is not str:
+            with suppress(ValueError):  # the validation error of the option explains it
+                value = json.loads(value)
+        result[name] = value
     return result
-
-
-def _decoded_value(info: FieldInfo, value: Any) -> Any:
-    inner = model_in(info.annotation)
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "[") and info.annotation is not str:
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return value  # the validation error of the option explains it
-    return _decoded(inner, value) if inner is not None and isinstance(value, Mapping) else value

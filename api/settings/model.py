@@ -108,24 +108,6 @@ class Settings(BaseSettings):
         le=600,
         description="Timeout of the embedding endpoint during recall, in seconds; after it, recall uses words alone.",
     )
-    reranker: str = Field(
-        default="none",
-        description="Reranker of the best matches of a query: 'endpoint' or 'none'. Packages can add others.",
-    )
-    reranker_url: str | None = Field(
-        default=None,
-        repr=False,
-        description="Base URL of the reranking endpoint, up to `/v1` or `/v2`: `POST …/rerank` as of Cohere, Jina AI "
-        "and vLLM.",
-    )
-    reranker_model: str | None = Field(default=None, description="Reranking model of the endpoint.")
-    reranker_api_key: SecretStr | None = Field(default=None, description="API key of the reranking endpoint.")
-    reranker_timeout_s: float = Field(
-        default=MemoryOptions.reranker_timeout_s,
-        gt=0,
-        le=60,
-        description="Timeout of the reranker during recall, in seconds; after it, matches keep their order.",
-    )
     recall_weights: bool = Field(
         default=True,
         description="Give recalled messages a recall weight, so that they fade later. If disabled, existing weights "
@@ -295,7 +277,7 @@ class Settings(BaseSettings):
     def _check_codecs(cls, value: CodecSettings) -> CodecSettings:
         return checked_codecs(value)
 
-    @field_validator("api_key", "embedder_api_key", "reranker_api_key", "reader_api_key")
+    @field_validator("api_key", "embedder_api_key", "reader_api_key")
     @classmethod
     def _check_key(cls, value: SecretStr | None) -> SecretStr | None:
         key = plain_text(value)
@@ -327,11 +309,6 @@ class Settings(BaseSettings):
         """The endpoint of the embedders 'openai' and 'multimodal'."""
         key = plain_text(self.embedder_api_key)
         return EndpointOptions(self.embedder_url or "", self.embedder_model or "", key, self.embedder_timeout_s)
-
-    @property
-    def reranker_endpoint(self) -> EndpointOptions:
-        """The endpoint of the reranker 'endpoint'."""
-        return EndpointOptions(self.reranker_url or "", self.reranker_model or "", plain_text(self.reranker_api_key))
 
     @property
     def database_options(self) -> DatabaseOptions:

@@ -77,7 +77,6 @@ ADVICE = {
     "storage": "See `detail`: the database is read-only, full, locked or damaged. What was stored before is intact; "
     "retry the request once the cause is fixed.",
     "pool": "See `detail`. No call of the service uses a pool of workers; commands with `--ray` do.",
-    "reranker": "See `detail`: set `FOXING_RERANKER`; `none` leaves the order to the search.",
     "embedder": "See `detail`: set `FOXING_EMBEDDER`; `none` recalls by words alone.",
     "reader-failed": "Retry the request when the model behind the endpoint responds again; `detail` has its answer.",
     "tokens-unreadable": "Restore the page from a backup, or return to the codec and weights that wrote it. Pages of "

@@ -55,7 +55,7 @@ ADDING = """\
 
 A table `[readers.NAME]` in `foxing.toml` adds a reader, or replaces one of these. [Measure your own
 reader](../guides/readers.md) shows one, and how `foxing calibrate` makes it. `limits` may also have `many_images = {
-above, max_side_px }`; `prompt_price` and `completion_price` are those of a million tokens; `models` lists ids of
+above, max_side_px }`; `models` lists ids of
 models, and a profile that is added wins over a packaged one of the same model. With `assume = "NAME"` a profile takes
 all fields of another but those beside it, for a model that you trust to read as well. `billing` has one of these
 formulas:

@@ -9,7 +9,6 @@ from pydantic.fields import FieldInfo
 from foxing.api.settings import ENV_PREFIX, SETTINGS_FILE, Settings
 from foxing.api.settings.names import environment_name
 from foxing.encoder import CODECS, CodecPlugin
-from foxing.encoder.plugin import options_of
 from foxing.renderer.plugins import OWN_PACKAGES
 
 from .markdown import table
@@ -20,7 +19,7 @@ HEAD = f"""\
 
 Every setting can be given as an environment variable or in a file: the one that `FOXING_SETTINGS_FILE` names, else
 `{SETTINGS_FILE}` in the working directory. A file that is not named may be somebody else's; it is an error if it sets
-`database_url`, `blobs_url`, `search_index`, `embedder`, `embedder_url`, `reranker`, `reranker_url`, `codec`, `codecs`,
+`database_url`, `blobs_url`, `search_index`, `embedder`, `embedder_url`, `codec`, `codecs`,
 `host` or `api_key`, which say where texts and keys go. Options on
 the command line override the environment, the environment overrides the file, and the file overrides the defaults.
 An empty environment variable counts as not set. An unknown name is an error, in the file as well as in a variable that
@@ -50,9 +49,6 @@ _EXAMPLES = {
     "embedder_url": "http://localhost:8001/v1",
     "embedder_model": "BAAI/bge-m3",
     "embedder_api_key": "a-long-random-string",
-    "reranker_url": "http://localhost:8002/v1",
-    "reranker_model": "BAAI/bge-reranker-v2-m3",
-    "reranker_api_key": "a-long-random-string",
     "reader_api_key": "a-long-random-string",
     "database_url": "/srv/foxing/foxing.db",
     "blobs_url": "s3://bucket/prefix",
@@ -63,8 +59,6 @@ _EXAMPLES = {
     "codecs.*.model": "/srv/models/the-model",
     "codecs.*.revision": "0123456789abcdef0123456789abcdef01234567",
     "codecs.remote.model": "Qwen/Qwen3-VL-8B-Instruct",
-    "codecs.deepseek-ocr.remote.model": "deepseek-ai/DeepSeek-OCR",
-    "batch_tokens": 32_768,
     "calibration": "/srv/foxing/calibration.json",
     "url": "http://127.0.0.1:8000/v1",
     "max_tokens": 8192,
@@ -80,7 +74,7 @@ def settings_page() -> str:
     parts = [HEAD.strip(), overview, DATABASE.strip(), READERS.strip(), CODECS_HEAD.strip()]
     example = ["```toml", *(_line(name, name, field) for name, field in fields.items())]
     for codec in _own_codecs():
-        options = list(options_of(codec.options))
+        options = list(codec.options.model_fields.items())
         if not options:
             continue
         rows = [_row(f"codecs.{codec.name}.{option}", option, field) for option, field in options]
@@ -105,7 +99,7 @@ def _table_of(codec: CodecPlugin[Any]) -> list[str]:
     the head of that table would belong to it."""
     lines = ["", f"[codecs.{codec.name}]"]
     open_table = ""
-    for option, field in sorted(options_of(codec.options), key=lambda item: "." in item[0]):
+    for option, field in codec.options.model_fields.items():
         table_name, _, name = option.rpartition(".")
         if table_name != open_table:
             lines += ["", f"# [codecs.{codec.name}.{table_name}]"]

@@ -1,107 +1,37 @@
-"""The client of the HTTP service. The synchronous client is generated from this file by `make docs`."""
+"""The client of the HTTP service for asyncio programs."""
 
-from __future__ import annotations
-
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import datetime
-from itertools import islice
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar, Unpack
+from typing import Self
 
-import foxing.memory.values as values
-from foxing.memory import Value
-from foxing.memory.values.base import PREVIEWED_PAGES, checked
+from foxing.memory import InThreads
 
-from .errors import error_of
-from .requests import (
-    LONG_S,
-    STORED_AT_ONCE,
-    WAIT_S,
-    Request,
-    bank_path,
-    import_request,
-    lacks_images,
-    read,
-    recall_request,
-    store_request,
-    write_request,
-)
-from .transport import ServiceOptions, connection_error, file_chunks_async, request_arguments
-
-if TYPE_CHECKING:
-    import httpx
-
-    from foxing.memory import (
-        AgeReport,
-        BankInfo,
-        Banks,
-        ContextFields,
-        ContextRequest,
-        ContextResult,
-        ErasureReport,
-        FetchResult,
-        FoldRequest,
-        FoldResult,
-        FoundRecords,
-        ImageQueryFields,
-        ImportJob,
-        ImportPreview,
-        MessageInfo,
-        ModelCall,
-        ModelCalls,
-        Namespaces,
-        NewMessage,
-        PageInfo,
-        PagePreview,
-        PageReading,
-        Pages,
-        Policy,
-        Provider,
-        RecalledImages,
-        RecalledMessage,
-        RecallQuery,
-        RecallResult,
-        Record,
-        RecordChanges,
-        RecordedCalls,
-        Records,
-        RecordSearch,
-        RecordSearchFields,
-        Savings,
-        SavingsBy,
-        SealReport,
-        StoreResult,
-        TextQueryFields,
-        ThreadInfo,
-        Threads,
-        UndoReport,
-    )
-    from foxing.memory.values.base import Tier
-    from foxing.memory.values.imports import ImportQueryFields
-    from foxing.memory.values.records import RecordKey, RecordWrite
-
-V = TypeVar("V", bound=Value)
+from .client import Client, ClientRecords
+from .transport import ServiceOptions
 
 
-class AsyncClient:
-    """A client with the methods of `Memory`, over HTTP. Close it, or use it as a context manager. `Client` is
-    thread-safe; `AsyncClient`, whose methods are awaited, belongs to one event loop.
+class AsyncClientRecords(InThreads[ClientRecords]):
+    """The records of a client, with asynchronous methods."""
 
-    Methods raise the errors of an in-process memory, and `Refused`, `Unavailable`, `ServiceFailed`, `InvalidResponse`.
-    Calls that the service could not process are retried for `retry_for_s` seconds; all calls are idempotent.
-    """
+    abandons = True
+    write = InThreads.method(ClientRecords.write)
+    get = InThreads.method(ClientRecords.get)
+    search = InThreads.method(ClientRecords.search)
+    search_all = InThreads.iterator(ClientRecords.search_all)
+    namespaces = InThreads.method(ClientRecords.namespaces)
+
+
+class AsyncClient(InThreads[Client]):
+    """A `Client` with asynchronous methods, which have its parameters, results and errors. Each call runs in a thread,
+    at most `ServiceOptions.connections` at once. A call that is cancelled ends on the service."""
+
+    abandons = True
 
     def __init__(self, service: str | ServiceOptions, *, api_key: str | None = None) -> None:
-        """`service`: base URL, such as "http://127.0.0.1:8765", or `ServiceOptions` with URL and timeouts. `api_key`:
-        the API key of the service, if one is set. Raises `InvalidInput` for an invalid URL."""
+        """See `Client`."""
         options = service if isinstance(service, ServiceOptions) else ServiceOptions(service, api_key)
-        import httpx
-
-        self._options = options
-        self._http = httpx.AsyncClient(**options.client_options())
+        super().__init__(Client(options), options.connections)
         #: Records: JSON values of agent frameworks, stored exactly and separately from the messages.
-        self.records = AsyncClientRecords(self)
+        self.records = AsyncClientRecords(self._target.records, options.connections)
 
     async def __aenter__(self) -> Self:
         return self
@@ -111,385 +41,43 @@ class AsyncClient:
     ) -> None:
         await self.aclose()
 
-    async def aclose(self) -> None:
-        """Closes the connections."""
-        await self._http.aclose()
-
-    async def ask(self, kind: type[V], request: Request) -> V:
-        """Sends a request and returns its response as a value of type `kind`. Raises `InvalidResponse`."""
-        response = await self._respond(request)
-        return read(kind, response.content, response.headers)
-
-    async def send(self, request: Request) -> bytes:
-        """Sends a request, with retries, and returns the body of its response."""
-        return (await self._respond(request)).content
-
-    async def _respond(self, request: Request) -> httpx.Response:
-        from httpx import HTTPError
-
-        async for attempt in self._options.attempts():
-            with attempt:
-                arguments = request_arguments(request, file_chunks_async)
-                try:
-                    response = await self._http.request(**arguments)
-                except HTTPError as error:
-                    raise connection_error(error, self._options.address, request) from error
-                if response.is_success:
-                    return response
-                raise error_of(response.status_code, response.content, response.headers)
-        raise AssertionError("the last attempt returns or raises")
-
-    async def check(self) -> None:
-        """Raises `Unavailable` unless the service is ready."""
-        await self.send(Request("GET", "/readyz"))
-
-    async def store(
-        self,
-        bank: str,
-        messages: Iterable[NewMessage | Mapping[str, object]],
-        *,
-        thread: str | None = None,
-        idempotency_key: str | None = None,
-        provider: Provider | None = None,
-    ) -> StoreResult:
-        """Stores all messages or none, and creates the bank if it does not exist. Returns their ids and the number of
-        new messages. `provider`: the messages are those of its API, which the service reads. Raises `InvalidInput`,
-        `InvalidTime`, `MessageTooLarge`, `Conflict`."""
-        return await self.ask(
-            values.messages.StoreResult, store_request(bank, messages, thread, idempotency_key, provider)
-        )
-
-    async def message(self, bank: str, message_id: str) -> MessageInfo:
-        """Returns one message as remembered. Raises `NotFound`, `Forgotten`."""
-        return await self.ask(values.messages.MessageInfo, Request("GET", bank_path(bank, "messages", message_id)))
-
-    async def recall(
-        self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[TextQueryFields]
-    ) -> RecallResult:
-        """Returns the messages that match `query`, best first; without a query, those of the time window in time order.
-        Raises `NotFound`, `InvalidInput`, `InvalidTime`."""
-        return await self.ask(values.recall.RecallResult, recall_request(bank, query, fields, "text"))
-
-    async def recall_all(
-        self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[TextQueryFields]
-    ) -> AsyncIterator[RecalledMessage]:
-        """Yields the messages of `recall`, following `next_cursor`."""
-        while True:
-            part = await self.recall(bank, query, **fields)
-            for item in part.spans:
-                yield item
-            if part.next_cursor is None:
-                return
-            fields["cursor"] = part.next_cursor
-
-    async def recall_images(
-        self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[ImageQueryFields]
-    ) -> RecalledImages:
-        """Returns images of the pages with the messages that match `query`. Raises `NotFound`, `InvalidInput`,
-        `InvalidTime`."""
-        return await self.ask(values.recall.RecalledImages, recall_request(bank, query, fields, "images"))
-
-    async def context(
-        self, bank: str, request: ContextRequest | None = None, **fields: Unpack[ContextFields]
-    ) -> ContextResult:
-        """Returns the next prompt for a reader, within a budget in its tokens. `fields`: the fields of
-        `ContextRequest`, in place of a request, or to override those of one. Raises `NotFound`, `UnknownReader`,
-        `InvalidInput`."""
-        body = values.context.ContextRequest.with_fields(request, fields).model_dump(by_alias=True, exclude_unset=True)
-        sent = Request("POST", bank_path(bank, "context"), body=body, timeout_s=LONG_S)
-        return await self.ask(values.context.ContextResult, sent)
-
-    async def fold(self, bank: str, request: FoldRequest) -> FoldResult:
-        """Returns a conversation with its older history folded, to send in place of the one given. Raises
-        `InvalidInput`."""
-        body = checked(request, values.fold.FoldRequest).model_dump(mode="json", exclude_unset=True)
-        sent = Request("POST", bank_path(bank, "fold"), body=body, timeout_s=LONG_S)
-        return await self.ask(values.fold.FoldResult, sent)
-
-    async def record_model_calls(
-        self, bank: str, calls: ModelCalls | Sequence[ModelCall | Mapping[str, object]]
-    ) -> RecordedCalls:
-        """Records what calls of models were billed; each is recorded once. Raises `InvalidInput`."""
-        given = (
-            calls
-            if isinstance(calls, values.savings.ModelCalls)
-            else values.savings.ModelCalls.from_fields({"calls": list(calls)})
-        )
-        body = given.model_dump(mode="json", exclude_unset=True)
-        return await self.ask(values.savings.RecordedCalls, Request("POST", bank_path(bank, "savings"), body=body))
-
-    async def savings(
-        self,
-        bank: str,
-        *,
-        by: SavingsBy = "day",
-        since: datetime | None = None,
-        until: datetime | None = None,
-        limit: int = 1_000,
-    ) -> Savings:
-        """Returns what folding saved by day, session or model: what the recorded calls were billed, and what they would
-        have been without folding. Raises `NotFound`, `InvalidInput`."""
-        window = values.savings.SavingsWindow.from_fields({"by": by, "since": since, "until": until, "limit": limit})
-        parameters = window.model_dump(mode="json", exclude_none=True)
-        return await self.ask(values.savings.Savings, Request("GET", bank_path(bank, "savings"), parameters))
-
-    async def fetch(self, bank: str, refs: str | Sequence[str]) -> FetchResult:
-        """Returns the complete messages of one or several references, such as those on page images. Raises `NotFound`,
-        `Forgotten`, `InvalidInput`."""
-        return await self.ask(
-            values.messages.FetchResult,
-            Request("GET", bank_path(bank, "fetch"), {"ref": values.messages.reference_list(refs)}),
-        )
-
-    async def export(self, bank: str) -> AsyncIterator[RecalledMessage]:
-        """Yields all messages of a bank in time order, as remembered now. Raises `NotFound`."""
-        async for message in self.recall_all(bank, limit=500):
-            yield await self.message(bank, message.message_id) if lacks_images(message) else message
-
-    async def import_messages(
-        self, bank: str, messages: Iterable[NewMessage | Mapping[str, object]], *, thread: str | None = None
-    ) -> AsyncIterator[StoreResult]:
-        """Stores messages in batches; yields the result of each. Messages with ids can be imported again: those that
-        are already stored are skipped."""
-        remaining = iter(messages)
-        while batch := list(islice(remaining, STORED_AT_ONCE)):
-            yield await self.store(bank, batch, thread=thread)
-
-    async def import_file(self, bank: str, path: str | Path, **fields: Unpack[ImportQueryFields]) -> ImportJob:
-        """Sends a history of any known format, such as the zip of ChatGPT's data export, and returns its import once it
-        has been read; its messages are stored in the background, see `wait_for_import`. Sending it again stores what is
-        missing.
-
-        `fields`: fields of `ImportQuery`. Raises `ChoiceNeeded` if the format or the dates are ambiguous,
-        `InvalidInput`, `InvalidTime`; nothing is stored then.
-        """
-        return await self.ask(values.imports.ImportJob, import_request(bank, path, fields))
-
-    async def preview_import(self, bank: str, path: str | Path, **fields: Unpack[ImportQueryFields]) -> ImportPreview:
-        """Returns what `import_file` would store and leave out. Writes nothing, and raises the same errors."""
-        return await self.ask(values.imports.ImportPreview, import_request(bank, path, fields, dry_run=True))
-
-    async def import_progress(self, bank: str, import_id: str) -> ImportJob:
-        """Returns an import with its progress, and with its report once it is done. Raises `NotFound`."""
-        return await self.ask(values.imports.ImportJob, Request("GET", bank_path(bank, "import", import_id)))
-
-    async def wait_for_import(self, bank: str, import_id: str) -> ImportJob:
-        """Waits until an import has ended and returns it: `state` is 'done', 'failed', 'cancelled' or 'stopped'. Raises
-        `NotFound`."""
-        while True:
-            request = Request("GET", bank_path(bank, "import", import_id), {"wait": WAIT_S})
-            job = await self.ask(values.imports.ImportJob, request)
-            if job.state not in ("waiting", "running"):
-                return job
-
-    async def cancel_import(self, bank: str, import_id: str) -> ImportJob:
-        """Asks an import to end, and returns it; what is stored stays. Raises `NotFound`."""
-        return await self.ask(values.imports.ImportJob, Request("DELETE", bank_path(bank, "import", import_id)))
-
-    async def pages(self, bank: str, *, limit: int = 50, cursor: str | None = None, tier: str | None = None) -> Pages:
-        """Returns pages of a bank, oldest first. Raises `NotFound`, `InvalidCursor`."""
-        parameters = {"limit": limit, "cursor": cursor, "tier": tier}
-        return await self.ask(values.pages.Pages, Request("GET", bank_path(bank, "pages"), parameters))
-
-    async def all_pages(self, bank: str, *, tier: Tier | None = None) -> AsyncIterator[PageInfo]:
-        """Yields all pages of a bank, oldest first. Raises `NotFound`."""
-        cursor: str | None = None
-        while True:
-            part = await self.pages(bank, limit=500, cursor=cursor, tier=tier)
-            for item in part.pages:
-                yield item
-            cursor = part.next_cursor
-            if cursor is None:
-                return
-
-    async def page(self, bank: str, page_id: str) -> PageInfo:
-        """Returns the tier, age, size and confidence of a page. Raises `NotFound`."""
-        return await self.ask(values.pages.PageInfo, Request("GET", bank_path(bank, "pages", page_id)))
-
-    async def page_image(self, bank: str, page_id: str, tier: str | None = None) -> bytes:
-        """Returns a PNG of a page at a tier, by default its current one. Raises `NotFound`, `Forgotten`."""
-        return await self.send(Request("GET", bank_path(bank, "pages", page_id, "image"), {"tier": tier}))
-
-    async def read_page(self, bank: str, page_id: str, tier: str | None = None) -> PageReading:
-        """Returns the page decoded at its current tier or a lower one. Raises `NotFound`, `Forgotten`."""
-        return await self.ask(
-            values.pages.PageReading, Request("GET", bank_path(bank, "pages", page_id, "read"), {"tier": tier})
-        )
-
-    async def preview_page(self, bank: str, page_id: str, tier: str | None = None) -> PagePreview:
-        """Returns what would remain of a page at a lower tier, by default the next one. Raises `NotFound`,
-        `InvalidInput`."""
-        path = bank_path(bank, "pages", page_id, "preview")
-        return await self.ask(values.reports.PagePreview, Request("GET", path, {"tier": tier}))
-
-    async def page_tokens(self, bank: str, page_id: str) -> bytes:
-        """Returns the stored vision tokens of a page as a safetensors file. Raises `NotFound`."""
-        return await self.send(Request("GET", bank_path(bank, "pages", page_id, "tokens")))
-
-    async def pin(self, bank: str, page_id: str, *, pinned: bool = True) -> PageInfo:
-        """Pins a page, so that it does not age, or unpins it, and returns it. Raises `NotFound`."""
-        request = Request("PUT" if pinned else "DELETE", bank_path(bank, "pages", page_id, "pin"))
-        return await self.ask(values.pages.PageInfo, request)
-
-    async def banks(self, *, limit: int = 50, cursor: str | None = None) -> Banks:
-        """Returns banks with statistics, in the order of their names. Raises `InvalidCursor`."""
-        return await self.ask(values.banks.Banks, Request("GET", "/v1/banks", {"limit": limit, "cursor": cursor}))
-
-    async def all_banks(self) -> AsyncIterator[BankInfo]:
-        """Yields all banks with statistics, in the order of their names."""
-        cursor: str | None = None
-        while True:
-            part = await self.banks(limit=500, cursor=cursor)
-            for item in part.banks:
-                yield item
-            cursor = part.next_cursor
-            if cursor is None:
-                return
-
-    async def threads(self, bank: str, *, limit: int = 50, cursor: str | None = None) -> Threads:
-        """Returns threads of a bank with the number and the times of their messages, those with the newest messages
-        first. Raises `NotFound`, `InvalidCursor`."""
-        return await self.ask(
-            values.threads.Threads, Request("GET", bank_path(bank, "threads"), {"limit": limit, "cursor": cursor})
-        )
-
-    async def all_threads(self, bank: str) -> AsyncIterator[ThreadInfo]:
-        """Yields all threads of a bank, those with the newest messages first. Raises `NotFound`."""
-        cursor: str | None = None
-        while True:
-            part = await self.threads(bank, limit=500, cursor=cursor)
-            for item in part.threads:
-                yield item
-            cursor = part.next_cursor
-            if cursor is None:
-                return
-
-    async def bank(self, bank: str) -> BankInfo:
-        """Returns the statistics of a bank. Raises `NotFound`."""
-        return await self.ask(values.banks.BankInfo, Request("GET", bank_path(bank)))
-
-    async def policy(self, bank: str) -> Policy:
-        """Returns the ageing policy of a bank. Raises `NotFound`."""
-        return await self.ask(values.policy.Policy, Request("GET", bank_path(bank, "policy")))
-
-    async def set_policy(self, bank: str, policy: Policy | Mapping[str, object]) -> Policy:
-        """Sets the ageing policy of a bank, creates the bank if it does not exist, and returns the policy. Raises
-        `InvalidPolicy`."""
-        body = policy.model_dump(mode="json") if isinstance(policy, values.policy.Policy) else policy
-        return await self.ask(values.policy.Policy, Request("PUT", bank_path(bank, "policy"), body=body))
-
-    async def seal(self, bank: str, *, now: str | datetime | None = None, timezone: str | None = None) -> SealReport:
-        """Seals all open messages onto pages and returns a report. Raises `NotFound`, `InvalidTime`."""
-        body = {"now": now, "timezone": timezone}
-        return await self.ask(
-            values.reports.SealReport, Request("POST", bank_path(bank, "seal"), body=body, timeout_s=LONG_S)
-        )
-
-    async def age(
-        self,
-        bank: str,
-        *,
-        now: str | datetime | None = None,
-        timezone: str | None = None,
-        dry_run: bool = False,
-        preview: int = PREVIEWED_PAGES,
-    ) -> AgeReport:
-        """Moves the pages of a bank to the tiers that the policy sets for their age, and returns a report. `dry_run`:
-        change nothing. `preview`: number of pages to count fading words of, in a dry run. Raises `NotFound`,
-        `InvalidTime`."""
-        body = {"now": now, "timezone": timezone, "dry_run": dry_run, "preview": preview}
-        return await self.ask(
-            values.reports.AgeReport, Request("POST", bank_path(bank, "age"), body=body, timeout_s=LONG_S)
-        )
-
-    async def undo(
-        self,
-        bank: str,
-        *,
-        since: str | datetime | None = None,
-        page: str | None = None,
-        now: str | datetime | None = None,
-        timezone: str | None = None,
-    ) -> UndoReport:
-        """Restores what ageing dropped within the undo window, of a bank or a page, pins the pages, and returns a
-        report. Raises `NotFound`, `InvalidTime`, `Forgotten`."""
-        body = {"since": since, "page": page, "now": now, "timezone": timezone}
-        return await self.ask(
-            values.reports.UndoReport, Request("POST", bank_path(bank, "undo"), body=body, timeout_s=LONG_S)
-        )
-
-    async def erase_message(self, bank: str, message_id: str) -> ErasureReport:
-        """Permanently erases a message and returns a report. A retry after a lost response raises `NotFound` if the
-        first attempt succeeded. Raises `NotFound`."""
-        request = Request("DELETE", bank_path(bank, "messages", message_id), timeout_s=LONG_S)
-        return await self.ask(values.reports.ErasureReport, request)
-
-    async def erase_thread(self, bank: str, thread: str) -> ErasureReport:
-        """Permanently erases all messages of a thread and returns a report. Repeat the call after an interruption to
-        complete it. Raises `NotFound`."""
-        request = Request("DELETE", bank_path(bank, "threads", thread), timeout_s=LONG_S)
-        return await self.ask(values.reports.ErasureReport, request)
-
-    async def erase_bank(self, bank: str) -> ErasureReport:
-        """Permanently erases a bank with all its messages, pages and records, and returns a report. Raises
-        `NotFound`."""
-        return await self.ask(values.reports.ErasureReport, Request("DELETE", bank_path(bank), timeout_s=LONG_S))
-
-
-class AsyncClientRecords:
-    """The records of a client, with the methods of `RecordStore`, over HTTP."""
-
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
-
-    async def write(
-        self,
-        bank: str,
-        writes: Iterable[RecordWrite | Mapping[str, object]],
-        *,
-        idempotency_key: str | None = None,
-    ) -> RecordChanges:
-        """Applies all writes or none, in order, and creates the bank if it does not exist. Returns a result per write.
-        Raises `InvalidInput`, and `Conflict` for a record that does not have the version of `if_version`."""
-        return await self._client.ask(values.records.RecordChanges, write_request(bank, writes, idempotency_key))
-
-    async def get(
-        self, bank: str, keys: Iterable[RecordKey | Mapping[str, object]], *, refresh_ttl: bool = False
-    ) -> FoundRecords:
-        """Returns the records with these keys, in order; None for one that does not exist. `refresh_ttl`: restart their
-        `ttl_s` from now. Raises `NotFound` if the bank does not exist."""
-        body = {"records": list(keys), "refresh_ttl": refresh_ttl}
-        return await self._client.ask(
-            values.records.FoundRecords, Request("POST", bank_path(bank, "records", "get"), body=body)
-        )
-
-    async def search(
-        self, bank: str, search: RecordSearch | None = None, **fields: Unpack[RecordSearchFields]
-    ) -> Records:
-        """Returns the records of some namespaces: all, those that match filters, or those that contain words. Raises
-        `NotFound`, `InvalidInput`, `InvalidCursor`."""
-        given = {} if search is None else search.model_dump(exclude_unset=True)
-        request = Request("POST", bank_path(bank, "records", "search"), body={**given, **fields})
-        return await self._client.ask(values.records.Records, request)
-
-    async def search_all(
-        self, bank: str, search: RecordSearch | None = None, **fields: Unpack[RecordSearchFields]
-    ) -> AsyncIterator[Record]:
-        """Yields the records of `search`, following `next_cursor`."""
-        while True:
-            part = await self.search(bank, search, **fields)
-            for item in part.records:
-                yield item
-            if part.next_cursor is None:
-                return
-            fields["cursor"] = part.next_cursor
-
-    async def namespaces(
-        self, bank: str, *, prefix: Sequence[str] = (), limit: int = 100, cursor: str | None = None
-    ) -> Namespaces:
-        """Returns the namespaces that contain records and begin with `prefix`, in alphabetical order. Raises
-        `NotFound`, `InvalidCursor`."""
-        body = {"prefix": list(prefix), "limit": limit, "cursor": cursor}
-        return await self._client.ask(
-            values.records.Namespaces, Request("POST", bank_path(bank, "records", "namespaces"), body=body)
-        )
+    aclose = InThreads.method(Client.close)
+    check = InThreads.method(Client.check)
+    store = InThreads.method(Client.store)
+    message = InThreads.method(Client.message)
+    recall = InThreads.method(Client.recall)
+    recall_all = InThreads.iterator(Client.recall_all)
+    recall_images = InThreads.method(Client.recall_images)
+    context = InThreads.method(Client.context)
+    fold = InThreads.method(Client.fold)
+    record_model_calls = InThreads.method(Client.record_model_calls)
+    savings = InThreads.method(Client.savings)
+    fetch = InThreads.method(Client.fetch)
+    export = InThreads.iterator(Client.export)
+    import_messages = InThreads.iterator(Client.import_messages)
+    import_file = InThreads.method(Client.import_file)
+    preview_import = InThreads.method(Client.preview_import)
+    import_progress = InThreads.method(Client.import_progress)
+    wait_for_import = InThreads.method(Client.wait_for_import)
+    cancel_import = InThreads.method(Client.cancel_import)
+    pages = InThreads.method(Client.pages)
+    all_pages = InThreads.iterator(Client.all_pages)
+    page = InThreads.method(Client.page)
+    page_image = InThreads.method(Client.page_image)
+    read_page = InThreads.method(Client.read_page)
+    preview_page = InThreads.method(Client.preview_page)
+    page_tokens = InThreads.method(Client.page_tokens)
+    pin = InThreads.method(Client.pin)
+    banks = InThreads.method(Client.banks)
+    all_banks = InThreads.iterator(Client.all_banks)
+    threads = InThreads.method(Client.threads)
+    all_threads = InThreads.iterator(Client.all_threads)
+    bank = InThreads.method(Client.bank)
+    policy = InThreads.method(Client.policy)
+    set_policy = InThreads.method(Client.set_policy)
+    seal = InThreads.method(Client.seal)
+    age = InThreads.method(Client.age)
+    undo = InThreads.method(Client.undo)
+    erase_message = InThreads.method(Client.erase_message)
+    erase_thread = InThreads.method(Client.erase_thread)
+    erase_bank = InThreads.method(Client.erase_bank)

@@ -1,8 +1,8 @@
-"""The client of the HTTP service. Generated from async_client.py by `make docs`; do not edit it."""
+"""The client of the HTTP service."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -27,7 +27,7 @@ from .requests import (
     store_request,
     write_request,
 )
-from .transport import ServiceOptions, connection_error, file_chunks, request_arguments
+from .transport import ServiceOptions, connection_error, request_arguments
 
 if TYPE_CHECKING:
     import httpx
@@ -82,10 +82,11 @@ if TYPE_CHECKING:
     from foxing.memory.values.records import RecordKey, RecordWrite
 
 V = TypeVar("V", bound=Value)
+ListT = TypeVar("ListT", bound="Pages | Banks | Threads")
 
 
 class Client:
-    """A client with the methods of `Memory`, over HTTP. Close it, or use it as a context manager. `Client` is
+    """A client with the methods of `Memory`, over HTTP. Close it, or use it as a context manager. It is
     thread-safe; `AsyncClient`, whose methods are awaited, belongs to one event loop.
 
     Methods raise the errors of an in-process memory, and `Refused`, `Unavailable`, `ServiceFailed`, `InvalidResponse`.
@@ -122,14 +123,14 @@ class Client:
 
     def send(self, request: Request) -> bytes:
         """Sends a request, with retries, and returns the body of its response."""
-        return (self._respond(request)).content
+        return self._respond(request).content
 
     def _respond(self, request: Request) -> httpx.Response:
         from httpx import HTTPError
 
         for attempt in self._options.attempts():
             with attempt:
-                arguments = request_arguments(request, file_chunks)
+                arguments = request_arguments(request)
                 try:
                     response = self._http.request(**arguments)
                 except HTTPError as error:
@@ -151,11 +152,16 @@ class Client:
         thread: str | None = None,
         idempotency_key: str | None = None,
         provider: Provider | None = None,
+        session: str | None = None,
+        answer: str | None = None,
     ) -> StoreResult:
         """Stores all messages or none, and creates the bank if it does not exist. Returns their ids and the number of
-        new messages. `provider`: the messages are those of its API, which the service reads. Raises `InvalidInput`,
-        `InvalidTime`, `MessageTooLarge`, `Conflict`."""
-        return self.ask(values.messages.StoreResult, store_request(bank, messages, thread, idempotency_key, provider))
+        new messages. `provider`: the messages are those of its API, which the service reads. `session`: they are a
+        conversation from its beginning, of which each turn is stored once; "auto" for a session that follows from its
+        first words. `answer`: body of the answer to them. Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge`,
+        `Conflict`."""
+        request = store_request(bank, messages, thread, idempotency_key, provider, session, answer)
+        return self.ask(values.messages.StoreResult, request)
 
     def message(self, bank: str, message_id: str) -> MessageInfo:
         """Returns one message as remembered. Raises `NotFound`, `Forgotten`."""
@@ -290,13 +296,8 @@ class Client:
 
     def all_pages(self, bank: str, *, tier: Tier | None = None) -> Iterator[PageInfo]:
         """Yields all pages of a bank, oldest first. Raises `NotFound`."""
-        cursor: str | None = None
-        while True:
-            part = self.pages(bank, limit=500, cursor=cursor, tier=tier)
+        for part in _parts(lambda cursor: self.pages(bank, limit=500, cursor=cursor, tier=tier)):
             yield from part.pages
-            cursor = part.next_cursor
-            if cursor is None:
-                return
 
     def page(self, bank: str, page_id: str) -> PageInfo:
         """Returns the tier, age, size and confidence of a page. Raises `NotFound`."""
@@ -333,13 +334,8 @@ class Client:
 
     def all_banks(self) -> Iterator[BankInfo]:
         """Yields all banks with statistics, in the order of their names."""
-        cursor: str | None = None
-        while True:
-            part = self.banks(limit=500, cursor=cursor)
+        for part in _parts(lambda cursor: self.banks(limit=500, cursor=cursor)):
             yield from part.banks
-            cursor = part.next_cursor
-            if cursor is None:
-                return
 
     def threads(self, bank: str, *, limit: int = 50, cursor: str | None = None) -> Threads:
         """Returns threads of a bank with the number and the times of their messages, those with the newest messages
@@ -350,13 +346,8 @@ class Client:
 
     def all_threads(self, bank: str) -> Iterator[ThreadInfo]:
         """Yields all threads of a bank, those with the newest messages first. Raises `NotFound`."""
-        cursor: str | None = None
-        while True:
-            part = self.threads(bank, limit=500, cursor=cursor)
+        for part in _parts(lambda cursor: self.threads(bank, limit=500, cursor=cursor)):
             yield from part.threads
-            cursor = part.next_cursor
-            if cursor is None:
-                return
 
     def bank(self, bank: str) -> BankInfo:
         """Returns the statistics of a bank. Raises `NotFound`."""
@@ -482,3 +473,14 @@ class ClientRecords:
         return self._client.ask(
             values.records.Namespaces, Request("POST", bank_path(bank, "records", "namespaces"), body=body)
         )
+
+
+def _parts(listing: Callable[[str | None], ListT]) -> Iterator[ListT]:
+    """Yields the pages of a list. `listing`: returns the page at a cursor, None for the first."""
+    cursor: str | None = None
+    while True:
+        part = listing(cursor)
+        yield part
+        cursor = part.next_cursor
+        if cursor is None:
+            return

@@ -9,21 +9,17 @@ A call is written once, as a method call on a memory, and runs on any kind of co
 
 import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar, cast
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 from foxing.memory import InvalidInput
 
-from .async_client import AsyncClient
 from .client import Client
 from .requests import bank_path
 from .transport import ServiceOptions, address_of
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
-
     from foxing.memory import Memory
 
 R = TypeVar("R")
@@ -44,17 +40,15 @@ def connect(target: Target, bank: str, *, api_key: str | None = None) -> "Connec
     if isinstance(target, str) and target.startswith(("http://", "https://")):
         target = ServiceOptions(target, api_key)
     if isinstance(target, ServiceOptions):
-        return Connection(_OverHttp(target), bank, target)
+        return Connection(target, bank)
     if api_key is not None:
         raise InvalidInput("an API key is only for a service; omit it for a database or a memory")
-    if isinstance(target, str | os.PathLike):
-        return Connection(_InProcess(os.fspath(target)), bank, target)
-    if not (hasattr(target, "recall") and hasattr(target, "records")):
+    if not isinstance(target, str | os.PathLike) and not (hasattr(target, "recall") and hasattr(target, "records")):
         kind = type(target).__name__
         raise InvalidInput(
             f"the target must be the URL of a service, the URL or path of a database, or a Memory, not a {kind}"
         )
-    return Connection(_InProcess(target), bank, target)
+    return Connection(target, bank)
 
 
 def name_of(target: Target) -> str:
@@ -69,11 +63,13 @@ class Connection:
     """A bank of a service or of a memory. Safe to share between threads and event loops. Close it, or use it in a
     `with` or `async with` block."""
 
-    def __init__(self, backend: "_OverHttp | _InProcess", bank: str, target: Target) -> None:
+    def __init__(self, target: Target, bank: str) -> None:
         #: Name of the bank, for calls.
         self.bank = bank
         self._target = target
-        self._backend = backend
+        self._lock = threading.Lock()
+        #: The client of a service, or the memory of a database, which the first call opens.
+        self._opened: Memory | Client | None = None
 
     @property
     def name(self) -> str:
@@ -82,19 +78,27 @@ class Connection:
 
     def run(self, call: Call[R]) -> R:
         """Runs a call and returns its result. Raises the errors of the call."""
-        return self._backend.run(call)
+        return call(self._memory())
 
     async def run_async(self, call: Call[R]) -> R:
-        """Runs a call without blocking the event loop and returns its result. Raises the errors of the call."""
-        return await self._backend.run_async(call)
+        """Runs a call in a thread, without blocking the event loop, and returns its result. A call that is cancelled
+        runs on. Raises the errors of the call."""
+        import anyio.to_thread
+
+        return await anyio.to_thread.run_sync(self.run, call, abandon_on_cancel=True)
 
     def close(self) -> None:
         """Closes the HTTP client or the memory of this connection. A `Memory` passed by the caller stays open."""
-        self._backend.close()
+        with self._lock:
+            opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
 
     async def aclose(self) -> None:
-        """Like `close`, and also closes the HTTP client of this event loop."""
-        await self._backend.aclose()
+        """Closes it without blocking the event loop; see `close`."""
+        import anyio.to_thread
+
+        await anyio.to_thread.run_sync(self.close)
 
     def __enter__(self) -> Self:
         return self
@@ -108,83 +112,19 @@ class Connection:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-
-class _OverHttp:
-    """A service. Connections of httpx belong to an event loop, so there is one client per loop."""
-
-    def __init__(self, options: ServiceOptions) -> None:
-        self._options = options
-        self._lock = threading.Lock()
-        self._client: Client | None = None
-        self._clients: WeakKeyDictionary[AbstractEventLoop, AsyncClient] = WeakKeyDictionary()
-
-    def run(self, call: Call[R]) -> R:
+    def _memory(self) -> "Memory | Client":
+        target = self._target
+        if not isinstance(target, str | os.PathLike | ServiceOptions):
+            return target
         with self._lock:
-            if self._client is None:
-                self._client = Client(self._options)
-            client = self._client
-        return call(client)
-
-    async def run_async(self, call: Call[R]) -> R:
-        import asyncio
-
-        loop = asyncio.get_running_loop()
-        with self._lock:
-            client = self._clients.get(loop)
-            if client is None:
-                client = self._clients[loop] = AsyncClient(self._options)
-        # both clients have the same methods; those of this one are awaited
-        return await cast("Awaitable[R]", call(cast(Client, client)))
-
-    def close(self) -> None:
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
-
-    async def aclose(self) -> None:
-        import asyncio
-
-        with self._lock:
-            client = self._clients.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.aclose()
-        self.close()
+            if self._opened is None:
+                self._opened = _open(target)
+            return self._opened
 
 
-class _InProcess:
-    """A memory in this process, which is imported and opened by the first call."""
+def _open(target: "str | os.PathLike[str] | ServiceOptions") -> "Memory | Client":
+    if isinstance(target, ServiceOptions):
+        return Client(target)
+    from foxing.memory import Memory
 
-    def __init__(self, target: "str | Memory") -> None:
-        self._database = target if isinstance(target, str) else None
-        self._memory: Memory | None = None if isinstance(target, str) else target
-        self._lock = threading.Lock()
-
-    def run(self, call: Call[R]) -> R:
-        return call(self._opened())
-
-    async def run_async(self, call: Call[R]) -> R:
-        import asyncio
-
-        return await asyncio.to_thread(self.run, call)
-
-    def _opened(self) -> "Memory":
-        with self._lock:
-            if self._memory is None:
-                from foxing.memory import Memory
-
-                self._memory = Memory(self._database)
-            return self._memory
-
-    def close(self) -> None:
-        with self._lock:
-            memory = self._memory
-            if self._database is not None:
-                self._memory = None
-        if memory is not None and self._database is not None:
-            memory.close()
-
-    async def aclose(self) -> None:
-        import asyncio
-
-        await asyncio.to_thread(self.close)
+    return Memory(os.fspath(target))

@@ -66,6 +66,8 @@ def store_request(
     thread: str | None,
     idempotency_key: str | None,
     provider: Provider | None = None,
+    session: str | None = None,
+    answer: str | None = None,
 ) -> Request:
     """Returns a request that stores messages. Without `idempotency_key`, a random key makes retries safe. Raises
     `InvalidInput` if `messages` is not a list."""
@@ -73,7 +75,8 @@ def store_request(
     if isinstance(messages, str | bytes | Mapping):
         raise InvalidInput("messages must be a list, such as [{'role': 'user', 'content': 'hello'}]")
     body = {"messages": list(messages), "thread": thread}
-    body |= {} if provider is None else {"provider": provider}
+    members = {"provider": provider, "session": session, "answer": answer}
+    body |= {name: value for name, value in members.items() if value is not None}
     return Request("POST", path, body=body, idempotency_key=idempotency_key or uuid.uuid4().hex)
 
 

@@ -4,7 +4,7 @@ httpx and stamina are imported with the first client, because importing them is 
 """
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -72,7 +72,7 @@ class ServiceOptions:
         return {"Authorization": f"Basic {b64encode(user.encode()).decode()}"}
 
     def client_options(self) -> dict[str, Any]:
-        """Returns the arguments of `httpx.Client` and `httpx.AsyncClient`."""
+        """Returns the arguments of `httpx.Client`."""
         import httpx
 
         return {
@@ -84,8 +84,7 @@ class ServiceOptions:
         }
 
     def attempts(self) -> Any:
-        """Returns an iterator of context managers, one per attempt at a call; it can also be iterated
-        asynchronously."""
+        """Returns an iterator of context managers, one per attempt at a call."""
         import stamina
 
         return stamina.retry_context(
@@ -124,16 +123,8 @@ def file_chunks(path: Path) -> Iterator[bytes]:
         raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-async def file_chunks_async(path: Path) -> AsyncIterator[bytes]:
-    """Yields the contents of a file. Raises `InvalidInput` if it cannot be read."""
-    for chunk in file_chunks(path):
-        yield chunk
-
-
-def request_arguments(
-    request: Request, chunks: Callable[[Path], Iterator[bytes] | AsyncIterator[bytes]] = file_chunks
-) -> dict[str, Any]:
-    """Returns the arguments of `httpx.Client.request`. `chunks`: yields the contents of a file."""
+def request_arguments(request: Request) -> dict[str, Any]:
+    """Returns the arguments of `httpx.Client.request`."""
     headers: dict[str, str] = {} if request.idempotency_key is None else {"Idempotency-Key": request.idempotency_key}
     arguments: dict[str, Any] = {"method": request.method, "url": request.path, "headers": headers}
     parameters = {name: value for name, value in request.parameters.items() if value is not None}
@@ -143,7 +134,7 @@ def request_arguments(
         arguments["json"] = json_of(request.body)
     if request.file is not None:
         headers |= {"Content-Type": "application/octet-stream", "Content-Length": str(request.file.stat().st_size)}
-        arguments["content"] = chunks(request.file)
+        arguments["content"] = file_chunks(request.file)
     if request.timeout_s is not None:
         import httpx
 

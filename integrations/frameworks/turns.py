@@ -1,17 +1,12 @@
 """Turns of frameworks as messages to store: their objects become messages of a provider, which are parsed like any."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from foxing.memory import ImagePart, ProviderMessage, SessionTurns, Turn
-from foxing.memory.conversation import label
-from foxing.memory.images.files import check_pixels
-from foxing.memory.images.limits import ImageRefused
-from foxing.memory.ingest.provider_messages import with_images
+from foxing.memory import ProviderMessage, SessionTurns, Turn
+from foxing.memory.ingest.provider_messages import sound, with_images
 
 _MAX_NAME_CHARS = 200
-#: Cap on the images of a message together, so that it fits the body of a request.
-_MAX_IMAGE_BYTES = 2 << 20
 
 
 def turn_fields(turn: Turn, message_id: str, thread: str | None) -> dict[str, Any]:
@@ -44,24 +39,3 @@ def message_fields(message: ProviderMessage) -> dict[str, Any] | None:
     if name is not None and 1 <= len(name) <= _MAX_NAME_CHARS and min(name) >= " ":
         fields["name"] = name
     return sound(fields)
-
-
-def sound(message: dict[str, Any]) -> dict[str, Any]:
-    """Returns a message with labels in place of images that a bank refuses, or that are too large for a request."""
-    return {**message, "content": list(_sound(message["content"]))}
-
-
-def _sound(parts: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    size = 0
-    for part in parts:
-        file = ImagePart.model_validate(part).file if part["type"] == "image" else None
-        if file is None:
-            yield part
-            continue
-        size += len(file.content)
-        try:
-            check_pixels(file)
-            reason = "it is too large for a request" if size > _MAX_IMAGE_BYTES else ""
-        except ImageRefused as error:
-            reason = str(error).partition(";")[0]
-        yield {"type": "text", "text": label("image, not remembered", reason)} if reason else part

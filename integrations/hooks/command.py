@@ -32,13 +32,15 @@ def hook(
     Never fails: without an answer in time it prints nothing. The program foxing-hook HOST EVENT does the same, and
     starts ten times as fast; foxing install writes that one.
     """
+    from foxing.integrations.command_state import CommandState
+
     from .client import MOST_BYTES, handle, limit_s
-    from .install import HookCommandState, database_of
+    from .install import database_of
     from .places import default_database, note
 
     database = default_database()
     try:
-        database = database_of(cast(HookCommandState, context.obj)) or database
+        database = database_of(cast(CommandState, context.obj)) or database
         names = (bank or "") + ("" if banks is None else f",{banks}")
         payload = sys.stdin.buffer.read(MOST_BYTES)
         answer = handle(tool, event, names, database, payload, time.monotonic() + limit_s(tool, event))

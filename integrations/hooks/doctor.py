@@ -89,14 +89,14 @@ def doctor(
 
     Exits with status 1 if something is wrong.
     """
-    from .install import HookCommandState, database_of
+    from foxing.integrations.command_state import CommandState
 
-    state = cast(HookCommandState, context.obj)
+    from .install import database_of
+
+    state = cast(CommandState, context.obj)
     state.as_json = as_json
     found = diagnose(database_of(state), Path.cwd())
-    state.answer(asdict(found), lambda console: _show(console, found))
-    if found.problems:
-        raise typer.Exit(1)
+    state.report(asdict(found), _checks(found))
 
 
 def diagnose(database: str | None, folder: Path) -> Diagnosis:
@@ -248,24 +248,27 @@ def _unanswered(asked: Sequence[str]) -> Counter[str]:
     return Counter(outcome for outcome in outcomes if outcome not in (GIVEN, NOTHING))
 
 
-def _show(console: Any, found: Diagnosis) -> None:
-    for each in found.installed:
-        server = "with the MCP server" if each.server else "without the MCP server"
-        console.print(f"{each.tool}, {each.scope}: {', '.join(each.events)}; {server} ({each.hooks})")
-    console.print(f"service: {found.service or 'not reached'}")
-    console.print(f"database: {found.database}")
-    console.print(f"bank of {found.project}: {found.bank}")
+def _checks(found: Diagnosis) -> list[tuple[str, str, str, Sequence[str]]]:
+    """Returns the name, the question and the answer of each check. What to do is with the last."""
+    checks: list[tuple[str, str, str, Sequence[str]]] = [
+        (f"{installation.tool}, {installation.scope}", "Which hooks does it run?", _hooks_of(installation), ())
+        for installation in found.installed
+    ]
+    checks.append(("service", "Where is it reached?", found.service or "nowhere", ()))
+    checks.append(("database", "Which one is it?", found.database, ()))
+    checks.append(("bank", f"Which one has {found.project}?", found.bank, ()))
     for bank, last in sorted(found.stored.items(), key=lambda item: str(item[1].get("at"))):
-        console.print(
-            f"stored last in {bank}: {last.get('at')}, {last.get('messages')} messages of {last.get('thread')}"
-        )
-    waiting_past = "" if not found.past else f"; {found.past} past sessions wait to be imported"
-    console.print(f"spool: {found.spool} events wait{waiting_past}")
+        answer = f"{last.get('messages')} messages of {last.get('thread')}, {last.get('at')}"
+        checks.append((bank, "What was stored last?", answer, ()))
+    past = f"; {found.past} past sessions wait to be imported" if found.past else ""
+    checks.append(("spool", "What waits?", f"{found.spool} events{past}", ()))
     for door, outbox in found.outboxes:
-        console.print(f"outbox of {door}: {outbox.entries:,} waiting for {outbox.scope}")
-    for line in found.log:
-        console.print(f"log: {line}")
-    for problem in found.problems:
-        console.print(f"problem: {problem}")
-    if not found.problems:
-        console.print("Everything is in order.")
+        checks.append((f"outbox of {door}", "What waits?", f"{outbox.entries:,} messages for {outbox.scope}", ()))
+    checks += [("log", "What does it say?", line, ()) for line in found.log]
+    checks.append(("hooks", "Does something need you?", "yes" if found.problems else "no", found.problems))
+    return checks
+
+
+def _hooks_of(installation: Installation) -> str:
+    server = "with the MCP server" if installation.server else "without the MCP server"
+    return f"{', '.join(installation.events)}; {server} ({installation.hooks})"

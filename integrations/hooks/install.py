@@ -3,9 +3,11 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+
+from foxing.integrations.command_state import CommandState
 
 from .command import HostName
 from .hosts import HOSTS, PROGRAM, Host
@@ -14,18 +16,6 @@ if TYPE_CHECKING:
     from .settings_files import FileChange
 
 UNDO = "installed.json"
-
-
-class HookCommandState(Protocol):
-    """State that the CLI passes to its commands."""
-
-    as_json: bool
-
-    def database_file(self) -> Path | None:
-        """Returns the path of the SQLite database; None for another database."""
-
-    def answer(self, document: Any, show: Any) -> None:
-        """Prints a document with `--json`; calls `show` with the console otherwise."""
 
 
 def install(
@@ -70,7 +60,7 @@ def install(
     from .projects import root_of
     from .settings_files import Scope, Undo, find_executables, installation, removal
 
-    state = cast(HookCommandState, context.obj)
+    state = cast(CommandState, context.obj)
     state.as_json = as_json
     others = banks.split(",") if banks is not None else []
     for name in (*others, *([] if bank is None else [bank])):
@@ -111,7 +101,7 @@ def install(
     state.answer(document, show)
 
 
-def database_of(state: HookCommandState) -> str | None:
+def database_of(state: CommandState) -> str | None:
     """Returns the path of the SQLite database of the settings; None if they name another database."""
     file = state.database_file()
     return None if file is None else str(file)
@@ -125,7 +115,7 @@ def _since_first(change: "FileChange", undo: Any) -> "FileChange":
     return FileChange(change.path, first, change.after) if as_written else change
 
 
-def _confirmed(state: HookCommandState, changes: "Sequence[FileChange]") -> bool:
+def _confirmed(state: CommandState, changes: "Sequence[FileChange]") -> bool:
     for change in changes:
         typer.echo(change.diff())
     return typer.confirm("Write this?")

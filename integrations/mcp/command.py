@@ -1,13 +1,14 @@
 """`foxing mcp`: the MCP server over stdin and stdout, for clients that start it as a process."""
 
-import logging
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Event, Thread
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
+from threading import Thread
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
+
+from foxing.integrations.command_state import CommandState, ticking
 
 if TYPE_CHECKING:
     from foxing.integrations.client import Connection
@@ -16,31 +17,6 @@ if TYPE_CHECKING:
 
 #: Seconds in which a running service proves that it is there, before the database is opened instead.
 SERVICE_S = 5.0
-
-log = logging.getLogger(__name__)
-
-
-class _Service(Protocol):
-    """A service that runs on this machine."""
-
-    announcement: "Announcement"
-
-
-class CommandState(Protocol):
-    """State that the CLI passes to its commands."""
-
-    def memory(self, *, create: bool = False) -> "AbstractContextManager[Memory]":
-        """Opens the memory of the settings and closes it on exit. `create`: create the database if it does not
-        exist."""
-
-    def settings(self) -> Any:
-        """Returns the effective settings."""
-
-    def key(self) -> str | None:
-        """Returns the API key of the settings."""
-
-    def running_service(self) -> _Service | None:
-        """Returns the service that runs on the database of the settings; None if there is none."""
 
 
 def mcp(
@@ -111,7 +87,7 @@ def _connected(state: CommandState, bank: str) -> "Iterator[Connection]":
 
     with (
         state.memory(create=True) as memory,
-        _ticking(memory, state.settings()),
+        ticking(memory, state.settings()),
         _warming(memory, bank),
         connect(memory, bank) as connection,
     ):
@@ -137,27 +113,3 @@ def _warming(memory: "Memory", bank: str) -> Iterator[None]:
         yield
     finally:
         thread.join()
-
-
-@contextmanager
-def _ticking(memory: "Memory", settings: Any) -> Iterator[None]:
-    """Runs ageing ticks in a thread until the block ends, as the scheduler of a service does."""
-    ended = Event()
-
-    def tick() -> None:
-        from foxing.renderer import FoxingError
-
-        while not ended.wait(settings.ageing_interval_s):
-            try:
-                memory.tick()
-            except FoxingError as error:
-                if not ended.is_set():
-                    log.warning("ageing failed and will be retried: %s", error)
-
-    thread = Thread(target=tick, name="clock", daemon=True)
-    if settings.ageing_enabled:
-        thread.start()
-    try:
-        yield
-    finally:
-        ended.set()

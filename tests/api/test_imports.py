@@ -114,7 +114,7 @@ def test_an_upload_is_imported_as_the_command_imports_it(
     assert done["report"]["left_out"] == [each.model_dump() for each in expected.left_out]
     again = ended(client, sent(client, path.read_bytes()))
     assert (again["stored"], again["duplicates"]) == (0, expected.messages)
-    assert list(temporary.iterdir()) == []
+    assert list(temporary.glob("foxing-import-*")) == []
 
 
 def test_a_longer_export_adds_what_is_new(memory: Memory, client: httpx.Client, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_dry_run_writes_nothing(memory: Memory, client: httpx.Client, temporar
     assert (preview["messages"], preview["threads"], preview["formats"]) == (3, 1, {"jsonl": 1})
     assert preview["text_tokens"] > 0
     assert banks(memory) == []
-    assert list(temporary.iterdir()) == []
+    assert list(temporary.glob("foxing-import-*")) == []
 
 
 def test_options_are_those_of_the_command(memory: Memory, client: httpx.Client) -> None:
@@ -221,7 +221,7 @@ def test_what_cannot_be_read_is_refused_before_anything_is_written(
     assert reason in detail
     assert str(temporary) not in detail
     assert banks(memory) == []
-    assert list(temporary.iterdir()) == []
+    assert list(temporary.glob("foxing-import-*")) == []
 
 
 def test_files_over_the_limit_are_refused(memory: Memory, temporary: Path) -> None:
@@ -233,7 +233,7 @@ def test_files_over_the_limit_are_refused(memory: Memory, temporary: Path) -> No
             files.writestr("conversations.json", "[" + " " * 12_000 + "]")
         refused = check_problem(client.post(PATH, content=packed.getvalue()), 422, "invalid-input")
         assert "10,000 bytes" in refused["detail"]
-    assert list(temporary.iterdir()) == []
+    assert list(temporary.glob("foxing-import-*")) == []
 
 
 def test_a_form_or_a_compressed_body_is_refused(client: httpx.Client) -> None:
@@ -292,7 +292,7 @@ def test_a_service_that_ends_says_so_and_the_file_is_sent_again(
         again = ended(client, sent(client, said(30)))
         assert (again["state"], again["stored"], again["duplicates"]) == ("done", 26, 4)
     assert len(messages(memory)) == 30
-    assert list(temporary.iterdir()) == []
+    assert list(temporary.glob("foxing-import-*")) == []
 
 
 def test_an_import_of_a_killed_service_has_stopped(memory: Memory, client: httpx.Client, tmp_path: Path) -> None:

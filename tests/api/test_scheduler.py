@@ -4,7 +4,6 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from threading import Event, Thread
 
@@ -16,26 +15,19 @@ from foxing.api import scheduler
 from foxing.api.metrics import Metrics
 from foxing.api.scheduler import Clock
 from foxing.memory import Memory
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.both_databases
 
 WAIT_S = 60.0
 
 
-def eventually(condition: Callable[[], bool]) -> None:
-    """Waits until another thread makes `condition` true."""
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline, "timed out"
-        time.sleep(0.01)
-
-
 def test_the_clock_seals_and_ages(memory: Memory) -> None:
     memory.store("b", [{"role": "user", "content": "soon a page", "created_at": datetime.now(UTC) - timedelta(days=9)}])
     memory.set_policy("b", {"age_from": "message", "steps": [{"after": "P7D", "tier": "tiny"}], "seal_after": "P1D"})
     with serve(memory, ageing_enabled=True, ageing_interval_s=0.05) as client:
-        eventually(lambda: [page.tier for page in memory.pages("b").pages] == ["tiny"])
-        eventually(lambda: metric_samples(client).get("foxing_pages_aged_total{trigger=tick}") == 1)
+        wait_until(lambda: [page.tier for page in memory.pages("b").pages] == ["tiny"])
+        wait_until(lambda: metric_samples(client).get("foxing_pages_aged_total{trigger=tick}") == 1)
         samples = metric_samples(client)
     assert samples["foxing_pages_sealed_total{trigger=tick}"] == 1
     assert samples["foxing_ticks_total"] >= 1
@@ -48,11 +40,11 @@ def test_a_failed_tick_is_counted_and_does_not_stop_the_clock(
 ) -> None:
     with serve(memory, ageing_enabled=True, ageing_interval_s=0.02) as client:
         execute(database_url, "ALTER TABLE schedule RENAME TO elsewhere")
-        eventually(lambda: metric_samples(client)["foxing_tick_failures_total"] >= 2)
+        wait_until(lambda: metric_samples(client)["foxing_tick_failures_total"] >= 2)
         assert client.get("/healthz").status_code == 200
         before = metric_samples(client)["foxing_ticks_total"]
         execute(database_url, "ALTER TABLE elsewhere RENAME TO schedule")
-        eventually(lambda: metric_samples(client)["foxing_ticks_total"] > before)
+        wait_until(lambda: metric_samples(client)["foxing_ticks_total"] > before)
     assert any("tick failed" in record.getMessage() for record in caplog.records)
 
 
@@ -61,7 +53,7 @@ def test_the_clock_can_be_disabled(memory: Memory) -> None:
         serve(memory, ageing_enabled=False, ageing_interval_s=0.01) as client,
         serve(memory, ageing_enabled=True, ageing_interval_s=0.01) as other,
     ):
-        eventually(lambda: metric_samples(other)["foxing_ticks_total"] >= 3)
+        wait_until(lambda: metric_samples(other)["foxing_ticks_total"] >= 3)
         assert metric_samples(client)["foxing_ticks_total"] == 0
 
 
@@ -69,7 +61,7 @@ def test_the_first_tick_can_come_at_once(memory: Memory) -> None:
     called: list[int] = []
     clock = Clock(memory, 3600, Metrics(), lambda: called.append(1))
     clock.start(at_once=True)
-    eventually(lambda: clock.ticks == 1)
+    wait_until(lambda: clock.ticks == 1)
     clock.stop()
     assert clock.failures == 0
     assert called == [1]
@@ -112,8 +104,8 @@ def test_metrics_show_jobs_that_wait_and_jobs_that_failed(memory: Memory, databa
     memory.store("b", [{"role": "user", "content": "soon a page"}])
     execute(database_url, "UPDATE banks SET policy = :policy", policy='{"fresh": "none"}')
     with serve(memory, ageing_enabled=True, ageing_interval_s=0.05) as client:
-        eventually(lambda: metric_samples(client).get("foxing_job_failures_total{kind=seal}") == 1)
-        eventually(lambda: metric_samples(client)["foxing_jobs_failed"] == 1)
+        wait_until(lambda: metric_samples(client).get("foxing_job_failures_total{kind=seal}") == 1)
+        wait_until(lambda: metric_samples(client)["foxing_jobs_failed"] == 1)
         samples = metric_samples(client)
     assert samples["foxing_jobs_waiting"] == 1
     assert samples["foxing_tick_failures_total"] == 0
@@ -153,7 +145,7 @@ def test_a_step_of_the_wall_clock_delays_no_tick(
 
     def ticks_on() -> None:
         before = clock.ticks
-        eventually(lambda: clock.ticks >= before + 3)
+        wait_until(lambda: clock.ticks >= before + 3)
 
     clock.start()
     try:

@@ -7,8 +7,9 @@ import pytest
 from foxing.api.memory_factory import open_memory
 from foxing.api.settings import InvalidSettings, Settings, load_settings
 from foxing.api.settings.names import explained
-from foxing.encoder import CODECS, CodecError, RemoteOptions, load_codec
-from foxing.memory import RerankerError
+from foxing.encoder import CODECS, CodecError, load_codec
+from foxing.encoder.remote.options import RemoteOptions
+from foxing.memory import EmbedderError
 from foxing.memory.index.model_endpoint import EndpointOptions
 
 
@@ -44,8 +45,6 @@ def use_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         'search_index = "theirs"',
         'embedder = "openai"',
         'embedder_url = "http://attacker.example/v1"',
-        'reranker = "endpoint"',
-        'reranker_url = "http://attacker.example/v1"',
         'blobs_url = "s3://attacker"',
     ],
 )
@@ -103,7 +102,7 @@ def test_an_empty_variable_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CODECS__REMOTE__ULR", "x", "did you mean 'url'?"),
         ("CODECS__NATVE__OPTION", "x", "did you mean 'native'?"),
         ("CODECS__DEEPSEEK_OCR__REMOTE", "x", "FOXING_CODECS__DEEPSEEK_OCR__REMOTE"),
-        ("CODECS__DEEPSEEK_OCR__REMOTE__RETRIES", "-1", "'remote.retries' of the codec 'deepseek-ocr'"),
+        ("CODECS__REMOTE__RETRIES", "-1", "'retries' of the codec 'remote'"),
         ("PROT", "1", "did you mean FOXING_PORT?"),
         ("XYZZY", "1", "the settings are FOXING_DATABASE_URL"),
     ],
@@ -172,16 +171,11 @@ def test_the_environment_sets_the_options_of_the_remote_codec(monkeypatch: pytes
 
 def test_the_environment_overrides_single_options_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_file(tmp_path, monkeypatch)
-    (tmp_path / "foxing.toml").write_text(
-        '[codecs.deepseek-ocr]\nmodel = "a"\nbatch-tokens = 5\n[codecs.deepseek-ocr.remote]\nurl = "http://a"\n'
-        "[codecs.native]\n"
-    )
+    (tmp_path / "foxing.toml").write_text('[codecs.deepseek-ocr]\nmodel = "a"\nrevision = "0"\n[codecs.native]\n')
     monkeypatch.setenv("FOXING_CODECS__DEEPSEEK_OCR__REVISION", "1234567")
-    monkeypatch.setenv("FOXING_CODECS__DEEPSEEK_OCR__REMOTE__MODEL", "m")
     codecs = load_settings().codecs
     options = CODECS.get("deepseek-ocr").value.parse(codecs["deepseek-ocr"])
-    assert (options.model, options.revision, options.batch_tokens) == ("a", "1234567", 5)
-    assert (options.remote.url, options.remote.model) == ("http://a", "m")
+    assert (options.model, options.revision) == ("a", "1234567")
     assert CODECS.get("native").value.parse(codecs["native"]).model_dump() == {}
 
 
@@ -239,22 +233,22 @@ def test_every_setting_is_described() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
 
-def test_settings_of_the_reranker_and_of_recall_weights_reach_the_memory(tmp_path: Path) -> None:
+def test_settings_of_the_embedder_and_of_recall_weights_reach_the_memory(tmp_path: Path) -> None:
     chosen = {
         "database_url": str(tmp_path / "foxing.db"),
-        "reranker": "endpoint",
-        "reranker_url": "http://127.0.0.1:9/v1",
-        "reranker_model": "bge",
-        "reranker_api_key": "correct-horse",
+        "embedder": "openai",
+        "embedder_url": "http://127.0.0.1:9/v1",
+        "embedder_model": "bge",
+        "embedder_api_key": "correct-horse",
         "recall_weights": False,
     }
     settings = load_settings(chosen)
-    assert settings.reranker_endpoint == EndpointOptions("http://127.0.0.1:9/v1", "bge", "correct-horse")
+    assert settings.embedder_endpoint == EndpointOptions("http://127.0.0.1:9/v1", "bge", "correct-horse")
     assert "correct-horse" not in repr(settings)
     with open_memory(settings) as memory:
         memory.store("ana", [{"id": "tea", "role": "user", "content": "Mina prefers tea."}])
-        assert "not reranked: the reranker 'endpoint:bge'" in memory.recall("ana", "tea").notes[0]
+        assert "the embedder 'openai:bge'" in memory.recall("ana", "tea").notes[0]
         assert memory.message("ana", "tea").recall_weight == 0
-    with pytest.raises(RerankerError, match="address") as caught:
-        open_memory(load_settings({**chosen, "reranker_url": None}))
-    assert explained(caught.value).endswith("(setting FOXING_RERANKER_URL)")
+    with pytest.raises(EmbedderError, match="address") as caught:
+        open_memory(load_settings({**chosen, "embedder_url": None}))
+    assert explained(caught.value).endswith("(setting FOXING_EMBEDDER_URL)")

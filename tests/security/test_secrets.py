@@ -187,10 +187,6 @@ def test_no_log_and_no_answer_of_the_service_shows_a_secret(
         "embedder_url": refusing,
         "embedder_model": "m",
         "embedder_api_key": SECRET,
-        "reranker": "endpoint",
-        "reranker_url": refusing,
-        "reranker_model": "m",
-        "reranker_api_key": SECRET,
         "api_key": SECRET,
         "log_level": "debug",
     }

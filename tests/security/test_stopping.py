@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from time import sleep
 from typing import Any
 
 import httpx
@@ -20,6 +19,7 @@ from foxing.api.settings import load_settings
 from foxing.memory import Memory, MemoryOptions
 from foxing.memory.index.embedder import Embeddings
 from foxing.memory.lifecycle import age, embed
+from tests.support.waiting import wait_until
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -56,14 +56,6 @@ class Gate:
     def wait(self) -> None:
         self.reached.set()
         wait_until(self._is_stopping)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(6000):
-        if condition():
-            return
-        sleep(0.01)
-    raise AssertionError("the service was not told to stop")
 
 
 def tiers(memory: Memory) -> list[str]:

@@ -26,7 +26,9 @@ from foxing.encoder.bench.documents import entries
 from foxing.encoder.remote.codec import EndpointCodec
 from foxing.encoder.remote.requests import NGRAM
 from foxing.encoder.remote.retries import Timing
-from foxing.renderer import OWN_TIERS, WIDE_TAIL, Page, Typesetter, grid_text, render
+from foxing.renderer import Page, Typesetter, render
+from foxing.renderer.page import WIDE_TAIL, grid_text
+from foxing.renderer.tiers import OWN_TIERS
 
 MODEL = "ocr-1"
 KEY = "correct-horse-battery"

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from foxing.encoder import Reading, VisionTokens
-from foxing.renderer import GAP_MARK, code_points
+from foxing.renderer.marks import GAP_MARK
+from foxing.renderer.typeset import code_points
 
 from .hooked_codec import HookedCodec
 

@@ -8,7 +8,8 @@ import numpy.typing as npt
 from PIL.Image import Image
 
 from foxing.encoder import Reading, VisionTokens, load_codec
-from foxing.renderer import Cells, code_points
+from foxing.renderer.page import Cells
+from foxing.renderer.typeset import code_points
 
 
 def _nothing() -> None:

@@ -2,7 +2,7 @@
 of its own, and name the folder:
 
     pip install --target FOLDER 'litellm>=1.110,<2'
-    LITELLM_FOLDER=FOLDER .venv/bin/python -m pytest tests/integrations/testing
+    LITELLM_FOLDER=FOLDER .venv/bin/python -m pytest tests/integrations/upstream
 """
 
 import importlib.util

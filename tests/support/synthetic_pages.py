@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from PIL import Image
 
-from foxing.renderer import BLANK, WIDE_TAIL, Cells, Entry, Page, PageLayout, Typesetter, render
+from foxing.renderer import Entry, Page, PageLayout, Typesetter, render
 from foxing.renderer.marks import MESSAGE_MARK, THREAD_MARK
+from foxing.renderer.page import BLANK, WIDE_TAIL, Cells
 
 #: Large cells with space between the rows: a token shows four of them at `tiny`, one at `base`. Without break marks,
 #: since the weights were trained before these existed, and `ALPHABET` lacks one of them.

@@ -1,20 +1,28 @@
 """`codec bench`: measure the selected codec."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from foxing.api.cli.context import JsonOption, state_of
+from foxing.api.cli.output import table
 from foxing.api.cli.streams import input_file, is_stream, refuse_stream
 
-from .bench_tables import show_result
-
-if TYPE_CHECKING:
-    from foxing.encoder import Codec
-    from foxing.encoder.bench import PageSet
+#: What the tables show of a row: identity and size, then how the words of messages are read.
+_ROWS = (
+    "tier language condition path pages kept_share accuracy silent_errors_per_10k invented_per_million "
+    "bits_per_character zstd_bits_per_character ppmd_bits_per_character bytes_per_page compression encode_ms decode_ms",
+    "tier language condition path kept_accuracy calibration_error flagged_share words facts invented_words_per_million",
+)
+#: Printed below every table that has a compression ratio.
+UNIT_NOTE = (
+    "compression is text tokens per vision token. A native vision token is a unit of storage and recall; it saves LLM "
+    "context only where the LLM looks at page images."
+)
 
 
 def bench(
@@ -33,22 +41,6 @@ def bench(
         typer.Option(metavar="TIER", help="Measure only this tier; may be repeated.", show_default="all"),
     ] = None,
     pages: Annotated[int, typer.Option(min=1, help="Maximum number of dense pages per file.")] = 20,
-    group_pages: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Maximum number of dense pages per group, taken equally from its files.",
-            show_default="unlimited",
-        ),
-    ] = None,
-    skip: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Number of pages to skip at the start of each file of --texts.",
-            show_default="3, or half of a short file",
-        ),
-    ] = None,
     identifiers: Annotated[
         int, typer.Option(min=0, help="Also measure this many dense pages of random hexadecimal, UUIDs and digits.")
     ] = 0,
@@ -76,90 +68,81 @@ def bench(
 ) -> None:
     """Measure the size, accuracy and speed of the codec on text outside its training data.
 
-    `rows` has one entry per group and tier, followed by altered images (--degraded, `condition`) and pages aged through
+    The first pages of each file, 3 or half of a short one, are left out: weights may have been chosen on them. `rows`
+    has one entry per group and tier, followed by altered images (--degraded, `condition`) and pages aged through
     decoded text (--ageing, `path` is "aged"). If a page exceeds the capacity of a tier, words fade first, as in a bank
     of the same messages: `kept_share` is the share of the messages that remains, and errors are counted against the
     page as drawn. A character that is read as a gap (⋯) is not kept, which does not count as an error; a character
-    that is read where the page has none is invented. Words are compared with the original messages: `names`, `numbers`,
-    `dates`, `negations`, `rare_words`, `content_words`, `common_words` and `identifiers` are the shares read correctly.
-    `recalled_text_tokens` is the number of text tokens of the messages as read, divided by that of the originals.
-    `characters` has one entry per kind of character and tier. `calibration` has the thresholds of flags: at each tier
-    the lowest with at most 0.5 % of the characters wrong and not flagged, chosen on every other page and measured on
-    the rest.
+    that is read where the page has none is invented. Words are compared with the original messages: `words` is the
+    share that is read, `facts` that of the words which never fade by rule.
+    `characters` has one entry per kind of character and tier. `calibration` has
+    the thresholds of flags: at each tier the lowest with at most 0.5 % of the characters wrong and not flagged, chosen
+    on every other page and measured on the rest.
     """
-    from foxing.encoder import load_codec
-    from foxing.encoder.bench import load_texts
-
-    from .bench_run import BenchOptions, run_bench
+    from foxing.encoder import load_codec, run_bench
+    from foxing.memory.ingest.salience import salience_in_bank
 
     refuse_stream("--calibration", calibration)
     state = state_of(context)
     settings = state.settings()
-    codec = load_codec(settings.codec, settings.device, settings.codecs.get(settings.codec))
-    tiers = chosen_tiers(codec, tier or ())
-    groups = {}
-    if texts:
-        with text_files(texts) as files:
-            groups = load_texts(files, codec, skip=skip, limit=pages, group_limit=group_pages)
-    elif not identifiers:
-        groups = {"demo": _demo_texts(codec, pages if group_pages is None else min(pages, group_pages))}
-    groups = _with_identifiers(codec, groups, identifiers)
-    options = BenchOptions(degraded, ageing, characters, settings.device if speed else None, calibration is not None)
-    result = run_bench(state, codec, groups, tiers, options)
+    requested = {
+        "degraded": degraded,
+        "ageing": ageing,
+        "characters": characters,
+        "speed": speed,
+        "calibration": calibration is not None,
+    }
+    with ExitStack() as stack:
+        result = run_bench(
+            load_codec(settings.codec, settings.device, settings.codecs.get(settings.codec)),
+            [_named(stack, argument) for argument in texts or ()],
+            [] if texts or identifiers else [_demo()],
+            tier or (),
+            pages=pages,
+            identifiers=identifiers,
+            parts={part for part, chosen in requested.items() if chosen},
+            device=settings.device,
+            salience=salience_in_bank,
+            progress=state.progress,
+        )
     if calibration is not None and result.calibration is not None:
         result.calibration.write(calibration)
-    state.answer(result.to_dict(), lambda console: show_result(console, result))
+    document = result.to_dict()
+    state.answer(document, lambda console: _show(console, document))
 
 
-def chosen_tiers(codec: "Codec", names: Sequence[str]) -> list[str]:
-    """Returns `names` without duplicates, or all tiers of the codec if `names` is empty. Raises `CodecError` for a tier
-    that the codec does not have."""
-    from foxing.encoder import CodecError
-
-    for name in names:
-        if name not in codec.tiers:
-            raise CodecError(f"the {codec.name} codec has no tier '{name}'; it has {', '.join(codec.tiers)}")
-    return list(dict.fromkeys(names or codec.tiers))
+def _named(stack: ExitStack, argument: str) -> str:
+    """Returns a file of `--texts`; for standard input, one with its contents that exists until the stack is closed."""
+    name, equals, file = argument.rpartition("=")
+    if not is_stream(file) or Path(argument).exists():
+        return argument
+    return f"{name}{equals}{stack.enter_context(input_file(Path(file)))}"
 
 
-@contextmanager
-def text_files(arguments: Sequence[str]) -> "Iterator[list[tuple[str | None, Path]]]":
-    """Yields the files of `--texts`, each with its group or None. Standard input is copied to a file that exists until
-    the block ends. Raises `CodecError` for a file that does not exist."""
-    from foxing.encoder.bench import named_file
-
-    with ExitStack() as stack:
-        files = []
-        for argument in arguments:
-            group, _, file = argument.rpartition("=")
-            if is_stream(file) and not Path(argument).exists():
-                files.append((group.strip() or None, stack.enter_context(input_file(Path(file)))))
-            else:
-                files.append(named_file(argument))
-        yield files
-
-
-def _demo_texts(codec: "Codec", limit: int) -> "PageSet":
-    """The first pages of the demo's conversation."""
+def _demo() -> dict[str, Any]:
+    """Returns the conversation of the demo as a document."""
     from foxing.api.demo.conversation import demo_conversation
-    from foxing.encoder.bench import texts_of
 
     messages = [message.model_dump(exclude={"created_at", "id", "thread"}) for message in demo_conversation()]
-    return texts_of([{"id": "demo", "lang": "en", "messages": messages}], codec, limit)
+    return {"id": "demo", "lang": "en", "messages": messages}
 
 
-def _with_identifiers(codec: "Codec", groups: "dict[str, PageSet]", pages: int) -> "dict[str, PageSet]":
-    """Adds a group of `pages` pages of identifiers, drops groups without pages, and sets the salience of words as in a
-    bank of the group's messages. Raises `CodecError` if no page is left."""
-    from foxing.encoder import CodecError
-    from foxing.encoder.bench import identifier_texts
-    from foxing.memory.ingest.salience import salience_in_bank
+def _show(console: Console, document: Mapping[str, Any]) -> None:
+    """Prints the parts of the JSON document as tables, whose columns are its fields."""
+    for columns in _ROWS:
+        console.print(_table(document["rows"], columns.split()))
+    console.print(UNIT_NOTE)
+    if "characters" in document:
+        console.print(_table(document["characters"]))
+    if "speed" in document:
+        console.print(_table(document["speed"]["tiers"]))
+        console.print(f"Weights loaded in {document['speed']['load_ms']:.0f} ms.")
+    if "calibration" in document:
+        tiers = document["calibration"]["tiers"].items()
+        console.print(_table([{"tier": name, **threshold} for name, threshold in tiers]))
 
-    if pages:
-        groups = {**groups, "identifiers": identifier_texts(codec, pages)}
-    groups = {name: group for name, group in groups.items() if group.pages}
-    if not groups:
-        raise CodecError("no page is left to measure; give longer texts or a smaller --skip")
-    for group in groups.values():
-        group.refine = salience_in_bank(message.content for message in group.messages)
-    return groups
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> Any:
+    names = columns or list(rows[0] if rows else ())
+    cells = [[f"{value:.4g}" if isinstance(value, float) else value for value in map(row.get, names)] for row in rows]
+    return table(", ".join(names), [[cell[:20] if isinstance(cell, str) else cell for cell in row] for row in cells])

@@ -1,15 +1,8 @@
 """`codec check`: test the selected codec on this machine."""
 
-from typing import TYPE_CHECKING
-
 import typer
-from rich.console import Console
 
-from foxing.api.cli.context import JsonOption, state_of
-from foxing.api.cli.output import table
-
-if TYPE_CHECKING:
-    from foxing.encoder.diagnostics import CodecCheck
+from foxing.api.cli.context import Check, JsonOption, state_of
 
 
 def check(context: typer.Context, as_json: JsonOption = False) -> None:
@@ -18,40 +11,34 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
     Exits with status 1 if the codec cannot be loaded or reached, or misreads the page at its sharpest tier. A codec
     behind an endpoint is called once per tier.
     """
-    from foxing.encoder import load_codec
-    from foxing.encoder.diagnostics import check_codec
+    from foxing.encoder import check_codec, load_codec
 
     state = state_of(context)
     settings = state.settings()
     codec = load_codec(settings.codec, settings.device, settings.codecs.get(settings.codec))
     with state.progress("checking") as progress:
         result = check_codec(codec, progress)
-    state.answer(result.to_dict(), lambda console: show_check(console, result))
-    if not result.passed:
-        raise typer.Exit(1)
-
-
-def show_check(console: Console, result: "CodecCheck") -> None:
-    """Prints the codec, its weights and a table of the tiers."""
-    console.print(f"{result.codec}, weights {result.weights}, pages of {result.layout}")
-    for name, value in result.runs_on.items():
-        console.print(f"  {name}: {value}")
-    has_positions = any(row.positions is not None for row in result.tiers)
-    has_prompt_tokens = any(row.prompt_tokens is not None for row in result.tiers)
-    columns = (
-        "tier, >px, >accuracy, >confidence, >flagged, >vision tokens, "
-        f"{'>positions, ' if has_positions else ''}{'>prompt tokens, ' if has_prompt_tokens else ''}"
-        ">bytes, >encode s, >decode s"
-    )
-    rows = [
-        (
-            *(row.tier, row.side_px, "unread" if row.unread else f"{row.accuracy:.2%}"),
-            *(f"{row.confidence:.1%}", f"{row.flagged_share:.1%}", row.vision_tokens),
-            *((row.positions,) if has_positions else ()),
-            *((row.prompt_tokens,) if has_prompt_tokens else ()),
-            *(row.token_bytes, f"{row.encode_s:.2f}", f"{row.decode_s:.2f}"),
-        )
-        for row in result.tiers
+    runs_on = ", ".join(f"{name} {value}" for name, value in result.runs_on.items())
+    checks: list[Check] = [
+        ("codec", "Which one is it?", f"{result.codec}, weights {result.weights}, pages of {result.layout}", ()),
+        ("machine", "What does it run on?", runs_on, ()),
     ]
-    console.print(table(columns, rows))
-    console.print("Passed." if result.passed else "Failed: the codec misreads plain English at its sharpest tier.")
+    for row in result.tiers:
+        figures = {
+            "accuracy": "unread" if row.unread else f"{row.accuracy:.2%}",
+            "confidence": f"{row.confidence:.1%}",
+            "flagged": f"{row.flagged_share:.1%}",
+            "vision tokens": row.vision_tokens,
+            "positions": row.positions,
+            "prompt tokens": row.prompt_tokens,
+            "bytes": row.token_bytes,
+            "encoded in": f"{row.encode_s:.2f} s",
+            "decoded in": f"{row.decode_s:.2f} s",
+        }
+        answer = ", ".join(f"{name} {value}" for name, value in figures.items() if value is not None)
+        checks.append((row.tier, "Is plain English read?", answer, ()))
+    if not result.passed:
+        name, question, answer, _ = checks[2]
+        advice = "the codec misreads plain English at its sharpest tier; check its weights and its options"
+        checks[2] = (name, question, answer, [advice])
+    state.report(result.to_dict(), checks)

@@ -33,17 +33,15 @@ def backup(
     database: it contains the same data. A backup to standard output is first written to the folder for temporary files.
     A database with blobs in object storage needs a named file: the blobs are written next to it.
     """
-    from foxing.memory.storage.backup.backup import back_up
-    from foxing.memory.storage.backup.postgresql import Programs
-    from foxing.memory.storage.database import Database
+    from foxing.memory import Maintenance
 
     state = state_of(context)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="foxing-backup-"))) if is_stream(file) else None
-        database = stack.enter_context(Database(state.existing_database()))
+        database = stack.enter_context(Maintenance(state.existing_database()))
         progress = stack.enter_context(state.progress("backing up"))
         path = file if folder is None else folder / "backup"
-        report = back_up(database, path, overwrite=overwrite, programs=Programs(programs), progress=progress)
+        report = database.back_up(path, overwrite=overwrite, programs=programs, progress=progress)
         if folder is not None:
             if len(list(folder.iterdir())) > 1:
                 raise InvalidInput(
@@ -75,18 +73,16 @@ def restore(
     database must have no tables. The backup is verified first. Messages that were erased after the backup was made are
     present again.
     """
-    from foxing.memory.storage.backup.backup import restore as restore_backup
-    from foxing.memory.storage.backup.postgresql import Programs
-    from foxing.memory.storage.database import Database
+    from foxing.memory import Maintenance
 
     state = state_of(context)
-    with Database(state.settings().database_options) as database:
+    with Maintenance(state.settings().database_options) as database:
         if not yes:
             if is_stream(file) or not sys.stdin.isatty():
                 raise InvalidInput("standard input is not a terminal, so the restore cannot be confirmed; add --yes")
             typer.confirm(f"Restore {printable(str(file))} into {database.display_url}?", abort=True, err=True)
         with input_file(file) as path, state.progress("restoring") as progress:
-            report = restore_backup(database, path, programs=Programs(programs), progress=progress)
+            report = database.restore(path, programs=programs, progress=progress)
     source = STREAM if is_stream(file) else str(report.path)
     state.answer(
         {"database": database.display_url, "file": source, "kind": report.dialect, "revision": report.revision},

@@ -1,15 +1,10 @@
 """`db check`: check the integrity of the database."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from foxing.api.cli.context import JsonOption, state_of
-from foxing.api.cli.output import printable, table
-
-if TYPE_CHECKING:
-    from foxing.memory.check.report import CheckReport
+from foxing.api.cli.context import Check, JsonOption, state_of
 
 
 def check(
@@ -28,32 +23,27 @@ def check(
     index, embeddings, and the lookup of messages by id. It never changes pages or messages; restore those from a
     backup. Exits with status 1 if problems remain.
     """
-    from foxing.api.memory_factory import open_check
-    from foxing.memory.check.check import CheckOptions
-    from foxing.memory.storage.database import Database
+    from foxing.api.memory_factory import memory_options
+    from foxing.memory import Maintenance
 
     state = state_of(context)
     settings = state.settings()
-    with Database(state.existing_database()) as database, state.progress("checking") as progress:
-        report = open_check(database, settings).run(CheckOptions(repair, everything, progress))
-    state.answer({**report.model_dump(mode="json"), "ok": report.sound}, lambda console: _show(console, report))
-    if not report.sound:
-        raise typer.Exit(1)
-
-
-def _show(console: Console, report: "CheckReport") -> None:
-    rows = [(part.name, part.checked, part.problems, part.repaired, part.note) for part in report.parts]
-    console.print(table("check, >checked, >problems, >repaired, ", rows))
+    with Maintenance(state.existing_database()) as database, state.progress("checking") as progress:
+        report = database.check(
+            settings.codec,
+            settings.device,
+            settings.codecs,
+            memory_options(settings),
+            repair=repair,
+            everything=everything,
+            progress=progress,
+        )
+    checks: list[Check] = []
     for part in report.parts:
-        for example in part.examples:
-            console.print(f"{part.name}: {printable(example)}")
-    if not report.problems:
-        outcome = "ok"
-    elif report.sound:
-        outcome = f"{report.repaired:,} problems, all repaired"
-    else:
-        outcome = f"{report.problems:,} problems, {report.repaired:,} repaired"
-    console.print(
-        f"{report.database}: {report.banks:,} banks, {report.pages:,} pages ({report.pages_decoded:,} decoded), "
-        f"{report.messages:,} messages: {outcome}",
-    )
+        answer = f"{part.checked:,} checked, {part.problems:,} problems, {part.repaired:,} repaired {part.note or ''}"
+        advice = f"{'; '.join(part.examples)}; run foxing db check --repair, or restore a backup"
+        checks.append((part.name, "Is it sound?", answer.rstrip(), [advice] * (part.problems > part.repaired)))
+    pages = f"{report.pages:,} pages ({report.pages_decoded:,} decoded)"
+    contents = f"{report.banks:,} banks, {pages}, {report.messages:,} messages"
+    checks.append((report.database, "What does it hold?", contents, ()))
+    state.report({**report.model_dump(mode="json"), "ok": report.sound}, checks)

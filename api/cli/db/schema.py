@@ -15,11 +15,11 @@ def upgrade(
     as_json: JsonOption = False,
 ) -> None:
     """Upgrade the schema of the database to this version. Commands that open a memory also do this."""
-    from foxing.memory.storage.database import Database
+    from foxing.memory import Maintenance
 
     state = state_of(context)
     database_options = state.existing_database() if dry_run else state.settings().database_url
-    with Database(database_options) as database, state.progress("upgrading"):
+    with Maintenance(database_options) as database, state.progress("upgrading"):
         before = database.revision()
         if not dry_run:
             database.migrate()

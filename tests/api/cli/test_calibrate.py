@@ -3,8 +3,6 @@
 import base64
 import contextlib
 import json
-import random
-import re
 import threading
 import tomllib
 from collections.abc import Callable, Iterator
@@ -14,16 +12,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
-from support.command_line import Foxing, start
+from support.command_line import Foxing
 from support.glyph_reader import GlyphReader
 from support.tesseract import Tesseract
 
 from foxing.api.settings import load_settings
 from foxing.encoder.reader_curve.sample_pages import CELLS as DEFAULT_CELLS
-from foxing.encoder.reader_curve.sample_pages import SamplePage, sample_pages
+from foxing.encoder.reader_curve.sample_pages import sample_pages
 from foxing.encoder.reader_curve.scores import Score, score
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.renderer.readers import Reader, Readers
@@ -36,7 +33,6 @@ PROFILE: dict[str, Any] = {
     "billing": {"formula": "patches", "side": 28, "max_side_px": 700, "max_patches": 625},
 }
 TESTS = Path(__file__).resolve().parents[2]
-CELLS = [(6, 12), (7, 14), (8, 16), (10, 20), (12, 24), (16, 32)]
 Read = Callable[[Image.Image], str]
 
 
@@ -138,22 +134,15 @@ def settings(foxing: Foxing, tmp_path: Path) -> Reader:
     return reader
 
 
-def arguments(endpoint: Endpoint, *more: str, cells: list[tuple[int, int]] = CELLS, name: str = "small") -> list[str]:
-    grid = [part for width, height in cells for part in ("--cell", f"{width}x{height}")]
-    return ["calibrate", "--reader", name, "--url", endpoint.url, "--model", "ocr-1", "--pages", "1", *grid, *more]
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-secret")
+    return tmp_path / "data/foxing/readers"
 
 
-def truths(reader: Reader, cells: list[tuple[int, int]], pages: int = 1) -> dict[bytes, SamplePage]:
-    """PNG → the page."""
-    return {page.image.png: page for page in sample_pages(reader, cells, pages, None)}
-
-
-def perfect(reader: Reader, cells: list[tuple[int, int]], pages: int = 1) -> Read:
-    """Reads the sample pages exactly."""
-    texts = {
-        Image.open(BytesIO(png)).convert("L").tobytes(): page.text for png, page in truths(reader, cells, pages).items()
-    }
-    return lambda image: texts[image.tobytes()]
+def arguments(endpoint: Endpoint, *more: str, base: str = "small") -> list[str]:
+    return ["calibrate", "--url", endpoint.url, "--model", "ocr-1", "--base", base, *more]
 
 
 @pytest.fixture(scope="module")
@@ -161,129 +150,19 @@ def tesseract() -> Read:
     return Tesseract().read
 
 
-@pytest.mark.slow
-def test_the_curve_of_an_ocr_engine_is_found(foxing: Foxing, settings: Reader, serve: Serve, tesseract: Read) -> None:
-    found = foxing.json(*arguments(serve(tesseract), "--rows", "12"))
-    measured = [row["exact"] for row in found["curve"]]
-    others = [page for page in sample_pages(settings, CELLS, 2, 12) if page.number == 1]
-    own = [score(page, tesseract(Image.open(BytesIO(page.image.png)).convert("L"))).exact for page in others]
-    assert np.abs(np.array(measured) - np.array(own)).max() < 0.35
-    assert measured[0] < measured[-1] > 0.8
-
-
-def failing_below(reader: Reader, height_px: int) -> Read:
-    """Reads rows of at least this height exactly; of lower ones, the same words in some other order."""
-    pages = {Image.open(BytesIO(png)).convert("L").tobytes(): page for png, page in truths(reader, CELLS).items()}
-
-    def read(image: Image.Image) -> str:
-        page = pages[image.tobytes()]
-        words = page.text.split()
-        return page.text if page.cell.height_px >= height_px else " ".join(random.Random(7).sample(words, len(words)))
-
-    return read
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("fails_below", "smallest"), [(12, 0), (13, 1), (20, 3), (21, 4), (32, 5)])
-def test_the_size_below_which_a_reader_fails_is_found_at_the_price_that_was_announced(
-    foxing: Foxing, settings: Reader, serve: Serve, tmp_path: Path, fails_below: int, smallest: int
+def test_an_anthropic_endpoint_with_other_fields(
+    foxing: Foxing, settings: Reader, serve: Serve, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    endpoint = serve(failing_below(settings, fails_below))
-    prices = ("--prompt-price", "3", "--completion-price", "15")
-    announced = foxing.json(*arguments(endpoint, *prices, "--dry-run"))
-    found = foxing.json(*arguments(endpoint, *prices))
-    assert found["legible"] == list(CELLS[smallest])
-    assert [row["exact"] for row in found["curve"]] == [float(n >= smallest) for n in range(len(CELLS))]
-    assert found["estimate"] == announced
-    spent, expected = found["spent"], announced["expected"]
-    assert spent["requests"] == expected["requests"] == len(CELLS) == len(endpoint.asked)
-    assert spent["prompt_tokens"] == expected["prompt_tokens"]
-    billed = [sum(tokens) for tokens in zip(*endpoint.billed, strict=True)]
-    assert spent["price"] == pytest.approx((3 * billed[0] + 15 * billed[1]) / 1e6)
-    assert spent["price"] == pytest.approx(expected["price"], rel=0 if smallest == 0 else 0.02)
-    assert spent["price"] <= announced["maximum"]["price"]
-    assert all(row["reported_tokens"] == row["formula_tokens"] for row in found["curve"])
-    profile = tomllib.loads((tmp_path / "small.toml").read_text(encoding="utf-8"))["readers"]["small"]
-    reader = Readers({"small": profile})["small"]
-    assert reader.legible is not None
-    assert [reader.legible.width_px, reader.legible.height_px] == found["legible"]
-    assert reader.type_date is not None
-    assert "ocr-1 at http://127.0.0.1" in str(reader.type_source)
-    assert reader.billing == settings.billing
-
-
-@pytest.mark.slow
-def test_a_run_that_was_killed_resumes_and_asks_for_nothing_that_was_answered(
-    foxing: Foxing, settings: Reader, serve: Serve, tmp_path: Path
-) -> None:
-    endpoint = serve(perfect(settings, CELLS))
-    reached, killed = threading.Event(), threading.Event()
-
-    def fault(number: int) -> tuple[int, bytes] | None:
-        if number != 3:
-            return None
-        reached.set()
-        killed.wait(60)
-        return 503, b"{}"
-
-    endpoint.fault = fault
-    process = start(*arguments(endpoint))
-    try:
-        assert reached.wait(60)
-        process.kill()  # while the fourth answer is awaited
-    finally:
-        process.kill()
-        process.communicate()
-        killed.set()
-    assert not (tmp_path / "small.toml").exists()
-    assert len((tmp_path / "small.journal").read_bytes().splitlines()) == 1 + 3
-    found = foxing.json(*arguments(endpoint))
-    assert (found["estimate"]["answered"], found["spent"]["requests"]) == (3, len(CELLS) - 3)
-    assert len(endpoint.asked) == len(set(endpoint.asked)) == len(CELLS)
-    assert found["legible"] == list(CELLS[0])
-
-
-def test_nothing_is_asked_in_a_dry_run(foxing: Foxing, settings: Reader, serve: Serve, tmp_path: Path) -> None:
-    endpoint = serve(lambda image: "")
-    answer = foxing.json(*arguments(endpoint, "--dry-run", "--prompt-price", "2"))
-    assert answer["pages"] == len(CELLS)
-    assert 0 < answer["expected"]["price"] <= answer["maximum"]["price"]
-    assert f"at most {answer['maximum']['prompt_tokens']:,}" in foxing.text(*arguments(endpoint, "--dry-run"))
-    assert not endpoint.bodies
-    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix in (".journal", ".toml")) == ["foxing.toml"]
-
-
-def test_an_interrupted_run_resumes_and_pays_for_nothing_twice(
-    foxing: Foxing, settings: Reader, serve: Serve, tmp_path: Path
-) -> None:
-    endpoint = serve(perfect(settings, CELLS))
-    endpoint.fault = lambda number: (401, b'{"error": {"message": "no"}}') if number == 3 else None
-    assert "check the option 'api_key'" in foxing.run(*arguments(endpoint)).stderr
-    journal = tmp_path / "small.journal"
-    whole = journal.read_bytes()
-    journal.write_bytes(whole + b'{"page": "cut off in the mid')  # killed while it wrote
-    found = foxing.json(*arguments(endpoint))
-    assert found["estimate"]["answered"] == 3
-    assert found["spent"]["requests"] == len(CELLS) - 3
-    assert len(endpoint.asked) == len(set(endpoint.asked)) == len(CELLS)
-    assert [row["exact"] for row in found["curve"]] == [1.0] * len(CELLS)
-    assert found["legible"] == list(CELLS[0])
-
-
-def test_an_anthropic_endpoint(
-    foxing: Foxing, settings: Reader, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    cells = CELLS[2:4]
-    endpoint = serve(perfect(settings, cells))
+    endpoint = serve(GlyphReader(settings, DEFAULT_CELLS, blur_px=1.5, noise=6.0).read)
     endpoint.key = "correct-horse"
     monkeypatch.setenv("FOXING_READER_API_KEY", "correct-horse")
-    more = ("--base", "small", "--api", "anthropic", "--extra", '{"temperature": null, "top_k": 1}')
-    text = foxing.text(*arguments(endpoint, *more, cells=cells, name="ours.2"))
-    assert "smallest cell size that ours.2 reads: 8 × 16 px" in text
+    more = ("--api", "anthropic", "--extra", '{"temperature": null, "top_k": 1}')
+    text = foxing.text(*arguments(endpoint, *more))
+    assert "smallest cell size that ocr-1 reads without silent errors: " in text
     assert all("temperature" not in body and body["top_k"] == 1 for body in endpoint.bodies)
-    assert (
-        tomllib.loads((tmp_path / "ours.2.toml").read_text(encoding="utf-8"))["readers"]["ours.2"]["title"] == "ours.2"
-    )
+    profile = tomllib.loads((home / "ocr-1.toml").read_text(encoding="utf-8"))["readers"]["ocr-1"]
+    assert profile["title"] == "ocr-1"
+    assert Readers({"ocr-1": profile})["ocr-1"].billing == settings.billing
 
 
 @pytest.mark.parametrize("api", ["openai", "anthropic"])
@@ -305,23 +184,7 @@ def test_an_endpoint_of_the_other_api_is_told_from_a_broken_one(
     detail = " ".join(result.stderr.split())
     names = {"openai": "OpenAI", "anthropic": "Anthropic"}
     assert f"The request used the {names[api]} API" in detail
-    assert f"if the endpoint has the {names[other]} API, give --api {other}" in detail
-
-
-@pytest.mark.parametrize(
-    ("read", "message"),
-    [
-        (lambda image: "I cannot see any images in this conversation.", "read no sentence exactly.*I cannot see"),
-        (lambda image: "", "read none of 2 pages"),
-    ],
-)
-def test_an_endpoint_that_reads_nothing_gives_no_profile(
-    foxing: Foxing, settings: Reader, serve: Serve, tmp_path: Path, read: Read, message: str
-) -> None:
-    result = foxing.run(*arguments(serve(read), cells=CELLS[:2]))
-    assert result.exit_code == 1
-    assert re.search(message, result.stderr)
-    assert not (tmp_path / "small.toml").exists()
+    assert f"if the endpoint has the {names[other]} API, choose '{other}' with the option 'api'" in detail
 
 
 @pytest.mark.parametrize(
@@ -339,48 +202,36 @@ def test_an_endpoint_that_answers_nonsense_or_refuses(
     monkeypatch.setattr("foxing.encoder.remote.retries.FIRST_PAUSE_S", 0.001)
     endpoint = serve(lambda image: "")
     endpoint.fault = lambda number: fault
-    result = foxing.run(*arguments(endpoint, cells=CELLS[:1]))
+    result = foxing.run(*arguments(endpoint))
     assert result.exit_code == 1
     assert message in result.stderr
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.slow
 def test_what_cannot_be_calibrated_is_refused(
-    foxing: Foxing, settings: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    foxing: Foxing, settings: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("foxing.encoder.remote.retries.FIRST_PAUSE_S", 0.001)
-    (tmp_path / "other.toml").touch()
-    (tmp_path / "torn.journal").write_text("hello\n", encoding="utf-8")
-    (tmp_path / "other.journal").write_text('{"asked": {"model": "another"}}\n', encoding="utf-8")
     down = Endpoint(lambda image: "", "http://127.0.0.1:9/v1")
-    one = CELLS[:1]
     cases = [
-        (arguments(down, cells=one), "cannot connect to"),
-        (arguments(down, cells=one, name="smal"), "'small'"),
-        (arguments(down, cells=one, name="smal"), "--base"),
-        (arguments(down, "--base", "text", cells=one), "does not accept images"),
-        (arguments(down, "--cell", "big", cells=[]), "is not a cell size"),
-        (arguments(down, "--cell", "3x9", cells=[]), "is not a cell size"),
-        (arguments(down, "--cell", "200x400", cells=[]), "scales down every image"),
-        (arguments(down, "--output", "other.toml", cells=one), "already exists"),
-        (arguments(down, "--output", "none/ours.toml", cells=one), "the folder none does not exist"),
-        (arguments(down, "--model", "", cells=one), "the option 'model' is invalid"),
-        (arguments(down, "--journal", "torn.journal", cells=one), "is not the journal"),
-        (arguments(down, "--journal", "other.journal", cells=one), "belongs to another calibration (model another)"),
-        (arguments(down, "--extra", "[]", cells=one), "must be a JSON object"),
-        (arguments(down, "--base", "small", cells=one, name="../x"), "the name of a reader"),
-        (arguments(Endpoint(lambda image: "", "ftp://x"), cells=one), "is not a valid address"),
+        (arguments(down), "cannot connect to"),
+        (arguments(down, base="smal"), "'small'"),
+        (["calibrate", "--url", down.url, "--model", "unheard-of"], "with the option 'base'"),
+        (arguments(down, base="text"), "does not accept images"),
+        (arguments(down, "--model", ""), "the option 'model' is invalid"),
+        (arguments(down, "--extra", "[]"), "must be a JSON object"),
+        (arguments(down, "--extra", "{"), "is not JSON"),
+        (arguments(Endpoint(lambda image: "", "ftp://x")), "is not a valid address"),
+        (arguments(Endpoint(lambda image: "", "http://[x")), "the option 'url' is invalid"),
     ]
     for given, message in cases:
         result = foxing.run(*given)
         assert result.exit_code == 1, given
         assert message in result.stderr.replace("\n", " "), (given, result.stderr)
-    assert (tmp_path / "torn.journal").read_text(encoding="utf-8") == "hello\n"
 
 
 def test_what_is_read_wrong_is_told_from_what_is_said_to_be_unread(settings: Reader) -> None:
-    page = sample_pages(settings, [(8, 16)], 1, None)[0]
+    page = sample_pages(settings, [(8, 16)], 1)[0]
     first = page.text[slice(*page.sentences[0])]
     assert page.identifiers
     whole = score(page, page.text.replace(" ", "\n"))
@@ -396,13 +247,6 @@ def test_what_is_read_wrong_is_told_from_what_is_said_to_be_unread(settings: Rea
 
 
 SEARCHED = ["calibrate", "--model", "claude-made-7", "--base", "claude", "--api", "anthropic"]
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-secret")
-    return tmp_path / "data/foxing/readers"
 
 
 def test_the_smallest_type_is_found_and_kept(
@@ -469,12 +313,6 @@ def test_a_profile_of_the_settings_goes_before_a_measured_one(
     assert Readers(load_settings().readers)["made-7"].title == "Ours"
 
 
-def test_options_of_a_whole_curve_need_a_name(foxing: Foxing) -> None:
-    refused = foxing.run(*SEARCHED, "--url", "http://127.0.0.1:9/v1", "--cell", "8x16")
-    assert refused.exit_code == 2
-    assert "--reader" in refused.output
-
-
 def test_an_endpoint_is_required(foxing: Foxing) -> None:
-    result = foxing.run("calibrate", "-r", "x", "--model", "m")
+    result = foxing.run("calibrate", "--model", "m")
     assert (result.exit_code, "--url" in result.stderr) == (2, True)

@@ -82,7 +82,7 @@ def test_recall_says_that_its_embedder_cannot_be_used(
     assert "lexical search only: the embedder 'openai" in found
 
 
-@pytest.mark.parametrize("setting", ["embedder", "reranker", "search_index"])
+@pytest.mark.parametrize("setting", ["embedder", "search_index"])
 def test_a_model_that_nobody_has_is_refused(foxing: Foxing, setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"FOXING_{setting.upper()}", "nope")
     refused = foxing.failure("recall", "Titan", "--bank", "b")["detail"]

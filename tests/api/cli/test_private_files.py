@@ -150,8 +150,8 @@ def test_files_that_a_service_receives(folder: Path, tmp_path: Path, monkeypatch
         found.append(open_to_others(folder))
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("foxing.api.imports.check_file", look)
-    monkeypatch.setattr("foxing.api.imports.preview_file", look)
+    monkeypatch.setattr("foxing.memory.ingest.importers.jobs.check_file", look)
+    monkeypatch.setattr("foxing.memory.ingest.importers.jobs.preview_file", look)
     with Memory(tmp_path / "a.db") as memory, serve(memory) as client:
         headers = {"Content-Type": "application/octet-stream"}
         client.post("/v1/banks/b/import", content=archive.getvalue(), headers=headers)

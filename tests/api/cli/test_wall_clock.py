@@ -1,8 +1,6 @@
 """`worker` while the wall clock steps: it goes on sealing, ageing and purging, during the wrong time and after it."""
 
 import sys
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,20 +10,12 @@ from support.databases import execute
 from support.wall_clock import WallClock
 
 from foxing.memory import Memory
-
-WAIT_S = 120.0
+from tests.support.waiting import wait_until
 
 pytestmark = [
     pytest.mark.both_databases,
     pytest.mark.skipif(sys.platform != "linux", reason="the clock is stepped by a library loaded before the others"),
 ]
-
-
-def eventually(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline, f"timed out: {what}"
-        time.sleep(0.02)
 
 
 @pytest.mark.slow
@@ -48,7 +38,7 @@ def test_a_worker_goes_on_when_the_wall_clock_steps(database_url: str, tmp_path:
             )
             sent = datetime.now(UTC) - timedelta(days=9)
             memory.store(bank, [{"role": "user", "content": "the delivery is late", "created_at": sent}])
-            eventually(lambda: [page.tier for page in memory.pages(bank).pages] == ["tiny"], f"{bank} sealed and aged")
+            wait_until(lambda: [page.tier for page in memory.pages(bank).pages] == ["tiny"], f"{bank} sealed and aged")
 
         def purged() -> bool:
             query = "SELECT 1 FROM trash JOIN banks ON banks.id = bank_id WHERE name NOT LIKE 'meanwhile%'"
@@ -62,7 +52,7 @@ def test_a_worker_goes_on_when_the_wall_clock_steps(database_url: str, tmp_path:
                 works(f"meanwhile-{name}")
                 clock.step(timedelta(0))
                 works(f"after-{name}")
-                eventually(purged, "purged")
+                wait_until(purged, "purged")
         finally:
             worker.terminate()
             _, log = worker.communicate(timeout=120)
