@@ -16,7 +16,7 @@ PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nu
 
 COMMA := ,
 
-.PHONY: demo test test-all lint serve docs
+.PHONY: demo test test-all test-js lint serve docs
 
 demo: $(BASE)
 	$(BIN)/foxing demo
@@ -26,6 +26,13 @@ test: $(STAMP)
 
 test-all: $(STAMP)
 	$(PYTEST)
+
+# Without node, or where its packages cannot be installed, it says so, and nothing has failed.
+test-js: $(STAMP)
+	@command -v npm >/dev/null || { echo "the tests of clients/typescript were not run: install Node 20 or newer, with npm"; exit 0; }; \
+	cd clients/typescript && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent; } \
+	|| { echo "the tests of clients/typescript were not run: its packages could not be installed; run npm ci there"; exit 0; }; \
+	npm run --silent build && npm run --silent check && npm test --silent
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
