@@ -15,7 +15,7 @@ from support.transactions import DecodingWatch
 
 from foxing.memory import Policy
 from foxing.memory.index import embedder
-from foxing.memory.index.model_source import NONE
+from foxing.memory.index.embedder import NONE
 from foxing.memory.storage.database import Database
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -203,7 +203,7 @@ CLIENT_INFO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo"
 
 @pytest.mark.slow
 def test_what_talks_to_a_service_works_with_the_client_alone(client_wheel: Path, tmp_path: Path) -> None:
-    from foxing.integrations.testing import Upstream
+    from tests.upstream import Upstream
 
     environment = Environment(tmp_path / "environment", client_wheel, frozenset({"cli", "mcp", "wrap", "hooks"}))
     environment.install("openai")

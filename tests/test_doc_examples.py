@@ -70,7 +70,7 @@ ON_POSTGRESQL = (REFERENCE / "postgresql.md", GUIDES / "team.md")
 POSTGRESQL = "db.example"
 #: What these pages create in it.
 DATABASES, ROLES = ("foxing", "restored"), ("foxing", "ana")
-SHOWN = ("json", "toml", "nginx", "text", "yaml")
+SHOWN = ("json", "toml", "nginx", "text", "yaml", "js")
 #: What http.md deletes.
 RECORD_VERSION = '"if_version": 5'
 #: What commands of ten seconds and more print meanwhile.
@@ -362,6 +362,17 @@ def test_blocks_that_are_not_run_have_a_reason_and_all_others_a_language(page: P
         assert block.language in (*COMMANDS, *SHOWN), block
 
 
+def check_javascript(text: str, folder: Path) -> None:
+    """Parses a module, where there is Node."""
+    node = shutil.which("node")
+    if node is None:
+        return
+    module = folder / "block.mjs"
+    module.write_text(text, encoding="utf-8")
+    parsed = subprocess.run([node, "--check", str(module)], capture_output=True, text=True, check=False)
+    assert parsed.returncode == 0, parsed.stderr
+
+
 @pytest.mark.parametrize("page", WRITTEN, ids=name_of)
 def test_what_is_shown_is_valid(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for block in blocks(page):
@@ -372,6 +383,8 @@ def test_what_is_shown_is_valid(page: Path, tmp_path: Path, monkeypatch: pytest.
                 check_toml(block.text, tmp_path, monkeypatch)
             case "nginx":
                 assert block.text.count("{") == block.text.count("}")
+            case "js":
+                check_javascript(block.text, tmp_path)
 
 
 def check_json(value: Any) -> None:
@@ -404,5 +417,5 @@ def check_toml(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 PLUGIN_GROUPS = frozenset({"foxing.codecs", "foxing.tiers", "foxing.search_indexes", "foxing.embedders"}) | frozenset(
-    {"foxing.rerankers", "foxing.commands", "foxing.apps"}
+    {"foxing.commands", "foxing.apps"}
 )

@@ -17,40 +17,20 @@ PUBLIC = {package.__name__: set(package.__all__) for package in (foxing.memory, 
 #: has become an export, and add nothing. Those of `renderer` beside `announcement` are what the client of hooks loads,
 #: for which every prompt waits: looking a name up among the exports takes it longer than all it does.
 PAST = {
-    "encoder.bench": (
-        "BenchRow CharacterRow CodecSpeed PageSet identifier_texts load_texts measure_characters "
-        "measure_speed measure_thresholds named_file texts_of"
-    ),
-    "encoder.bench.comparison": "WordComparison compare_message",
-    "encoder.bench.plan": "plan_rows run_plan warm_up",
-    "encoder.bench.word_classes": "WordClass",
-    "encoder.bench.word_lists": "ENGLISH",
-    "encoder.diagnostics": "CodecCheck check_codec",
-    "encoder.flag_thresholds": "FlagThresholds",
-    "encoder.plugin": "model_in",
-    "encoder.reader_curve.chat": "ChatAnswer headers",
-    "encoder.reader_curve.curve": "CellResult Cost Prices ReaderCurve asking",
-    "encoder.reader_curve.journal": "Journal",
-    "encoder.reader_curve.profile": "measured_reader profile_table",
-    "encoder.reader_curve.sample_pages": "CELLS SamplePage sample_pages",
-    "encoder.reader_curve.search": "MOST_TOKENS TypeSearch",
-    "encoder.remote.endpoint": "Endpoint",
+    "encoder.bench.comparison": "WordComparison",
     "encoder.text_tokens": "cut_to_tokens load_vocabulary",
     "memory": "doors",
     "memory.bounded_json": "has_more_values loads",
     "memory.bulk.ray_pool": "ActorOptions RayPool",
     "memory.bulk.work": "ImportRequest Pool",
-    "memory.check.check": "CheckOptions DatabaseCheck",
-    "memory.check.report": "CheckReport",
-    "memory.codec_source": "CodecSource",
     "memory.compact_json": "compact_json",
     "memory.context.headings": "RECALLED heading_tokens",
-    "memory.conversation": (
-        "INSTRUCTIONS Json ProviderFormat joined_pieces label parse read_blocks render render_blocks "
-        "requests whole_items"
-    ),
+    "memory.conversation": "INSTRUCTIONS Json label parse read_blocks render render_blocks requests whole_items",
+    "memory.conversation.answers": "PassedAnswer Usage read_value",
     "memory.conversation.changes": "MARKS is_thinking settled without_thinking",
+    "memory.conversation.event_streams": "AnswerReader Json MAX_ANSWER_BYTES",
     "memory.conversation.hosts": "is_errand words_of_user",
+    "memory.conversation.identity": "own_session",
     "memory.conversation.models": "model_terms",
     "memory.conversation.requests": "conversation_id held_by wire_of",
     "memory.doors": "CROSS_SITE LOOPBACK_NAMES REJECTED RequestError WRONG_HOST check_host check_length check_site",
@@ -58,24 +38,17 @@ PAST = {
     "memory.fold.conversation": "BOUND_LOOP Conversation ConversationItem make_conversation parse_item thread_key",
     "memory.fold.images": "image_tokens with_sound_images",
     "memory.fold.layout": "folded_conversation",
-    "memory.fold.plan": (
-        "IDENTIFIER_SHARE IMAGE_RISK ItemCost LEAST_KEPT_CALLS Standing Step TEXT_RISK Terms plan_fold"
-    ),
+    "memory.fold.plan": "LEAST_KEPT_CALLS Standing Step Terms plan_fold",
     "memory.garbage": "collect_as_usual collect_rarely exempt_loaded",
-    "memory.images.files": "check_pixels",
-    "memory.images.limits": "ImageRefused",
     "memory.index.model_endpoint": "EndpointOptions",
     "memory.ingest.calls": "StoreCall",
     "memory.ingest.doubtful_words": "doubtful_words",
     "memory.ingest.dry_run": "DryRun",
-    "memory.ingest.importers": (
-        "AUTO HistoryFiles HistoryWatcher IMPORTERS ImportSource WatchedFile check_file import_file "
-        "preview_file store_file"
-    ),
+    "memory.ingest.importers": "AUTO HistoryFiles HistoryWatcher IMPORTERS ImportSource WatchedFile check_file "
+    "import_file preview_file store_file",
     "memory.ingest.importers.files": "leaves_folder",
-    "memory.ingest.importers.jobs": "RENEWAL_S UNFINISHED",
     "memory.ingest.importers.jsonl": "export_header",
-    "memory.ingest.provider_messages": "messages_of with_images",
+    "memory.ingest.provider_messages": "messages_of sound with_images",
     "memory.ingest.redaction": "Redaction",
     "memory.ingest.salience": "salience_in_bank",
     "memory.ingest.validate": "MAX_MESSAGES check_bank_name",
@@ -83,44 +56,35 @@ PAST = {
     "memory.lifecycle.job_runner": "JobResult",
     "memory.lifecycle.jobs": "JobQueue",
     "memory.problems": "FieldError TYPE_PREFIX VERSION_HEADER encodable",
-    "memory.recall.cursors": "decode_cursor encode_cursor",
     "memory.recall.transcript": "Style transcript transcript_of",
     "memory.regular_files": "not_regular open_regular",
-    "memory.savings.table": "savings_csv",
-    "memory.storage.backup.backup": "back_up restore",
-    "memory.storage.backup.postgresql": "Programs",
-    "memory.storage.database": "Database",
-    "memory.storage.options": "database_url",
     "memory.telemetry": "Operation watch",
     "memory.text.terms": "query_terms terms",
     "memory.text.times.window": "parse_since parse_until",
     "memory.text.zones": "zone_of",
     "memory.values": "*",
-    "memory.values.base": (
-        "CURSOR Cursor FROM_SERVICE INTEGRAL INVALID_CURSOR Input KnownTier Limit MAX_CURSOR_CHARS "
-        "MAX_PREVIEWED_PAGES Now PREVIEWED_PAGES Tier Timezone checked first_error reason_of"
-    ),
+    "memory.values.base": "CURSOR Cursor FROM_SERVICE INTEGRAL Input KnownTier Limit MAX_CURSOR_CHARS "
+    "MAX_PREVIEWED_PAGES Now PREVIEWED_PAGES Tier Timezone checked first_error reason_of",
     "memory.values.compression": "RetrieveQuery",
     "memory.values.context": "MAX_BUDGET",
     "memory.values.gap_marks": "GapMark TEXT_GAP_MARK",
     "memory.values.imports": "ImportQueryFields",
-    "memory.values.messages": "MAX_REFS REPLACES Role UncertainRun",
+    "memory.values.messages": "MAX_REFS REPLACES Role",
     "memory.values.metadata": "Scalar",
     "memory.values.recall": "BANKS_DESCRIPTION Format MAX_OTHER_BANKS Shape fields_only_for",
     "memory.values.records": "MAX_WRITES Prefix RecordKey RecordWrite",
     "memory.values.savings": "MAX_ROWS SavingsWindow",
     "memory.values.signatures": "parameters_of takes",
     "memory.values.speakers": "one_line set_apart speaker_name",
-    "renderer.announcement": (
-        "Announcement AnotherService CHALLENGE_HEADER PROOF_HEADER TOKEN_HEADER fields_of proof_for seconds_left"
-    ),
+    "renderer.announcement": "Announcement AnotherService CHALLENGE_HEADER PROOF_HEADER TOKEN_HEADER fields_of "
+    "proof_for seconds_left",
     "renderer.errors": "NoEngine REPAIR_S is_of_engine",
     "renderer.plugins": "CLIENT OWN_PACKAGES",
     "renderer.private_files": "FILE_MODE create make_folder opener prepare_sqlite repair within write",
-    "renderer.readers": "Reader ReaderProfileError UnknownReader page_images require_exact",
-    "renderer.readers.billing": "Billing Patches",
+    "renderer.readers": "Reader ReaderProfileError page_images require_exact",
+    "renderer.readers.billing": "Billing",
 }
-MAX_EXPORTS, MAX_MEMBERS = 215, 35
+MAX_EXPORTS, MAX_MEMBERS = 148, 35
 
 
 def imports(source: str) -> dict[str, set[str]]:

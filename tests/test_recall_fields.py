@@ -45,6 +45,7 @@ APART = {
             "min_relevance",
             "images_used",
             "cached_tokens",
+            "omit",
             "prices",
         ),
         "the tool answers with blocks of MCP, and with the floor of a context",
