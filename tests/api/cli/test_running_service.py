@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from threading import Thread
 
+import httpx
 import pytest
 from support.command_line import Foxing, start
 from support.databases import execute
@@ -111,7 +112,8 @@ def test_a_service_loads_neither_torch_nor_mcp_until_they_are_used(database: Pat
         service.stdout.readline()
         found = RunningService.of(database)
         assert found is not None
-        assert found.post("/v1/banks/home/recall", b'{"query": "boiler"}') is not None
+        answer = httpx.post(f"{found.url}/v1/banks/home/recall", json={"query": "boiler"}, timeout=60)
+        assert answer.status_code == 200
         service.terminate()
         _, log = service.communicate()
     modules = set(json.loads(log.splitlines()[-1]))
