@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from itertools import permutations
 from pathlib import Path
@@ -14,6 +16,7 @@ from openai import OpenAI
 from support.agent_sessions import Announce
 from support.raw_upstream import raw_upstream
 from support.recorded_sessions import FOLDER, SESSION, TITLE, ClaudeCodeSession, CodexSession
+from support.service import serve
 
 from foxing.integrations.hooks.answers import Answers
 from foxing.integrations.hooks.intake import Intake
@@ -27,6 +30,8 @@ from foxing.memory.ingest.importers import HistoryWatcher, import_file, preview_
 pytestmark = pytest.mark.usefixtures("words_alone")
 
 BANK = "agent"
+#: The package for JavaScript.
+JAVASCRIPT = Path(__file__).resolve().parents[2] / "clients" / "typescript"
 Session = ClaudeCodeSession | CodexSession
 SESSIONS: dict[str, Session] = {"claude-code": ClaudeCodeSession(), "codex": CodexSession()}
 
@@ -171,11 +176,41 @@ def pydantic_ai(ways: Ways) -> None:
     asyncio.run(run())
 
 
+@way("wrap-js")
+def wrapped_in_javascript(ways: Ways) -> None:
+    """A client that is wrapped by the package for JavaScript."""
+    by_javascript("wrap", ways)
+
+
+@way("ai-sdk")
+def ai_sdk(ways: Ways) -> None:
+    """The middleware of the AI SDK."""
+    by_javascript("ai", ways)
+
+
+def by_javascript(entry: str, ways: Ways) -> None:
+    """Takes the calls of the session through an entry of the package for JavaScript, each time in a new process."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("Node.js is not installed")
+    if not (JAVASCRIPT / "node_modules").is_dir():
+        pytest.skip("the packages of clients/typescript are not installed; run npm ci there")
+    calls = [{"path": call.path, "body": call.body, "answer": call.answer} for call in ways.session.calls()]
+    with serve(ways.memory) as client:
+        session = {"entry": entry, "url": str(client.base_url), "bank": BANK, "thread": ways.session.thread}
+        command = [node, "--import", "tsx", "tests/replay.ts"]
+        given = json.dumps({**session, "calls": calls})
+        process = subprocess.run(command, cwd=JAVASCRIPT, input=given, capture_output=True, text=True, check=False)
+        assert process.returncode == 0, process.stderr
+
+
 def pairs() -> Iterator[Any]:
     """Yields all pairs of ways, those of rare use marked as slow."""
     for first, second in permutations(WAYS, 2):
         others = {first, second}.difference(USUAL)
-        is_quick = not others or (others == {"wrap"} and "watch" not in (first, second)) or "import" in (first, second)
+        in_node = not others.isdisjoint(("wrap-js", "ai-sdk"))
+        by_wrap = others == {"wrap"} and "watch" not in (first, second)
+        is_quick = not in_node and (not others or by_wrap or "import" in (first, second))
         yield pytest.param(first, second, marks=() if is_quick else pytest.mark.slow)
 
 

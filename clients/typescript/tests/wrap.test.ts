@@ -4,7 +4,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import { Foxing, InvalidInput } from '../src/index.ts';
 import { flush, wrap } from '../src/wrap.ts';
-import { recordedSessions } from './recorded.ts';
+import { recordedSessions, throughWrap } from './recorded.ts';
 import { messagesOf, saidIn, startService } from './service.ts';
 
 const [foxing, recorded] = await Promise.all([startService(), recordedSessions()]);
@@ -27,14 +27,11 @@ const completion = (content: string) => ({ id: 'c', object: 'chat.completion', c
 const events = (...parts: object[]) => parts.map((part) => `event: x\ndata: ${JSON.stringify(part)}\n\n`).join('');
 
 test('recorded sessions are stored as by the wrap of Python', async () => {
-  for (const { thread, calls, stored } of recorded) {
-    const { fetch } = provider(...calls.map(({ answer }) => answer));
-    const plain = calls[0]?.path === '/v1/messages' ? new Anthropic({ apiKey: 'k', fetch }) : new OpenAI({ apiKey: 'k', baseURL: 'http://upstream', fetch });
-    const client = wrap(plain, { foxing, bank: `wrap-${thread}`, thread, recall: false });
-    for (const { path, body } of calls) await client.post(path, { body });
-    assert.equal(await flush(client), true);
-    for (const { path, body } of calls.slice(-2)) await client.post(path, { body }).catch(() => undefined); // again
-    await flush(client);
+  for (const session of recorded) {
+    const { thread, stored } = session;
+    const options = { foxing, bank: `wrap-${thread}`, thread, recall: false };
+    assert.equal(await throughWrap(session, options), true);
+    assert.equal(await throughWrap(session, options), true); // again
     const found = await messagesOf(foxing, `wrap-${thread}`);
     assert.deepEqual(found.map(({ message_id, role, text }) => [message_id, role, text]), stored);
     assert.ok(found.every((message) => message.thread === thread));
