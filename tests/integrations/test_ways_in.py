@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import permutations
 from pathlib import Path
 from typing import Any, cast
@@ -189,19 +190,35 @@ def ai_sdk(ways: Ways) -> None:
 
 
 def by_javascript(entry: str, ways: Ways) -> None:
-    """Takes the calls of the session through an entry of the package for JavaScript, each time in a new process."""
+    """Takes the calls of the session through an entry of the package for JavaScript."""
+    program = javascript()
+    assert program.stdin is not None
+    assert program.stdout is not None
+    calls = [{"path": call.path, "body": call.body, "answer": call.answer} for call in ways.session.calls()]
+    with serve(ways.memory) as client:
+        given = {"entry": entry, "url": str(client.base_url), "bank": BANK, "thread": ways.session.thread}
+        program.stdin.write(json.dumps({**given, "calls": calls}) + "\n")
+        program.stdin.flush()
+        assert program.stdout.readline() == "stored\n"
+
+
+@cache
+def javascript() -> subprocess.Popen[str]:
+    """The program of the package for JavaScript that takes sessions from its stdin, each with a memory of its own."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("Node.js is not installed")
     if not (JAVASCRIPT / "node_modules").is_dir():
         pytest.skip("the packages of clients/typescript are not installed; run npm ci there")
-    calls = [{"path": call.path, "body": call.body, "answer": call.answer} for call in ways.session.calls()]
-    with serve(ways.memory) as client:
-        session = {"entry": entry, "url": str(client.base_url), "bank": BANK, "thread": ways.session.thread}
-        command = [node, "--import", "tsx", "tests/replay.ts"]
-        given = json.dumps({**session, "calls": calls})
-        process = subprocess.run(command, cwd=JAVASCRIPT, input=given, capture_output=True, text=True, check=False)
-        assert process.returncode == 0, process.stderr
+    command = [node, "--import", "tsx", "tests/replay.ts"]
+    return subprocess.Popen(command, cwd=JAVASCRIPT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_program_left() -> Iterator[None]:
+    yield
+    if javascript.cache_info().currsize:
+        javascript().communicate(timeout=60)
 
 
 def pairs() -> Iterator[Any]:

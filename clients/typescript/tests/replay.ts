@@ -1,9 +1,11 @@
-// Takes calls of a session through an entry of the package into a bank: what is to be done comes as JSON on stdin.
-import { text } from 'node:stream/consumers';
+// Takes sessions through entries of the package into banks: each a line of JSON on stdin, answered with a line.
+import { createInterface } from 'node:readline';
 import { Foxing } from '../src/index.ts';
 import { throughAiSdk, throughWrap, type RecordedSession } from './recorded.ts';
 
-const { entry, url, bank, thread, calls } = JSON.parse(await text(process.stdin)) as { entry: 'wrap' | 'ai'; url: string; bank: string } & RecordedSession;
-const through = entry === 'ai' ? throughAiSdk : throughWrap;
-const isStored = await through({ calls }, { foxing: new Foxing({ baseUrl: url }), bank, thread, recall: false });
-process.exitCode = isStored ? 0 : 1;
+for await (const line of createInterface({ input: process.stdin })) {
+  const { entry, url, bank, thread, calls } = JSON.parse(line) as { entry: 'wrap' | 'ai'; url: string; bank: string } & RecordedSession;
+  const through = entry === 'ai' ? throughAiSdk : throughWrap;
+  const isStored = await through({ calls }, { foxing: new Foxing({ baseUrl: url }), bank, thread, recall: false });
+  console.log(isStored ? 'stored' : 'not stored');
+}
