@@ -35,10 +35,10 @@ def _only_announces(part: Sequence[Token]) -> bool:
 def _with_and_without_beginning(
     part: Sequence[Token], lead: Sequence[Token], frame: SentenceFrame, words: Wording
 ) -> Iterator[Statement]:
-    yield Statement.of(part, frame, lead=lead)
+    yield Statement(frame, tuple(part), tuple(lead))
     rest = _without_beginning(part, words)
     if len(rest) < len(part):
-        yield Statement.of(rest, frame, lead=lead, since=True)
+        yield Statement(frame, tuple(rest), tuple(lead), since=True)
 
 
 def _parts(tokens: Sequence[Token]) -> Iterator[list[Token]]:

@@ -123,22 +123,17 @@ class AnswerPairs:
         named = [of_one & words for of_one, words in zip(codes, self._words, strict=True)]
         may_resume = self._of_one & (self._common < self._common.diagonal()[:, None])
         may_resume &= ~lacking(ours, codes) & ~lacking(ours, named).T
-        return np.asarray(may_resume & ~self._are_made_alike) if may_resume.any() else may_resume
+        return np.asarray(may_resume)
 
-    @property
-    def _are_made_alike(self) -> Pairs:
-        """bool[newer, older]: whether a sentence of one and the first one of the other are of one form, or have most of
-        their letters in common."""
-        listed = [(number, sentence) for number, short in enumerate(self._short) for sentence in short]
-        owners = [number for number, _ in listed]
-        similar = (
-            shares(in_common([letter_pairs(sentence.text) for _, sentence in listed])) >= MOST_SHARED_BY_OTHER_WORDS
+    def _are_made_alike(self, newer: int, older: int) -> bool:
+        """Returns True if a sentence of one message and the first one of another are of one form, or have most of their
+        letters in common."""
+        before = self._short[older][0]
+        letters, kinds = letter_pairs(before.text), _kinds(before)
+        return any(
+            kinds == _kinds(after) or _share_of_words(letter_pairs(after.text), letters) >= MOST_SHARED_BY_OTHER_WORDS
+            for after in self._short[newer]
         )
-        similar |= equal([_kinds(sentence) for _, sentence in listed])
-        first = np.searchsorted(owners, np.arange(len(self._short))).clip(max=len(owners) - 1)
-        of_messages = np.zeros((len(self._short), len(self._short)), np.bool_)
-        np.logical_or.at(of_messages, owners, similar[:, first])
-        return of_messages
 
     def resume(self, newer: int, older: int) -> bool:
         """Returns True if a later message likely says with another value, in its own words, what an earlier statement
@@ -162,8 +157,11 @@ class AnswerPairs:
             return -inf
         if (newer, older) not in self._odds:
             after, [before] = self._messages[newer], self._messages[older]
-            begun = _are_begun(_topic(before) & self._named[older], self._words[newer])
-            pair = pair_features(self._question.tokens(before.code), after, before) if begun else None
+            pair = None
+            if not self._are_made_alike(newer, older) and _are_begun(
+                before.topic & self._named[older], self._words[newer]
+            ):
+                pair = pair_features(self._question.tokens(before.code), after, before)
             self._odds[newer, older] = -inf if pair is None else weights().score(pair)
         return self._odds[newer, older]
 
@@ -192,7 +190,7 @@ class AnswerPairs:
     def _name_rather(self) -> Pairs:
         """bool[n, n]: whether the words of one sentence, or of what it is about, are those that the question names, and
         those of another one, which says the same, are not."""
-        topics = [_topic(short[0]) if len(short) == 1 else _NO_WORDS for short in self._short]
+        topics = [short[0].topic if len(short) == 1 else _NO_WORDS for short in self._short]
         forms = equal([_kinds(short[0]) if short else () for short in self._short])
         has_topic = np.array(list(map(bool, topics)), np.bool_)
         differ = has_topic[:, None] & has_topic & ~equal(topics)
@@ -229,11 +227,6 @@ def _is_short(message: Sequence[Sentence]) -> bool:
     """Returns True if a message has few sentences, all of which have been read."""
     few = 0 < len(message) <= MOST_SENTENCES_OF_ANSWER
     return few and all(len(sentence.tokens) < MOST_WORDS for sentence in message)
-
-
-def _topic(sentence: Sentence) -> frozenset[str]:
-    """Returns the words of what a sentence is about."""
-    return sentence.statements[0].topic_forms if sentence.statements else _NO_WORDS
 
 
 def _kinds(sentence: Sentence) -> tuple[int, ...]:

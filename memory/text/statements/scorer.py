@@ -103,7 +103,7 @@ def pair_features(question: Sequence[Token], after: Sequence[Sentence], before: 
         len(ours.keys() & theirs.keys()) / (len(theirs) or 1),
     ]
     numbers += [_mean(old_matches.values()), _mean(new_matches.values())]
-    topic = before.statements[0].topic_forms if before.statements else frozenset[str]()
+    topic = before.topic
     numbers += [
         _mean(old_matches.get(f, 0.0) for f in topic),
         _mean(of_question_old.get(f, 0.0) for f in topic),

@@ -78,6 +78,12 @@ class Sentence(NamedTuple):
         """The sentence as a statement, and its parts."""
         return _statements(self.text, self.code, announced=self.announced, opened=self.opened)
 
+    @property
+    def topic(self) -> frozenset[str]:
+        """Words of what it is about."""
+        read = _parsed(self.text, self.code).statements(announced=self.announced, opened=self.opened)
+        return next((statement.topic_forms for statement in read if statement.things), frozenset())
+
 
 #: Stand for definite subjects and for states among the predicates of a sentence.
 _DEFINITE_SUBJECT, _STATE = "the … is", "a state"
@@ -107,9 +113,7 @@ def _sentences(text: str, words: Wording) -> Iterator[Sentence]:
         one = _sentence(resumed + sentence, sentence, words, announced=announced, opened=opened)
         yield one
         opened = False
-        announced = (
-            one.announces and len(one.things) <= MOST_THINGS_ANNOUNCING and Parse(resumed + sentence, words).changed
-        )
+        announced = one.announces and len(one.things) <= MOST_THINGS_ANNOUNCING and _parsed(one.text, one.code).changed
 
 
 def _sentence(text: str, alone: str, words: Wording, *, announced: bool, opened: bool) -> Sentence:
@@ -162,5 +166,10 @@ def _begins_with(pronouns: frozenset[str], sentence: str) -> bool:
 
 @lru_cache(maxsize=_CACHED_SENTENCES)
 def _statements(text: str, code: str, *, announced: bool, opened: bool) -> tuple[Statement, ...]:
-    read = Parse(text, wording(code)).statements(announced=announced, opened=opened)
+    read = _parsed(text, code).statements(announced=announced, opened=opened)
     return tuple(statement for statement in read if statement.things)
+
+
+@lru_cache(maxsize=_CACHED_SENTENCES)
+def _parsed(text: str, code: str) -> Parse:
+    return Parse(text, wording(code))

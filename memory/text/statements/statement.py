@@ -40,67 +40,90 @@ class SentenceFrame:
 
 @dataclass(frozen=True)
 class Statement:
-    """A sentence, or a part of one, without what it denies."""
+    """A sentence, or a part of one, without what it denies. What is derived from its words is computed once it is asked
+    for, since most pairs of statements differ at first sight."""
 
     frame: SentenceFrame
-    #: Its words, and those that say something by themselves.
+    #: Its words.
     all_tokens: tuple[Token, ...]
-    tokens: tuple[Token, ...]
-    #: Numbers of `all_tokens` and of `tokens` that come before the predicate: which thing the statement is about.
-    topic_end: int
-    topic: int
-    topic_forms: frozenset[str]
-    #: Words of its subject and predicate and values that are no quantities; times and numbers.
-    things: frozenset[str]
-    quantities: frozenset[str]
-    names: frozenset[str]
-    persons: frozenset[str]
-    #: Whose something is, other than the speaker's or the listener's.
-    possessors: frozenset[str]
-    #: Predicates and subjects that have one value at a time.
-    exclusive: frozenset[str]
-    #: Things in the parts of its sentence before it.
-    lead: frozenset[str]
-    #: Whether it announces a change, as its sentence may, or says since when it holds.
-    changed: bool
-    #: Kinds of its words together.
-    kinds: int
+    #: The parts of its sentence before it.
+    lead_tokens: tuple[Token, ...] = ()
+    #: Whether it says since when it holds.
+    since: bool = False
 
-    @classmethod
-    def of(
-        cls, part: Sequence[Token], frame: SentenceFrame, *, lead: Sequence[Token] = (), since: bool = False
-    ) -> "Statement":
-        """Returns the statement in a part of a sentence. `lead`: the parts before it; `since`: whether it says since
-        when it holds."""
-        kinds = kinds_of(part)
-        if kinds & Kind.EVENT and not any(_is_event(part, place) for place in range(len(part))):
+    @cached_property
+    def tokens(self) -> tuple[Token, ...]:
+        """Those of its words that say something by themselves."""
+        return tuple([token for token in self.all_tokens if token.kind & INFORMATIVE])
+
+    @cached_property
+    def kinds(self) -> int:
+        """Kinds of its words together."""
+        kinds = kinds_of(self.all_tokens)
+        if kinds & Kind.EVENT and not any(_is_event(self.all_tokens, place) for place in range(len(self.all_tokens))):
             kinds &= ~Kind.EVENT
+        return kinds
 
-        tokens = tuple([token for token in part if token.kind & INFORMATIVE])
-        end = topic_end(part)
-        topic = sum(bool(token.kind & INFORMATIVE) for token in part[:end])
-        exclusive = set(frame.exclusive)
-        if kinds & Kind.DEFINITE:
-            exclusive |= set(_definite(part))
-        if frame.code in TOPIC_FIRST and topic and not any(token.form in OBJECT for token in part):
-            exclusive.add(f"{' '.join(token.form for token in tokens[:topic])} は")
-        return cls(
-            frame,
-            tuple(part),
-            tokens,
-            end,
-            topic,
-            forms_of(tokens[:topic]),
-            _forms(tokens, kinds & Kind.THING),
-            _forms(tokens, kinds & Kind.QUANTITY),
-            _forms(tokens, kinds & Kind.NAME),
-            _forms(tokens, kinds & Kind.PERSON),
-            _forms(tokens, kinds & Kind.POSSESSIVE),
-            frozenset(exclusive),
-            frozenset(token.form for token in lead if token.kind & Kind.THING),
-            since or frame.changed or bool(kinds_of((*lead, *part)) & Kind.CHANGE),
-            kinds,
-        )
+    @cached_property
+    def topic_end(self) -> int:
+        """Number of `all_tokens` that come before the predicate: which thing the statement is about."""
+        return topic_end(self.all_tokens)
+
+    @cached_property
+    def topic(self) -> int:
+        """The same of `tokens`."""
+        return sum(bool(token.kind & INFORMATIVE) for token in self.all_tokens[: self.topic_end])
+
+    @cached_property
+    def topic_forms(self) -> frozenset[str]:
+        """Words of what it is about."""
+        return forms_of(self.tokens[: self.topic])
+
+    @cached_property
+    def things(self) -> frozenset[str]:
+        """Words of its subject and predicate and values that are no quantities."""
+        return _forms(self.tokens, Kind.THING)
+
+    @cached_property
+    def quantities(self) -> frozenset[str]:
+        """Times and numbers."""
+        return _forms(self.tokens, self.kinds & Kind.QUANTITY)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Names in it."""
+        return _forms(self.tokens, self.kinds & Kind.NAME)
+
+    @cached_property
+    def persons(self) -> frozenset[str]:
+        """Kin, animals and roles."""
+        return _forms(self.tokens, self.kinds & Kind.PERSON)
+
+    @cached_property
+    def possessors(self) -> frozenset[str]:
+        """Whose something is, other than the speaker's or the listener's."""
+        return _forms(self.tokens, self.kinds & Kind.POSSESSIVE)
+
+    @cached_property
+    def exclusive(self) -> frozenset[str]:
+        """Predicates and subjects that have one value at a time."""
+        exclusive = set(self.frame.exclusive)
+        if self.kinds & Kind.DEFINITE:
+            exclusive |= set(_definite(self.all_tokens))
+        if self.frame.code in TOPIC_FIRST and self.topic and not any(token.form in OBJECT for token in self.all_tokens):
+            exclusive.add(f"{' '.join(token.form for token in self.tokens[: self.topic])} は")
+        return frozenset(exclusive)
+
+    @cached_property
+    def lead(self) -> frozenset[str]:
+        """Things in the parts of its sentence before it."""
+        return _forms(self.lead_tokens, Kind.THING)
+
+    @cached_property
+    def changed(self) -> bool:
+        """Whether it announces a change, as its sentence may, or says since when it holds."""
+        announces = any(token.kind & Kind.CHANGE for token in (*self.lead_tokens, *self.all_tokens))
+        return self.since or self.frame.changed or announces
 
     @cached_property
     def units(self) -> Sequence[tuple[Token, ...]]:
