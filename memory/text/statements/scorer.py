@@ -7,6 +7,7 @@ that only one of them has are added, by their hashes. `training/updates` makes t
 from collections.abc import Collection, Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
+from operator import add
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -43,20 +44,26 @@ class PairFeatures(NamedTuple):
     words: list[int]
 
 
-@lru_cache(1 << 14)
-def _match(one: str, other: str) -> float:
-    """Returns how alike two words are, 0 to 1: forms or compounds of one word share their beginning, or an
-    ideograph."""
-    if one == other:
-        return 1.0
-    common = _alike_at_start(one, other)
-    if "가" <= one[:1] <= "힣":
-        return ALIKE if common >= _SYLLABLES else 0.0
-    if is_unspaced(one[:1]):
-        return ALIKE if any(pair in other for pair in _ideographs(one)) else 0.0
-    if not (one.isalpha() and other.isalpha()):
-        return 0.0
-    return ALIKE if common >= LEAST_COMMON else 0.0
+class _Words(dict[str, int]):
+    """Informative words of a text, form → kind, among which forms of other words are looked for."""
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        super().__init__((token.form, token.kind) for token in tokens if token.kind & INFORMATIVE and token.form)
+        #: Beginnings that two forms of one word share, of words in letters and of those in Hangul.
+        self._beginnings = {form[:LEAST_COMMON] for form in self if len(form) >= LEAST_COMMON and form.isalpha()}
+        self._syllables = {form[:_SYLLABLES] for form in self if len(form) >= _SYLLABLES}
+
+    def best(self, word: str) -> float:
+        """Returns how alike a word and the one of these most like it are, 0 to 1: forms or compounds of one word share
+        their beginning, or an ideograph."""
+        if word in self:
+            return 1.0
+        if "가" <= word[:1] <= "힣":
+            return ALIKE if word[:_SYLLABLES] in self._syllables else 0.0
+        if is_unspaced(word[:1]):
+            pairs = list(_ideographs(word))
+            return ALIKE if any(pair in other for other in self for pair in pairs) else 0.0
+        return ALIKE if word.isalpha() and word[:LEAST_COMMON] in self._beginnings else 0.0
 
 
 def _ideographs(word: str) -> Iterator[str]:
@@ -70,22 +77,14 @@ def _is_ideograph(character: str) -> bool:
     return "\u3400" <= character <= "\u9fff"
 
 
-def _best(word: str, others: Collection[str]) -> float:
-    return 1.0 if word in others else max((_match(word, other) for other in others), default=0.0)
-
-
 def pair_features(question: Sequence[Token], after: Sequence[Sentence], before: Sentence) -> PairFeatures:
     """Returns the features of a later message and the one sentence of an earlier one. `question`: its words."""
     new = [token for sentence in after for token in sentence.tokens]
     old = before.tokens
-    query = _informative(question)
-    ours, theirs = _informative(new), _informative(old)
-    in_new = {form: _best(form, ours) for form in query}
-    in_old = {form: _best(form, theirs) for form in query}
-    old_matches = {form: _best(form, ours) for form in theirs}
-    new_matches = {form: _best(form, theirs) for form in ours}
-    of_question_new = {form: _best(form, query) for form in ours}
-    of_question_old = {form: _best(form, query) for form in theirs}
+    query, ours, theirs = map(_Words, (question, new, old))
+    in_new, in_old = ({form: words.best(form) for form in query} for words in (ours, theirs))
+    old_matches, new_matches = {form: ours.best(form) for form in theirs}, {form: theirs.best(form) for form in ours}
+    of_question_new, of_question_old = ({form: query.best(form) for form in words} for words in (ours, theirs))
 
     numbers = [_mean(in_new.values()), _mean(in_old.values()), _mean(min(in_new[f], in_old[f]) for f in query)]
     for forms in (query, [f for f, kind in query.items() if kind & Kind.IDENTIFYING or not f.isalpha()]):
@@ -155,10 +154,6 @@ def pair_features(question: Sequence[Token], after: Sequence[Sentence], before: 
     return PairFeatures(numbers, words)
 
 
-def _informative(tokens: Sequence[Token]) -> dict[str, int]:
-    return {token.form: token.kind for token in tokens if token.kind & INFORMATIVE and token.form}
-
-
 def _mean(values: Collection[float] | Iterator[float]) -> float:
     numbers = list(values)
     return sum(numbers) / len(numbers) if numbers else 0.0
@@ -175,7 +170,7 @@ def _alike_at_start(one: Sequence[str], other: Sequence[str]) -> int:
 @lru_cache(1 << 10)
 def letter_pairs(text: str) -> frozenset[str]:
     """Returns the pairs of letters that stand together in a text."""
-    return frozenset(map("".join, pairwise(text)))
+    return frozenset(map(add, text, text[1:]))
 
 
 def _pairs_shared(after: Sequence[Sentence], before: Sentence) -> float:
