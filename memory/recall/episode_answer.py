@@ -9,7 +9,7 @@ from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.speakers import speaker_name
 
 from .excerpts import excerpt
-from .selection import select_pieces
+from .selection import EpisodePieces
 from .transcript import Style, TextTranscript, TranscriptLine, TranscriptPlace, day_of, stated_date
 
 #: Tokens of a budget that the selection first aims at, and how often it is repeated with what the text really took.
@@ -83,8 +83,9 @@ def _part(episode: EpisodeSpans, asked: Collection[str], room: int, limit: int, 
         if part.tokens <= room:
             return part
     aim = AIM * room
+    pieces_of = EpisodePieces(episode.spans, asked)
     for _ in range(ATTEMPTS):
-        chosen = select_pieces(episode.spans, asked, aim, limit)
+        chosen = pieces_of.chosen(aim, limit)
         spans = [excerpt(episode.spans[number], pieces) for number, pieces in chosen.items()]
         part = _rendered(episode, spans, style)
         if part.tokens <= room:

@@ -5,7 +5,7 @@ words with what was said and hold identifiers that it needs or that later steps 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from math import inf, log
@@ -71,34 +71,44 @@ def asked_excerpt(span: RecalledMessage, asked: Collection[str], tokens: float) 
     return excerpt(span, [ranges[number] for number in sorted(chosen)])
 
 
-def select_pieces(
-    spans: Sequence[RecalledMessage], asked: Collection[str], tokens: float, limit: int
-) -> dict[int, list[Passage]]:
-    """Returns the index of each of `spans` that is given → its pieces, ascending. `spans`: those of an episode, in
-    order; `asked`: terms of the question; `tokens`, `limit`: maximum number of text tokens and of spans."""
-    telling = [_tells(span) for span in spans]
-    talk = [tells and _is_talk(span) for tells, span in zip(telling, spans, strict=True)]
-    said: Counter[str] = Counter(asked)
-    for span, is_talk in zip(spans, talk, strict=True):
-        if is_talk:
-            said.update(terms(span.text).keys())
-    by_message = (
-        _pieces(number, spans[number], said, is_talk=talk[number]) for number, tells in enumerate(telling) if tells
-    )
-    pieces = [piece for of_message in by_message for piece in of_message]
-    mentions = Mentions([*(span.text for span, is_talk in zip(spans, talk, strict=True) if is_talk), " ".join(asked)])
-    chosen = _Choice(pieces, asked, tokens, mentions)
-    if sum(telling) > limit:
-        last = [number for number, is_talk in enumerate(talk) if is_talk][-LAST:]
-        chosen.restrict({*last, *_best(spans)}, limit)
-    of_talk = [number for number, piece in enumerate(pieces) if piece.is_talk]
-    first = {next((pieces[n].message for n in of_talk if spans[pieces[n].message].role == "user"), -1)} | _best(spans)
-    for number in sorted(of_talk, key=lambda n: (pieces[n].message not in first, -n)):
-        cost = chosen.cost(pieces[number])
-        if chosen.tokens + cost <= TALK_TOKENS * tokens and chosen.admits(pieces[number]):
-            chosen.add(number)
-    chosen.fill()
-    return chosen.by_message
+class EpisodePieces:
+    """The pieces of the messages of an episode, of which some are chosen for a number of tokens."""
+
+    def __init__(self, spans: Sequence[RecalledMessage], asked: Collection[str]) -> None:
+        """`spans`: in order; `asked`: terms of the question."""
+        self._asked = asked
+        # which messages have something left to tell, and which of these people or the model say
+        telling = [_tells(span) for span in spans]
+        self._talk = [tells and _is_talk(span) for tells, span in zip(telling, spans, strict=True)]
+        self._telling = sum(telling)
+        texts = [span.text for span, is_talk in zip(spans, self._talk, strict=True) if is_talk]
+        said = {*asked, *(term for text in texts for term in terms(text))}
+        self._pieces = [
+            piece
+            for number, tells in enumerate(telling)
+            if tells
+            for piece in _pieces(number, spans[number], said, is_talk=self._talk[number])
+        ]
+        self._mentions = Mentions([*texts, " ".join(asked)])
+        self._best = _best(spans)
+        of_user = (piece.message for piece in self._pieces if piece.is_talk and spans[piece.message].role == "user")
+        # those of people that come first: what the user asked for, and the best match.
+        self._first = {next(of_user, -1)} | self._best
+
+    def chosen(self, tokens: float, limit: int) -> dict[int, list[Passage]]:
+        """Returns the index of each message that is given → its pieces, ascending. `tokens`, `limit`: maximum number
+        of text tokens and of messages."""
+        chosen = _Choice(self._pieces, self._asked, tokens, self._mentions)
+        if self._telling > limit:
+            last = [number for number, is_talk in enumerate(self._talk) if is_talk][-LAST:]
+            chosen.restrict({*last, *self._best}, limit)
+        of_talk = [number for number, piece in enumerate(self._pieces) if piece.is_talk]
+        for number in sorted(of_talk, key=lambda n: (self._pieces[n].message not in self._first, -n)):
+            cost = chosen.cost(self._pieces[number])
+            if chosen.tokens + cost <= TALK_TOKENS * tokens and chosen.admits(self._pieces[number]):
+                chosen.add(number)
+        chosen.fill()
+        return chosen.by_message
 
 
 def _best(spans: Sequence[RecalledMessage]) -> set[int]:
@@ -117,7 +127,7 @@ def _is_talk(span: RecalledMessage) -> bool:
     return span.role != "tool" and not span.text.startswith(("△", "▽")) and len(split_pieces(span.text)) < 12
 
 
-def _pieces(number: int, span: RecalledMessage, said: Mapping[str, int], *, is_talk: bool) -> Iterable[_Piece]:
+def _pieces(number: int, span: RecalledMessage, said: Collection[str], *, is_talk: bool) -> Iterable[_Piece]:
     whole = is_talk and len(span.text) <= WHOLE_CHARS
     ranges = [Passage(0, len(span.text))] if whole else split_pieces(span.text)
     for piece in ranges:

@@ -1,7 +1,7 @@
 """Passages: chunks of a long text, split at natural boundaries, that are searched and returned separately."""
 
 import re
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,8 @@ _ANYWHERE, _BLANK, _MEMBER, _SENTENCE, _LINE, _PARAGRAPH = range(6)
 #: bool[n]: the characters that are blanks; none beyond them is.
 _BLANKS = np.array([re.match(r"\s", chr(code)) is not None for code in range(0x3002)], dtype=np.bool_)
 _PATTERNS = (
-    (_MEMBER, re.compile(r"[\]}\"\d],")),
-    # begins with one set of characters, which is looked for faster than two
+    # each begins with one character or set of them, which is looked for faster than two
+    (_MEMBER, re.compile(r",(?<=[\]}\"\d],)")),
     (_SENTENCE, re.compile(r"[.!?。！？](?:(?<=[.!?])[\"')\]]?\s|(?<=[。！？])[」』”）]?)")),
     (_LINE, re.compile(r"\n")),
     (_PARAGRAPH, re.compile(r"\n[ \t]{0,8}\n")),
@@ -48,8 +48,13 @@ def split_passages(text: str) -> list[Passage]:
 
 
 def _split(text: str) -> list[Passage]:
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    tokens = _tokens(codes)
+    codes: npt.NDArray[Any]
+    if text.isascii():
+        codes = np.frombuffer(text.encode("ascii"), dtype=np.uint8)
+        tokens = _TOKENS_OF_LETTER * np.arange(len(text) + 1)
+    else:
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+        tokens = _tokens(codes)
     total = float(tokens[-1])
     if total <= LONGEST:
         return [Passage(0, len(text))]
@@ -93,14 +98,16 @@ def _tokens(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.float64]:
     return np.append(0.0, np.cumsum(weights))
 
 
-def _ends(text: str, codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int8]:
+def _ends(text: str, codes: npt.NDArray[Any]) -> npt.NDArray[np.int8]:
     """Returns int8[len(text) + 1], the rank of the boundary before each character. Inside a code block, the end of a
-    line or paragraph ranks no higher than that of a sentence. `codes`: uint32[len(text)], those of the characters."""
+    line or paragraph ranks no higher than that of a sentence. `codes`: uint8 or uint32[len(text)], those of the
+    characters."""
     ends = np.full(len(text) + 1, _ANYWHERE, dtype=np.int8)
-    ends[1:][_BLANKS[np.minimum(codes, len(_BLANKS) - 1)]] = _BLANK
+    ends[1:] = _BLANK * _BLANKS.take(codes, mode="clip")
     for rank, pattern in _PATTERNS:
-        places = np.array([match.end() for match in pattern.finditer(text)], dtype=np.int64)
-        ends[places] = np.maximum(ends[places], rank)
+        places = [match.end() for match in pattern.finditer(text)]
+        if places:
+            ends[places] = np.maximum(ends[places], rank)
     fences = [(m.start(), m.end()) for m in _FENCE.finditer(text)] if "```" in text or "~~~" in text else []
     for (opened, _), (_, closed) in zip(fences[::2], fences[1::2], strict=False):
         inside = ends[opened + 1 : closed]
