@@ -6,7 +6,7 @@ from itertools import takewhile
 
 from .parts import statements_in
 from .statement import INFORMATIVE, SentenceFrame, Statement
-from .tokens import BREAK, CHANGE, JOIN, Token, token_of, words_in
+from .tokens import BREAK, CHANGE, JOIN, Token, kinds_of, token_of, words_in
 from .wording import DENIALS, Kind, Phrase, Role, Wording, WordPhrases, phrases_from
 from .words import BREAKS, HIRAGANA, raw_words
 
@@ -51,7 +51,7 @@ class Parse:
             announced or opened or (self.changed and not self.words.spaced),
             self.corrected or (announced and not self.changed),
             self.former,
-            any(token.kind & Kind.OWN for token in self.tokens),
+            bool(kinds_of(self.tokens) & Kind.OWN),
         )
         return statements_in(self.tokens, frame, self.words)
 

@@ -28,8 +28,9 @@ def statements_in(tokens: Sequence[Token], frame: SentenceFrame, words: Wording)
 
 def _only_announces(part: Sequence[Token]) -> bool:
     """Returns True if a part announces a change, which the others tell: “…, I misremembered”."""
-    things = sum(bool(token.kind & Kind.THING) for token in part)
-    return bool(kinds_of(part) & Kind.CHANGE) and things <= MOST_THINGS_ANNOUNCING
+    if not kinds_of(part) & Kind.CHANGE:
+        return False
+    return sum([bool(token.kind & Kind.THING) for token in part]) <= MOST_THINGS_ANNOUNCING
 
 
 def _with_and_without_beginning(
@@ -45,18 +46,18 @@ def _parts(tokens: Sequence[Token]) -> Iterator[list[Token]]:
     """Yields the words between breaks. An “and” is one only after a predicate: “Ana and I walk” is one part."""
     part: list[Token] = []
     for token in tokens:
-        if part and _ends(part, token):
+        if token is not BREAK and token is not JOIN:
+            part.append(token)
+        elif part and _ends(part, token):
             yield part
             part = []
-        elif token is not BREAK and token is not JOIN:
-            part.append(token)
     if part:
         yield part
 
 
 def _ends(part: Sequence[Token], token: Token) -> bool:
-    """Returns True if a part ends where a word follows it."""
-    return bool(kinds_of(part) & _VERBS) if token is JOIN else token is BREAK and not _is_setting(part)
+    """Returns True if a part ends at a break or an “and”."""
+    return bool(kinds_of(part) & _VERBS) if token is JOIN else not _is_setting(part)
 
 
 def _is_setting(part: Sequence[Token]) -> bool:

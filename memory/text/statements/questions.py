@@ -72,7 +72,9 @@ class Asked:
         """Returns True if the question has a word or a part of it, be it within another word."""
         if form in self._split or (len(form) >= SHORTEST_WORD and form in self._lower):
             return True
-        return form.startswith(self._long_words) or any(map(self._is_named, parts_of_code(form)))
+        if form.startswith(self._long_words):
+            return True
+        return not form.isalnum() and any(map(self._is_named, parts_of_code(form)))
 
 
 class AnswerPairs:
@@ -236,7 +238,8 @@ def _kinds(sentence: Sentence) -> tuple[int, ...]:
 def _forms(tokens: Sequence[Token]) -> frozenset[str]:
     """Returns the forms in which words are looked for: a code by its parts as well."""
     forms = [token.form for token in tokens if token.kind & INFORMATIVE or len(token.form) >= SHORTEST_WORD]
-    return frozenset(forms).union(*[parts_of_code(token.form) for token in tokens if token.kind & Kind.QUANTITY])
+    codes = [token.form for token in tokens if token.kind & Kind.QUANTITY and not token.form.isalnum()]
+    return frozenset(forms).union(*map(parts_of_code, codes))
 
 
 def _stems(words: frozenset[str]) -> frozenset[str]:

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from .parse import MOST_WORDS, Parse
 from .parts import MOST_THINGS_ANNOUNCING
@@ -15,8 +15,8 @@ from .words import WORD
 #: Longest text that is compared, in characters: a longer one is more than a statement.
 LONGEST = 2_000
 MOST_SENTENCES = 24  # of a text, from its beginning
-#: Texts and sentences whose analysis is cached: with that of words, at most 20 MB.
-_CACHED_TEXTS, _CACHED_SENTENCES = 2048, 1024
+#: Texts whose analysis is cached: with that of words, at most 20 MB.
+_CACHED_TEXTS = 1536
 
 #: Ends of sentences, other than the points of ordinals, initials and abbreviations.
 _SENTENCE = re.compile(
@@ -33,8 +33,10 @@ _ITEMS = re.compile(rf"{_ITEM.pattern}[^\n]*\s{_ITEM.pattern}")
 _NO_MARKS = {ord(mark): " " for mark in ',;:–—(),.!?"“”…⋯[]'}
 
 
-class Sentence(NamedTuple):
-    """A sentence of a message, with what is needed to see that it cannot replace, or be replaced by, another one."""
+@dataclass(frozen=True, eq=False)
+class Sentence:
+    """A sentence of a message, with what is needed to see that it cannot replace, or be replaced by, another one. What
+    it states is read once it is asked for."""
 
     text: str
     code: str
@@ -73,16 +75,25 @@ class Sentence(NamedTuple):
         """True if it announces a change, has a value of a kind that a thing has once at a time, or several parts."""
         return self.changed or bool(self.exclusive) or self.valued or self.has_parts
 
-    @property
+    @cached_property
     def statements(self) -> Sequence[Statement]:
         """The sentence as a statement, and its parts."""
-        return _statements(self.text, self.code, announced=self.announced, opened=self.opened)
+        return tuple(self._statements)
 
-    @property
+    @cached_property
     def topic(self) -> frozenset[str]:
         """Words of what it is about."""
-        read = _parsed(self.text, self.code).statements(announced=self.announced, opened=self.opened)
-        return next((statement.topic_forms for statement in read if statement.things), frozenset())
+        return next((statement.topic_forms for statement in self._statements), frozenset())
+
+    @property
+    def _statements(self) -> Iterator[Statement]:
+        read = self.parse.statements(announced=self.announced, opened=self.opened)
+        return (statement for statement in read if statement.things)
+
+    @cached_property
+    def parse(self) -> Parse:
+        """The sentence read word by word."""
+        return Parse(self.text, wording(self.code))
 
 
 #: Stand for definite subjects and for states among the predicates of a sentence.
@@ -113,7 +124,7 @@ def _sentences(text: str, words: Wording) -> Iterator[Sentence]:
         one = _sentence(resumed + sentence, sentence, words, announced=announced, opened=opened)
         yield one
         opened = False
-        announced = one.announces and len(one.things) <= MOST_THINGS_ANNOUNCING and _parsed(one.text, one.code).changed
+        announced = one.announces and len(one.things) <= MOST_THINGS_ANNOUNCING and one.parse.changed
 
 
 def _sentence(text: str, alone: str, words: Wording, *, announced: bool, opened: bool) -> Sentence:
@@ -162,14 +173,3 @@ def _begins_with(pronouns: frozenset[str], sentence: str) -> bool:
     """Returns True if a sentence begins with a pronoun, which stands for something in the sentence before it."""
     first = WORD.match(sentence)
     return first is not None and first[0].casefold().replace("’", "'") in pronouns
-
-
-@lru_cache(maxsize=_CACHED_SENTENCES)
-def _statements(text: str, code: str, *, announced: bool, opened: bool) -> tuple[Statement, ...]:
-    read = _parsed(text, code).statements(announced=announced, opened=opened)
-    return tuple(statement for statement in read if statement.things)
-
-
-@lru_cache(maxsize=_CACHED_SENTENCES)
-def _parsed(text: str, code: str) -> Parse:
-    return Parse(text, wording(code))

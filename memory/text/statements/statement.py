@@ -72,7 +72,7 @@ class Statement:
     @cached_property
     def topic(self) -> int:
         """The same of `tokens`."""
-        return sum(bool(token.kind & INFORMATIVE) for token in self.all_tokens[: self.topic_end])
+        return sum([bool(token.kind & INFORMATIVE) for token in self.all_tokens[: self.topic_end]])
 
     @cached_property
     def topic_forms(self) -> frozenset[str]:
@@ -122,8 +122,8 @@ class Statement:
     @cached_property
     def changed(self) -> bool:
         """Whether it announces a change, as its sentence may, or says since when it holds."""
-        announces = any(token.kind & Kind.CHANGE for token in (*self.lead_tokens, *self.all_tokens))
-        return self.since or self.frame.changed or announces
+        announces = (self.kinds | kinds_of(self.lead_tokens)) & Kind.CHANGE
+        return self.since or self.frame.changed or bool(announces)
 
     @cached_property
     def units(self) -> Sequence[tuple[Token, ...]]:

@@ -70,12 +70,14 @@ def words_in(text: str, code: str) -> Sequence[str]:
     """Returns the words of a text as they are written; a capitalised word of a list within a sentence of English, as in
     the title of a book, as a quoted one: “Our Mutual Friend”."""
     raw = raw_words(text, code)
-    return [_in_title(*pair) for pair in pairwise((",", *raw))] if code == "en" else raw
+    if code != "en":
+        return raw
+    return [word if word[0].islower() else _in_title(before, word) for before, word in pairwise((",", *raw))]
 
 
 def _in_title(before: str, word: str) -> str:
     """Returns a word, quoted if it is one of a list and part of a name. `before`: the word before it."""
-    if word[0].islower() or not word.istitle() or before in BREAKS or len(word) == 1:
+    if not word.istitle() or before in BREAKS or len(word) == 1:
         return word
     kind, is_phrase = token_of(word, "en").kind, word.casefold() in wording("en").phrases
     return word if kind & Kind.QUANTITY or (kind == Kind.THING | Kind.NAME and not is_phrase) else f"“{word}”"
@@ -147,7 +149,7 @@ def kinds_of(tokens: Sequence[Token]) -> int:
 
 def forms_of(tokens: Sequence[Token]) -> frozenset[str]:
     """Returns the normalised forms of words."""
-    return frozenset(token.form for token in tokens)
+    return frozenset([token.form for token in tokens])
 
 
 def language_of(text: str) -> str:
