@@ -19,6 +19,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
+from functools import lru_cache
 from typing import NamedTuple, Protocol, Self
 
 from foxing.memory.references import shown
@@ -139,27 +140,25 @@ class TranscriptLine:
         if names:
             self._text, self._tail = (" ".join((*names, said)).rstrip(" ") for said in (self._text, self._tail))
         self._text, self._tail = set_apart(self._text), set_apart(self._tail)
-        #: how it stands after others → that text, and its tokens
-        self._texts: dict[_Shape, str] = {}
-        self._counts: dict[_Shape, int] = {}
+        #: whether the gap at its beginning is one with that before it → tokens of the words
+        self._counts: dict[bool, int] = {}
 
     def text(self, before: "TranscriptLine | None") -> str:
         """Returns the line as it stands after `before`, with the date above it where a day begins; empty if a gap there
         covers it."""
-        shape = self._shape(before)
-        if shape not in self._texts:
-            body = self._body(shape)
-            self._texts[shape] = f"{shape.head}{body}\n" if shape.head or body else ""
-        return self._texts[shape]
+        head, merged = self._shape(before)
+        body = self._body(merged=merged)
+        return f"{head}{body}\n" if head or body else ""
 
     def tokens(self, before: "TranscriptLine | None") -> int:
         """Returns the number of text tokens of `text(before)`."""
-        shape = self._shape(before)
-        if shape not in self._counts:
-            body = self._body(shape)
-            parts = (shape.head, f"{body}\n") if body else (f"{shape.head}\n",) if shape.head else ()
-            self._counts[shape] = sum(map(_text_tokens, parts))
-        return self._counts[shape]
+        head, merged = self._shape(before)
+        if merged not in self._counts:
+            body = self._body(merged=merged)
+            self._counts[merged] = _text_tokens(f"{body}\n") if body else 0
+        if not self._counts[merged]:
+            return _head_tokens(f"{head}\n") if head else 0
+        return (_head_tokens(head) if head else 0) + self._counts[merged]
 
     def _shape(self, before: "TranscriptLine | None") -> "_Shape":
         if before is None or before.day != self.day:
@@ -175,9 +174,9 @@ class TranscriptLine:
             date_ = date_.removesuffix(f" {self.day.year}")
         return f"{date_}\n{self.speaker}:"
 
-    def _body(self, shape: "_Shape") -> str:
+    def _body(self, *, merged: bool) -> str:
         """Returns the text of the message, with the blank at its beginning."""
-        words = self._tail if shape.merged else self._text
+        words = self._tail if merged else self._text
         return f"{INDENT}{words}" if words else ""
 
 
@@ -300,6 +299,12 @@ def transcript(
 def transcript_of(messages: Iterable[Said], style: Style, head: str = "") -> TextTranscript:
     """Returns the transcript of messages given in time order."""
     return TextTranscript.of((TranscriptLine(message, style) for message in messages), style, head)
+
+
+@lru_cache(maxsize=256)
+def _head_tokens(head: str) -> int:
+    """Returns the number of text tokens of a date and a speaker, which are those of many lines."""
+    return _text_tokens(head)
 
 
 def _text_tokens(text: str) -> int:
