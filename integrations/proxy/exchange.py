@@ -23,7 +23,7 @@ from .body import MessageText, RequestBody, parse_body
 from .fold_loops import FoldLoops
 from .folding import FoldedCall, Folding
 from .options import ProxyOptions
-from .streams import WholeEvents
+from .streams import WholeEvents, without_last_event
 from .upstream import Headers, UpstreamAnswer, UpstreamClient, UpstreamFailed
 from .wires import ProviderWire, error_body, error_event
 
@@ -341,9 +341,16 @@ class Exchanges:
         try:
             async for chunk in answer.chunks():
                 ready = chunk if coding else events.feed(chunk)
-                if ready:
-                    await self._read_copy(exchange, copy, ready)
-                    yield ready
+                if not ready:
+                    continue
+                await self._read_copy(copy, ready)
+                if copy.is_complete and not exchange.recorded:
+                    # the end waits until the turn is kept, what comes before it does not
+                    begun, ready = (b"", ready) if coding else without_last_event(ready)
+                    if begun:
+                        yield begun
+                    await self._record(exchange, copy)
+                yield ready
         except UpstreamFailed as error:
             await self._record(exchange, copy)
             self.counts["broken streams"] += 1
@@ -357,19 +364,17 @@ class Exchanges:
                 self._writers(exchange).submit(self._write, exchange, copy)
             raise
         held = events.end()
-        await self._read_copy(exchange, copy, held)
+        await self._read_copy(copy, held)
         await self._record(exchange, copy)
         if held:
             yield held
 
-    async def _read_copy(self, exchange: ConversationExchange, copy: AnswerCopy, content: bytes) -> None:
-        """Reads the next bytes of a stream, and records it once it is complete."""
+    async def _read_copy(self, copy: AnswerCopy, content: bytes) -> None:
+        """Reads the next bytes of a stream."""
         if copy.is_done:
             return
         size = _LARGE if copy.is_compressed else len(content) + copy.waiting_bytes
         await self._in_thread(size, copy.feed, content)
-        if copy.is_complete:
-            await self._record(exchange, copy)
 
     async def _record(self, exchange: ConversationExchange, copy: AnswerCopy | None = None) -> None:
         """Records an answered request, once. `copy`: its answer, unless that is known."""

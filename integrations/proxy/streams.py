@@ -26,3 +26,11 @@ class WholeEvents:
     def end(self) -> bytes:
         """Returns what is still held back."""
         return bytes(self._held)
+
+
+def without_last_event(content: bytes) -> tuple[bytes, bytes]:
+    """Returns whole events without the last one, and that one."""
+    last = max((len(end) for end in _ENDS if content.endswith(end)), default=0)
+    searched = len(content) - last
+    begins = max((at + len(end) for end in _ENDS if (at := content.rfind(end, 0, searched)) >= 0), default=0)
+    return content[:begins], content[begins:]

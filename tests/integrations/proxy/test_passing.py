@@ -2,8 +2,11 @@
 
 import gzip
 import json
+import sqlite3
 import threading
 import zlib
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +14,7 @@ import pytest
 import zstandard
 from anthropic import Anthropic, APIStatusError, InternalServerError, RateLimitError
 from openai import OpenAI
+from support.raw_upstream import raw_upstream
 
 from foxing.integrations.proxy.server import BackgroundProxy
 from tests.upstream import Upstream
@@ -71,6 +75,24 @@ def test_events_arrive_as_they_come(proxy: BackgroundProxy, upstream: Upstream) 
         assert next(lines) == "event: message_start"
         hold.set()
         assert "event: message_stop" in list(lines)
+
+
+def test_all_but_the_end_of_a_stream_passes_before_its_turn_is_kept(
+    start: StartProxy, upstream: Upstream, tmp_path: Path
+) -> None:
+    body = json.dumps({**json.loads(BODY), "stream": True}).encode()
+    whole = httpx.post(f"{upstream.url}/v1/messages", content=body, headers=HEADERS).content
+    end = whole.index(b"event: message_stop")
+    with raw_upstream(lambda: [whole]) as raw, httpx.Client(timeout=60) as http:
+        proxy = start(upstream=raw.url)
+        http.post(f"{proxy.url}/v1/messages", content=body, headers=HEADERS)
+        with closing(sqlite3.connect(tmp_path / "proxy.db")) as journal:
+            journal.execute("BEGIN IMMEDIATE")  # nothing can be kept
+            with http.stream("POST", f"{proxy.url}/v1/messages", content=body, headers=HEADERS) as answer:
+                pieces = answer.iter_raw()
+                assert next(pieces) == whole[:end]
+                journal.execute("ROLLBACK")
+                assert b"".join(pieces) == whole[end:]
 
 
 @pytest.mark.parametrize("coding", ["gzip", "zstd", "deflate"])
