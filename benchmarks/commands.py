@@ -15,6 +15,7 @@ from statistics import median
 from foxing.memory import Memory
 
 from .command_line import command, measuring, write_result
+from .load.processes import FOXING
 from .service import SENTENCE
 
 BANK = "bench"
@@ -54,14 +55,7 @@ def measure_commands(folder: Path, messages: int, runs: int) -> CommandSpeed:
 
 
 def _foxing(database: Path, *arguments: str) -> list[str]:
-    return [
-        sys.executable,
-        "-c",
-        "from foxing.api.cli.main import main; main()",
-        "--database",
-        str(database),
-        *arguments,
-    ]
+    return [*FOXING, "--database", str(database), *arguments]
 
 
 def _recall(database: Path) -> tuple[float, float]:

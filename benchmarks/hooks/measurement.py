@@ -18,7 +18,7 @@ from typing import Self
 
 from benchmarks.command_line import Advance
 from benchmarks.load import texts
-from benchmarks.load.processes import IDLE_S, processor_s
+from benchmarks.load.processes import FOXING, IDLE_S, processor_s
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.integrations.hooks.client import ask
 from foxing.integrations.hooks.doctor import service_status
@@ -129,7 +129,7 @@ class Hooks:
 
     def start_service(self) -> None:
         """Starts a service and waits until it answers."""
-        command = [sys.executable, "-m", "foxing.api.cli.main", "--database", self.database, "serve", "--port", "0"]
+        command = [*FOXING, "--database", self.database, "serve", "--port", "0"]
         log = Path(folder_of(self.database)) / "service.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:

@@ -16,6 +16,8 @@ import httpx
 
 from foxing.memory.storage.database import database_url
 
+#: Runs the command as its script does: `-m` loads its module twice, and collects garbage while it loads.
+FOXING = (sys.executable, "-c", "from foxing.api.cli import main; main()")
 STOP_S = 600.0  # limit for the exit of a process
 IDLE_S = 2.0  # in which an idle process uses less CPU time than the one second that `ps` resolves
 
@@ -25,7 +27,7 @@ def start_foxing(
 ) -> subprocess.Popen[str]:
     """Starts `foxing` with `arguments`. Its log is appended to a file; for the rest see `FoxingProcess`."""
     limit = [] if descriptors is None else ["sh", "-c", f'ulimit -n {descriptors} && exec "$0" "$@"']
-    command = [*limit, sys.executable, "-m", "foxing.api.cli.main", *arguments]
+    command = [*limit, *FOXING, *arguments]
     with log_path.open("ab") as log:
         return subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **environment}

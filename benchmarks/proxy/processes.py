@@ -5,12 +5,13 @@ import os
 import select
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import httpx
+
+from benchmarks.load.processes import FOXING
 
 _START_S = 60.0
 
@@ -34,7 +35,7 @@ class FoxingProcess:
             "OMP_NUM_THREADS": "1",
             "PYTHONFAULTHANDLER": "1",
         }
-        command = [sys.executable, "-m", "foxing.api.cli.main", "--database", str(self._folder / "bank.db")]
+        command = [*FOXING, "--database", str(self._folder / "bank.db")]
         log = self._folder / f"{self._arguments[0]}.log"
         with log.open("a") as errors:
             self._process = subprocess.Popen(
