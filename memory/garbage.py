@@ -9,7 +9,7 @@ import gc
 
 #: Python's own thresholds, and how many objects must be made for a collection while a process loads.
 _THRESHOLDS = gc.get_threshold()
-_LOADING = 100_000
+_LOADING = 1_000_000
 
 
 def collect_rarely() -> None:

@@ -18,7 +18,7 @@ _FIRST_IDEOGRAPH = 0x1100
 # boundaries at which a passage may end, from worst to best
 _ANYWHERE, _BLANK, _MEMBER, _SENTENCE, _LINE, _PARAGRAPH = range(6)
 #: bool[n]: the characters that are blanks; none beyond them is.
-_BLANKS = np.array([re.match(r"\s", chr(code)) is not None for code in range(0x3002)], dtype=np.bool_)
+_BLANKS = np.array([chr(code).isspace() for code in range(0x3002)], dtype=np.bool_)
 _PATTERNS = (
     # each begins with one character or set of them, which is looked for faster than two
     (_MEMBER, re.compile(r",(?<=[\]}\"\d],)")),
