@@ -11,18 +11,18 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import regex
 import structlog
 from pydantic import JsonValue
 
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import ImagePart, Part, TextPart, ToolCall, ToolResult
 
-from . import forms
-from .forms import RULES, Form, Subject, Time, Undecided, pattern_form
 from .matches import RuleMatch, replaced, without_overlaps
+
+if TYPE_CHECKING:
+    from .forms import Form, Time
 
 #: What stands after the name of a rule where a text was withheld.
 WITHHELD = "not decided in time"
@@ -53,22 +53,31 @@ class Redaction:
         return bool(self.rules or self.patterns)
 
     @cached_property
-    def _forms(self) -> list[Form]:
+    def _forms(self) -> "list[Form]":
         """The forms to replace. Those of the package are tried first: they take as long as a text is."""
+        # their expressions take a third of a second to compile, which a bank without rules does not need
+        import regex
+
+        from .forms import RULES, pattern_form
+
         of_rules = [form for rule, made in RULES.items() if rule in self.rules for form in made()]
         own = [pattern_form(name, name, regex.compile(pattern), 1) for name, pattern in self.patterns]
         return [*of_rules, *own]
 
-    def text(self, text: str, counts: Counter[str], time: Time | None = None) -> str:
+    def text(self, text: str, counts: Counter[str], time: "Time | None" = None) -> str:
         """Returns a text without what the rules match, which is counted by name. `time`: left for the message."""
-        time = time or Time(forms.TIME_S)
+        if not self:
+            return text
+        from . import forms
+
+        time = time or forms.Time(forms.TIME_S)
         time.extend(len(text) * forms.TIME_PER_CHARACTER_S)
-        subject = Subject.of(text, time)
+        subject = forms.Subject.of(text, time)
         found = subject.found
         for form in self._forms:
             try:
                 found += form.found(subject)
-            except Undecided:
+            except forms.Undecided:
                 log.warning("redaction.withheld", rule=form.name, characters=len(text))
                 found = [RuleMatch(0, len(text), f"{form.name}, {WITHHELD}", form.name, 0)]
                 break
@@ -78,7 +87,11 @@ class Redaction:
 
     def message(self, message: NewMessage, counts: Counter[str]) -> NewMessage:
         """Returns a message without what the rules match, which is counted by name."""
-        time = Time(forms.TIME_S)
+        if not self:
+            return message
+        from .forms import TIME_S, Time
+
+        time = Time(TIME_S)
         if message.parts is not None:
             message = message.with_content(tuple(self._part(part, counts, time) for part in message.parts))
         elif message.content is not None:
@@ -87,7 +100,7 @@ class Redaction:
             message = message.model_copy(update={"metadata": self._json(message.metadata, counts, time)})
         return message
 
-    def _part(self, part: Any, counts: Counter[str], time: Time) -> Part:
+    def _part(self, part: Any, counts: Counter[str], time: "Time") -> Part:
         if isinstance(part, TextPart):
             return part.model_copy(update={"text": self.text(part.text, counts, time)})
         if isinstance(part, ToolResult):
@@ -104,7 +117,7 @@ class Redaction:
         assert isinstance(part, ToolCall)
         return part.model_copy(update={"arguments": self._json(part.arguments, counts, time)})
 
-    def _json(self, value: JsonValue, counts: Counter[str], time: Time) -> JsonValue:
+    def _json(self, value: JsonValue, counts: Counter[str], time: "Time") -> JsonValue:
         if isinstance(value, str):
             return self.text(value, counts, time)
         if isinstance(value, list):
@@ -113,7 +126,7 @@ class Redaction:
             return {key: self._named(key, each, counts, time) for key, each in value.items()}
         return value
 
-    def _named(self, key: str, value: JsonValue, counts: Counter[str], time: Time) -> JsonValue:
+    def _named(self, key: str, value: JsonValue, counts: Counter[str], time: "Time") -> JsonValue:
         """Returns a value of an object. Its key may say that it is a secret: `{"password": "…"}`."""
         if not isinstance(value, str) or "secrets" not in self.rules:
             return self._json(value, counts, time)
