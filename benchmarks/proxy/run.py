@@ -148,8 +148,11 @@ def run(session: Session, subs: Sequence[Session], report: ProxyReport) -> Proxy
             http.post(f"{direct.url}{agent.path}", content=sent.body, headers=headers)
             times = ((took - (time.perf_counter() - began)) * 1e3, float(answer.headers["x-foxing-overhead-ms"]))
             report.unfolded += "x-foxing-unfolded" in answer.headers
-            status = http.get(f"{proxy.url}/foxing/status").json()["folds"]
-            made = sum(number for name, number in status.items() if name.startswith("fold "))
+            status = http.get(f"{proxy.url}/foxing/status").json()
+            while status["folds_in_progress"]:  # an agent takes seconds from answer to request
+                time.sleep(0.01)
+                status = http.get(f"{proxy.url}/foxing/status").json()
+            made = sum(number for name, number in status["folds"].items() if name.startswith("fold "))
             is_folded = answer.headers["x-foxing-folded"] == "yes"
             (fold_times if made > folds else folded_times if is_folded else plain_times).append(times)
             folds = made

@@ -111,6 +111,8 @@ def replay(
         for exchange in _until(exchanges, calls):
             body = _with_model(exchange.body, model)
             _send(http, proxy.url, upstream, exchange, body)
+            while proxy.proxy.status()["folds_in_progress"]:  # an agent takes seconds from answer to request
+                time.sleep(0.01)
             last = upstream.calls[-1]
             if beside:
                 _send(http, whole.url, whole, exchange, body)

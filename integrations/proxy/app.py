@@ -117,8 +117,11 @@ class Proxy:
     def _answered(self, exchange: ConversationExchange, url: str, headers: Headers) -> None:
         usage = exchange.answer.usage if exchange.answer is not None else None
         passed = exchange.fold_refused or exchange.without_thinking or self.options.dry_run
-        if self.folding is not None and exchange.call is not None and usage is not None and not passed:
-            self.folding.learn(exchange.call, usage.input)
+        call = exchange.call
+        if self.folding is not None and call is not None and usage is not None and not passed:
+            self.folding.learn(call, usage.input)
+            if call.pays_later and self._fold_loops is not None:
+                self._fold_loops.start(exchange.session, self.folding.fold_ahead(call))
         if self.accounting is not None:
             self.accounting.note(exchange, url, headers)
 

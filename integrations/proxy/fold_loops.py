@@ -4,6 +4,7 @@ import asyncio
 import threading
 import zlib
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 R = TypeVar("R")
@@ -21,8 +22,12 @@ class FoldLoops:
     async def run(self, session: str, work: Coroutine[Any, Any, R]) -> R:
         """Runs a coroutine in the thread of a session. Raises what it raises; one that is cancelled is cancelled
         there."""
+        return await asyncio.wrap_future(self.start(session, work))
+
+    def start(self, session: str, work: Coroutine[Any, Any, R]) -> Future[R]:
+        """Starts a coroutine in the thread of a session, and returns its future."""
         loop = self._loops[zlib.crc32(session.encode(errors="surrogatepass")) % _LOOPS].loop
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+        return asyncio.run_coroutine_threadsafe(work, loop)
 
     def close(self) -> None:
         """Cancels what still runs, and ends the threads."""

@@ -8,7 +8,7 @@ conversation that it has not seen, or that has grown by more than one call.
 import asyncio
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -25,7 +25,7 @@ from foxing.memory.fold.conversation import (
     thread_key,
 )
 from foxing.memory.fold.layout import folded_conversation
-from foxing.memory.fold.plan import LEAST_KEPT_CALLS, Standing, Step, Terms, plan_fold
+from foxing.memory.fold.plan import LEAST_KEPT_CALLS, Reason, Standing, Step, Terms, plan_fold
 from foxing.memory.values.context import MAX_BUDGET
 
 from .bank import BankFailed, BankLink, FoldRefused
@@ -103,6 +103,8 @@ class _Known:
     unsure: bool = False
     #: The fold that the bank was last asked for and still makes.
     late: asyncio.Future[FoldResult] | None = None
+    #: The call after which the bank was asked for a fold, and its answer, which is for the calls that follow.
+    ahead: "tuple[FoldedCall, asyncio.Future[FoldResult]] | None" = None
     #: Number of items whose thinking is left out, since the model has refused it.
     refused: int = 0
     #: Number of the fold that the provider has refused, and whether the bank has still to be told.
@@ -138,6 +140,8 @@ class FoldedCall:
     new_fold: bool = False
     #: Why the request goes out unfolded although it might be folded.
     failure: str | None = None
+    #: Whether a fold would pay that can be made after the answer, for the calls that follow.
+    pays_later: bool = False
     #: Tokens of what is sent as the bank counts them; None if it was not asked.
     counted_tokens: int | None = None
     _known: _Known | None = None
@@ -214,9 +218,12 @@ class Folding:
             self._bank_counts.learn(call.body.model, call.counted_tokens, billed)
 
     def report(self) -> dict[str, Any]:
-        """Returns the state of the latest conversations, newest first, and the scales of tokens."""
+        """Returns the state of the latest conversations, newest first, the number of folds that are made for calls to
+        come, and the scales of tokens."""
         latest = [known.state for known in reversed(self._known.values()) if known.state][:_REPORTED]
-        return {"conversations": latest, "token_scale": self._bank_counts.report()}
+        ahead = [known.ahead for known in list(self._known.values()) if known.ahead is not None]
+        making = sum(not made.done() for _, made in ahead)
+        return {"conversations": latest, "folds_in_progress": making, "token_scale": self._bank_counts.report()}
 
     async def fold(self, body: RequestBody, session: str, *, counting: bool = False) -> FoldedCall:
         """Returns what is sent in place of a request. `counting`: whether it only counts tokens, so that no fold is
@@ -274,6 +281,17 @@ class Folding:
             "notes": list(known.notes),
         }
 
+    async def fold_ahead(self, call: FoldedCall) -> None:
+        """Asks the bank for the fold that a call has left to those that follow, and returns once it has answered. The
+        next call takes the answer."""
+        known = call._known
+        if known is None or call.conversation is None or known.ahead is not None:
+            return
+        request = self._request(call, call.conversation, known, counting=False)
+        made = asyncio.ensure_future(self._bank.fold(request))
+        known.ahead = call, made
+        await asyncio.wait([made])
+
     async def drop(self, call: FoldedCall) -> None:
         """Notes that the provider has refused the fold of a call although it takes the conversation as it came. The
         fold is not applied again, here or by the bank."""
@@ -313,17 +331,54 @@ class Folding:
         if len(conversation.calls) <= LEAST_KEPT_CALLS:
             known.fold = None  # a shorter conversation than any that was folded
             return
-        tokens = call.sizes
+        if known.ahead is not None and known.ahead[1].done():
+            await self._receive_ahead(call, known)
         strange = known.tells or self._is_strange(conversation, known)
         cold = self._is_cold(call, known)
         if counting:
             if not strange:
                 return
-        elif not strange and not self._is_due(conversation, known, tokens, cold, call):
-            return
+        elif not strange:
+            reason = self._due(conversation, known, cold, call)
+            if reason is None:
+                return
+            if reason == "pays" and self._may_wait(call, conversation):
+                call.pays_later = True
+                return
+        if known.ahead is not None:  # the bank makes one fold at a time
+            await asyncio.wait([known.ahead[1]])
+            await self._receive_ahead(call, known)
+        asked = self._bank.fold(self._request(call, conversation, known, counting))
+        await self._receive(asked, call, conversation, known, counting=counting)
+
+    def _may_wait(self, call: FoldedCall, conversation: Conversation) -> bool:
+        """Returns True if a fold may be made after the answer: a dry run measures each call, and thinking that is bound
+        would be bound to what is not folded."""
+        binds = conversation.wire == "anthropic" and model_terms(call.body.model).binds_thinking
+        return not (binds or self._options.dry_run)
+
+    async def _receive_ahead(self, call: FoldedCall, known: _Known) -> None:
+        """Takes over what the bank has answered after an earlier call."""
+        assert known.ahead is not None
+        (earlier, made), known.ahead = known.ahead, None
+        assert earlier.conversation is not None
+        await self._receive(made, earlier, earlier.conversation, known)
+        call.reason = earlier.reason
+
+    async def _receive(
+        self,
+        asked: Awaitable[FoldResult],
+        call: FoldedCall,
+        conversation: Conversation,
+        known: _Known,
+        *,
+        counting: bool = False,
+    ) -> None:
+        """Takes over what the bank answers, or that it fails."""
+        tokens = call.sizes
         late = known.late if known.late is not None and not known.late.done() else None
         try:
-            result = await self._bank.fold(self._request(call, conversation, known, counting))
+            result = await asked
         except BankFailed as error:
             known.unsure = known.unsure or error.made
             known.late = error.late or late
@@ -363,21 +418,21 @@ class Folding:
             return False
         return datetime.now(UTC) - known.last_call_at >= timedelta(seconds=cache_ttl_s(call.body))
 
-    def _is_due(
-        self, conversation: Conversation, known: _Known, tokens: Sequence[float], cold: bool, call: FoldedCall
-    ) -> bool:
-        """Returns True if the bank may make a fold now: whenever it would with tokens counted generously."""
+    def _due(self, conversation: Conversation, known: _Known, cold: bool, call: FoldedCall) -> Reason | None:
+        """Returns why the bank may make a fold now, or say that the budget is too small: whenever it would with tokens
+        counted generously. None if it would not."""
+        tokens = call.sizes
         terms_of_model = model_terms(call.body.model)
         budget = self._estimated_limit(call)
         binds = conversation.wire == "anthropic" and terms_of_model.binds_thinking
         grown = sum(tokens) - known.asked_tokens
         if not cold and grown < min(_MAY_PAY, _NEAR_LIMIT * budget):
-            return False
+            return None
         items = conversation.items
         if not conversation.closed[-1] or items[-1].role == "assistant":
-            return False
+            return None
         if binds and conversation.thinks_on:
-            return False
+            return None
         standing = Standing()
         if known.fold is not None:
             fold = known.fold
@@ -391,9 +446,9 @@ class Folding:
         )
         costs = conversation.costs(tokens, binds=binds)
         step = plan_fold(costs, conversation.start, standing, terms)
-        if isinstance(step, Step) and step.reason == "pays":
-            return grown >= _MAY_PAY
-        return step is not None
+        if not isinstance(step, Step):
+            return None if step is None else "limit"
+        return None if step.reason == "pays" and grown < _MAY_PAY else step.reason
 
     def _request(self, call: FoldedCall, conversation: Conversation, known: _Known, counting: bool) -> FoldRequest:
         fields = call.body.fields

@@ -17,8 +17,10 @@ from openai import OpenAI
 from foxing.integrations.client import ServiceOptions
 from foxing.integrations.proxy.server import BackgroundProxy
 from foxing.memory import FoldRequest, FoldResult, Memory
+from tests.support.waiting import wait_until
 from tests.upstream import Thinking, Upstream
 
+from . import sessions
 from .conftest import BANK, MODEL, StartProxy
 from .sessions import PlayedSession, messages_of
 
@@ -294,6 +296,28 @@ def test_a_fold_that_is_still_being_made_is_expected_after_another_answer(
         may.set()
         session.play(http, proxy.url, 16, **SESSION)
     assert session.folds[-1]
+    assert not upstream.refused
+
+
+def test_a_fold_that_pays_is_made_after_an_answer(
+    start: StartProxy, upstream: Upstream, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "WORDS", sessions.WORDS.replace("{}", "{0}") * 8)  # so that a fold pays soon
+    may = threading.Event()
+    proxy = start(SlowMemory(memory, may), budget=200_000)
+    session = PlayedSession("anthropic", upstream)
+    session.agent.model = "claude-opus-4-8"
+    with httpx.Client(timeout=60) as http:
+        while not (proxy.proxy.status()["folds_in_progress"] or len(session.answers) > 100):
+            session.play(http, proxy.url, 1, **SESSION)
+        session.play(http, proxy.url, 3, **SESSION)
+        assert not any(session.folds)
+        assert not any("x-foxing-unfolded" in answer.headers for answer in session.answers)
+        may.set()
+        wait_until(lambda: not proxy.proxy.status()["folds_in_progress"])
+        session.play(http, proxy.url, 2, **SESSION)
+    assert session.folds[-2:] == [True, True]
+    assert counts(proxy)["fold pays"] == 1
     assert not upstream.refused
 
 
