@@ -25,7 +25,7 @@ from foxing.memory.fold.conversation import (
     thread_key,
 )
 from foxing.memory.fold.layout import folded_conversation
-from foxing.memory.fold.plan import LEAST_KEPT_CALLS, Reason, Standing, Step, Terms, plan_fold
+from foxing.memory.fold.plan import LEAST_KEPT_CALLS, Standing, Step, Terms, plan_fold
 from foxing.memory.values.context import MAX_BUDGET
 
 from .bank import BankFailed, BankLink, FoldRefused
@@ -418,7 +418,7 @@ class Folding:
             return False
         return datetime.now(UTC) - known.last_call_at >= timedelta(seconds=cache_ttl_s(call.body))
 
-    def _due(self, conversation: Conversation, known: _Known, cold: bool, call: FoldedCall) -> Reason | None:
+    def _due(self, conversation: Conversation, known: _Known, cold: bool, call: FoldedCall) -> str | None:
         """Returns why the bank may make a fold now, or say that the budget is too small: whenever it would with tokens
         counted generously. None if it would not."""
         tokens = call.sizes

@@ -314,9 +314,10 @@ def test_a_fold_that_pays_is_made_after_an_answer(
         assert not any(session.folds)
         assert not any("x-foxing-unfolded" in answer.headers for answer in session.answers)
         may.set()
-        wait_until(lambda: not proxy.proxy.status()["folds_in_progress"])
-        session.play(http, proxy.url, 2, **SESSION)
-    assert session.folds[-2:] == [True, True]
+        while not session.folds[-1] and len(session.answers) < 150:
+            wait_until(lambda: not proxy.proxy.status()["folds_in_progress"])
+            session.play(http, proxy.url, 1, **SESSION)
+    assert session.folds[-1]
     assert counts(proxy)["fold pays"] == 1
     assert not upstream.refused
 
