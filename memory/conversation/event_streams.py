@@ -71,10 +71,9 @@ class EventStream:
 class AnswerReader:
     """Reads the answer in a stream as its bytes come. Keeps what the model has said, not the stream."""
 
-    def __init__(self, provider: Provider, most_bytes: int = MAX_ANSWER_BYTES) -> None:
+    def __init__(self, provider: Provider) -> None:
         self._events = EventStream()
         self._answer: _Answer = _ANSWERS[provider]()
-        self._most = most_bytes
         self._failed = False
 
     @property
@@ -119,7 +118,7 @@ class AnswerReader:
                     break
         except _UNREADABLE:
             self._give_up()
-        if self._answer.size + self._events.waiting_bytes > self._most:
+        if self._answer.size + self._events.waiting_bytes > MAX_ANSWER_BYTES:
             self._give_up()
 
     def _give_up(self) -> None:

@@ -13,8 +13,6 @@ MAX_BLOCKS = 100_000  # chunks, segments or blocks of a file
 #: largest image. Common encoders make progressive files with 14 of these, 4 to 6 a component.
 MAX_SCANNED_BLOCKS = 20_000_000
 MAX_DECODE_CPU_S = 4.0  # of an image that is new
-#: Media types of images that are kept.
-MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 
 
 class ImageRefused(FoxingError, ValueError):

@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from threading import Lock
 
 #: Seconds for which the same call is taken for a second attempt.
@@ -15,9 +15,7 @@ class UnsettledCalls:
     """The ids that such calls had reserved for their messages. A caller that tries again is given what was stored under
     them, and stores nothing twice. Thread-safe."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock`: seconds."""
-        self._clock = clock
+    def __init__(self) -> None:
         self._lock = Lock()
         #: Digest of a call → when it is forgotten, and the reserved ids; None for a message with an id of its own.
         self._calls: OrderedDict[bytes, tuple[float, Sequence[int | None]]] = OrderedDict()
@@ -28,7 +26,7 @@ class UnsettledCalls:
     def add(self, digest: bytes, ids: Sequence[int | None]) -> None:
         """Notes a call."""
         with self._lock:
-            self._calls[digest] = self._clock() + KEPT_S, ids
+            self._calls[digest] = time.monotonic() + KEPT_S, ids
             self._calls.move_to_end(digest)
             while len(self._calls) > MOST:
                 self._calls.popitem(last=False)
@@ -37,4 +35,4 @@ class UnsettledCalls:
         """Returns the ids of a call that is tried again, which is then settled; none if there is no such call."""
         with self._lock:
             until, ids = self._calls.pop(digest, (0.0, ()))
-            return ids if self._clock() < until else ()
+            return ids if time.monotonic() < until else ()

@@ -37,17 +37,15 @@ def check_idempotency_key(key: str | None) -> None:
         raise InvalidInput("an idempotency key must have 1 to 255 characters")
 
 
-def list_messages(
-    items: Iterable[NewMessage | Mapping[str, Any]], *, most: int = MAX_MESSAGES
-) -> list[NewMessage | Mapping[str, Any]]:
-    """Returns the messages of one call, 1 to `most`. Raises `InvalidInput` for anything else."""
+def list_messages(items: Iterable[NewMessage | Mapping[str, Any]]) -> list[NewMessage | Mapping[str, Any]]:
+    """Returns the messages of one call, 1 to `MAX_MESSAGES`. Raises `InvalidInput` for anything else."""
     if isinstance(items, str | bytes | Mapping | NewMessage) or not isinstance(items, Iterable):
         raise InvalidInput(f"messages must be a list of messages, such as [{_EXAMPLE}], not {kind_of(items)}")
-    messages = list(islice(items, most + 1))
+    messages = list(islice(items, MAX_MESSAGES + 1))
     if not messages:
         raise InvalidInput("give at least one message")
-    if len(messages) > most:
-        raise InvalidInput(f"there are more than {most:,} messages in one call; split them into several calls")
+    if len(messages) > MAX_MESSAGES:
+        raise InvalidInput(f"there are more than {MAX_MESSAGES:,} messages in one call; split them into several calls")
     return messages
 
 

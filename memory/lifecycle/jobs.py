@@ -63,15 +63,13 @@ class JobQueue:
         runner: JobRunner,
         codec: str,
         recall_weights: RecallWeights,
-        clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """`codec`: name of the current codec. `recall_weights`: their counts are written by `fill`. `clock`: real time,
-        for leases and delays; due times are compared with the `now` of each call instead."""
+        """`codec`: name of the current codec. `recall_weights`: their counts are written by `fill`. Leases and delays
+        count in real time; due times are compared with the `now` of each call instead."""
         self._database = database
         self._runner = runner
         self._codec = codec
         self._recall_weights = recall_weights
-        self._clock = clock
 
     def fill(self, now: datetime) -> int:
         """Adds a job for everything that is due at `now` and has none. Returns the number of jobs added. Does not read
@@ -87,7 +85,7 @@ class JobQueue:
         if not due:
             return 0
         with self._database.write() as connection:
-            return jobs.fill(connection, now, codec=self._codec, created_at=self._clock())
+            return jobs.fill(connection, now, codec=self._codec, created_at=utc_now())
 
     def _delete_expired_records(self, now: datetime) -> None:
         unfinished = True
@@ -104,7 +102,7 @@ class JobQueue:
     def lag(self, now: datetime) -> QueueLag:
         """Returns the delay of the workers at `now`."""
         with self._database.read() as connection:
-            return jobs.lag(connection, now, self._clock())
+            return jobs.lag(connection, now, utc_now())
 
     def work(self, now: datetime, *, stopping: Callable[[], bool] = _never) -> JobResult | None:
         """Takes the next free job and carries it out as of `now`. If there is none, helps with an ageing job of another
@@ -119,7 +117,7 @@ class JobQueue:
     def _help(self, now: datetime, stopping: Callable[[], bool]) -> JobResult | None:
         """Helps with an ageing job of another worker. Each page is leased, so that it is aged once."""
         with self._database.read() as connection:
-            running = jobs.running(connection, "age", self._clock())
+            running = jobs.running(connection, "age", utc_now())
         for job in running:
             try:
                 result = self._runner.help(job, now, _check(stopping))
@@ -153,10 +151,10 @@ class JobQueue:
 
     def _take(self, *, ignore_delay: bool = False, after_id: int | None = None) -> Job | None:
         with self._database.read() as connection:  # an idle worker takes no write lock
-            if not jobs.has_free(connection, self._clock(), ignore_delay=ignore_delay):
+            if not jobs.has_free(connection, utc_now(), ignore_delay=ignore_delay):
                 return None
         with self._database.write() as connection:
-            lease = Lease(uuid.uuid4().hex, self._clock(), LEASE)
+            lease = Lease(uuid.uuid4().hex, utc_now(), LEASE)
             return jobs.take(connection, lease, ignore_delay=ignore_delay, after_id=after_id)
 
     def _do(self, job: Job, now: datetime, stopping: Callable[[], bool] = _never) -> JobResult | None:
@@ -167,7 +165,7 @@ class JobQueue:
                 reschedule = self._runner.rescheduling(job)
             with self._database.write() as connection:
                 reschedule(connection)
-                jobs.add_following(connection, job, now, self._clock())  # before `finish`: SQLite reuses ids
+                jobs.add_following(connection, job, now, utc_now())  # before `finish`: SQLite reuses ids
                 jobs.finish(connection, job)
             return result
         except _Stopped:
@@ -198,7 +196,7 @@ class JobQueue:
         """Returns a job to the queue. If the database cannot be written, the lease expires instead."""
         pause = timedelta(0) if error is None else retry_delay(job.attempts)
         with suppress(StorageError, Closed), self._database.write() as connection:
-            jobs.put_back(connection, job, self._clock() + pause, error)
+            jobs.put_back(connection, job, utc_now() + pause, error)
 
     @contextmanager
     def _lease_kept(self, job: Job) -> Iterator[None]:
@@ -208,7 +206,7 @@ class JobQueue:
         def extend() -> None:
             while not ended.wait(LEASE.total_seconds() / 3):
                 with suppress(StorageError, Closed), self._database.write() as connection:
-                    jobs.extend(connection, job, self._clock() + LEASE)
+                    jobs.extend(connection, job, utc_now() + LEASE)
 
         thread = Thread(target=extend, name=f"lease of job {job.id}", daemon=True)
         thread.start()

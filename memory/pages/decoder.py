@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from threading import Lock
-from time import monotonic
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -82,16 +81,15 @@ class PageDecoder:
         self,
         load: Callable[[], Codec],
         others: Callable[[str], Codec] | None = None,
-        seconds: Callable[[], float] = monotonic,
         cache_bytes: int = PAGE_CACHE_BYTES,
     ) -> None:
         """`load` returns the current codec and is called only when a page must be decoded. `others` returns the codec
-        of a given name, for pages that another codec wrote, and raises `CodecError` if it is not available. `seconds`:
-        monotonic clock. `cache_bytes`: capacity of the cache of decoded pages."""
+        of a given name, for pages that another codec wrote, and raises `CodecError` if it is not available.
+        `cache_bytes`: capacity of the cache of decoded pages."""
         self.load = load
         self._others = others
         self._codecs: dict[str, Codec] = {}
-        failed: MutableMapping[_CacheKey, ReaderFailed] = TTLCache(MAX_FAILED, FAILED_FOR_S, timer=seconds)
+        failed: MutableMapping[_CacheKey, ReaderFailed] = TTLCache(MAX_FAILED, FAILED_FOR_S)
         self._shared = _Shared(DecodeQueue(load), _page_cache(cache_bytes), cache_bytes, failed)
 
     def with_codecs(self, others: Callable[[str], Codec]) -> Self:

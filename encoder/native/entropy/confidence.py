@@ -9,7 +9,6 @@ variation would take half of the stream.
 import numpy as np
 import numpy.typing as npt
 
-N_LEVELS = 16
 #: Upper bounds of the confidence at levels 1, 2 … 15.
 LEVEL_BOUNDS = np.array([0.9992, 0.99, 0.975, 0.96, 0.94, 0.91, 0.87, 0.81, 0.74, 0.65, 0.55, 0.43, 0.3, 0.18, 0.08])
 MAX_CONFIDENCE = 0.9999

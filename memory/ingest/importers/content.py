@@ -19,11 +19,11 @@ from .source import ImportedMessage
 ImageOf = Callable[[Mapping[str, Any]], ImagePart | None]
 
 
-def content_of(fields: Mapping[str, Any], image_of: ImageOf | None = None) -> str | tuple[Part, ...]:
+def content_of(fields: Mapping[str, Any]) -> str | tuple[Part, ...]:
     """Returns the content of a message followed by its tool calls: a plain text if there are no tool calls or results.
 
-    Images in tool results follow these. Blocks without words become labels. `image_of`: called for each image; by
-    default, one that cannot be kept is an error. Raises `InvalidInput` if there is neither content nor a tool call.
+    Images in tool results follow these. Blocks without words become labels. An image that cannot be kept is an error.
+    Raises `InvalidInput` if there is neither content nor a tool call.
     """
     calls = fields.get("tool_calls") or []
     content = next((fields[key] for key in ("content", "parts", "text") if fields.get(key) is not None), None)
@@ -36,12 +36,12 @@ def content_of(fields: Mapping[str, Any], image_of: ImageOf | None = None) -> st
     role = "tool" if fields.get("role") == "tool" and fields.get("tool_call_id") is not None else "assistant"
     if isinstance(content, str) and not calls and role == "assistant":
         return content
-    return imported(parse_message("openai", {**fields, "role": role, "content": content}).parts, image_of)
+    return imported(parse_message("openai", {**fields, "role": role, "content": content}).parts)
 
 
 def imported(parts: Sequence[Fields], image_of: ImageOf | None = None) -> str | tuple[Part, ...]:
-    """Returns the content of parts that were read: a plain text if that is all there is. `image_of`: see `content_of`.
-    Raises `InvalidInput`."""
+    """Returns the content of parts that were read: a plain text if that is all there is. `image_of`: called for
+    each image; by default, one that cannot be kept is an error. Raises `InvalidInput`."""
     content = parts if image_of is None else _with_images(parts, image_of)
     try:
         message = NewMessage.model_validate({"role": "assistant", "content": list(content) or ""})

@@ -50,17 +50,11 @@ class ImportJobs:
     #: Seconds between two renewals of leases.
     RENEWAL_S = 20.0
 
-    def __init__(
-        self,
-        store: MessageStore,
-        now: Callable[[], datetime],
-        clock: Callable[[], datetime] = utc_now,
-    ) -> None:
-        """`now`: time of the memory. `clock`: real time, for leases."""
+    def __init__(self, store: MessageStore, now: Callable[[], datetime]) -> None:
+        """`now`: time of the memory. Leases count in real time."""
         self._store = store
         self._database = store.database
         self._now = now
-        self._clock = clock
         #: Owner of the leases of this process.
         self._owner = uuid.uuid4().hex
 
@@ -108,7 +102,7 @@ class ImportJobs:
         if row is None:
             raise NotFound(f"there is no import '{job_id}' in this bank; the newest {imports.KEPT} of a bank are kept")
         job = ImportJob.model_validate(row.job)
-        now = self._clock()
+        now = utc_now()
         if not job.is_over and not now < row.lease_until <= now + LEASE + MAX_CLOCK_SKEW:
             return job.model_copy(update={"state": "stopped", "error": Problem.of(STOPPED, _STOPPED)})
         return job
@@ -125,7 +119,7 @@ class ImportJobs:
     def renew(self) -> None:
         """Renews the leases on the unfinished imports of this process."""
         with self._database.write() as connection:
-            imports.extend(connection, self._owner, self._clock() + LEASE)
+            imports.extend(connection, self._owner, utc_now() + LEASE)
 
     def run(self, job: ImportJob, source: ImportSource, stopping: Callable[[], bool]) -> ImportJob:
         """Carries out an import and returns it with its report. `stopping`: asked after each batch; when true, the
@@ -135,7 +129,7 @@ class ImportJobs:
         return running.job
 
     def _row(self, job: ImportJob) -> ImportRow:
-        return ImportRow(job.id, str(job.state), False, self._clock() + LEASE, job.model_dump(mode="json"))
+        return ImportRow(job.id, str(job.state), False, utc_now() + LEASE, job.model_dump(mode="json"))
 
     def _bank_id(self, job: ImportJob) -> int:
         """Returns the id of the bank of an import. Raises `_Cancelled` if it was erased or the import is to end."""
