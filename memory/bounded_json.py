@@ -17,7 +17,8 @@ _ESCAPE = re.compile(rb"\\[\s\S]")
 _MARKS = (b",", b"[", b"{")
 #: byte → change of the depth
 _STEPS = np.zeros(256, np.int64)
-_STEPS[list(b"[{")], _STEPS[list(b"]}")] = 1, -1
+_STEPS[list(b"[{")] = 1
+_STEPS[list(b"]}")] = -1
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -60,7 +61,8 @@ class JsonGuard:
         self._last_deepest = self._depth
         if brackets:
             levels = np.cumsum(_STEPS[np.frombuffer(brackets, np.uint8)]) + self._depth
-            self._depth, self._last_deepest = int(levels[-1]), max(self._depth, int(levels.max()))
+            self._last_deepest = max(self._depth, int(levels.max()))
+            self._depth = int(levels[-1])
         self.deepest = max(self.deepest, self._last_deepest)
         if self._last_deepest > self._max_depth:
             raise JsonTooLarge(f"nested more than {self._max_depth:,} levels deep")

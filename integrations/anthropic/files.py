@@ -86,7 +86,8 @@ class Files:
 
     def rename(self, old_path: str, new_path: str) -> CallSequence[str]:
         """Moves a file, or a directory with its contents."""
-        old, new = place_of(old_path), place_of(new_path)
+        old = place_of(old_path)
+        new = place_of(new_path)
         if not old.names:
             raise ToolError(f"Cannot rename the {ROOT} directory itself")
         while True:

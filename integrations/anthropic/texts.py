@@ -12,7 +12,8 @@ _UNITS = ("B", "K", "M", "G")
 def shown(path: str, text: str, view_range: Sequence[int] | None) -> str:
     """Returns a text with line numbers. `view_range`: first and last line, from 1; -1 for the end."""
     lines = text.split("\n")
-    first, last = 1, len(lines)
+    first = 1
+    last = len(lines)
     if view_range and len(view_range) == 2:
         first = max(1, view_range[0])
         last = len(lines) if view_range[1] == -1 else view_range[1]

@@ -90,7 +90,8 @@ class Connection:
     def close(self) -> None:
         """Closes the HTTP client or the memory of this connection. A `Memory` passed by the caller stays open."""
         with self._lock:
-            opened, self._opened = self._opened, None
+            opened = self._opened
+            self._opened = None
         if opened is not None:
             opened.close()
 

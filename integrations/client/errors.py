@@ -92,7 +92,8 @@ def error_of(status: int, content: bytes, headers: Mapping[str, str]) -> MemoryF
 def other_version(headers: Mapping[str, str]) -> str:
     """Returns what to add to an error that another version of the service may explain; empty if it has the client's.
     `headers`: of the response."""
-    own, theirs = version(CLIENT), headers.get(VERSION_HEADER)
+    own = version(CLIENT)
+    theirs = headers.get(VERSION_HEADER)
     if theirs == own:
         return ""
     stated = "does not say its version" if theirs is None else f"is version {theirs}"

@@ -19,7 +19,8 @@ def batches(items: Iterable[T]) -> Iterator[list[T]]:
         length = len(json.dumps(item, ensure_ascii=False).encode())
         if batch and (len(batch) == MOST_IN_A_REQUEST or size + length > REQUEST_BYTES):
             yield batch
-            batch, size = [], 0
+            batch = []
+            size = 0
         batch.append(item)
         size += length
     if batch:

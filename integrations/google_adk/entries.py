@@ -12,7 +12,8 @@ from foxing.integrations.frameworks.turns import message_fields
 from foxing.memory import Fields, RecalledMessage, parse_message
 
 #: Members of a message's metadata that tell users apart.
-APP, USER = "app_name", "user_id"
+APP = "app_name"
+USER = "user_id"
 _MOST_THREAD_CHARS = 200
 
 
@@ -27,7 +28,8 @@ def event_messages(event: Event) -> list[Fields]:
 def content_messages(content: types.Content, author: str | None) -> list[Fields]:
     """Returns a content as messages: one for its text and tool calls, one for each tool result."""
     role, name = ("user", None) if author in (None, "user") else ("model", author)
-    own, results = list[Fields](), list[Fields]()
+    own = list[Fields]()
+    results = list[Fields]()
     for part in content.parts or ():
         fields = part.model_dump(exclude_none=True)
         if part.function_response is None:

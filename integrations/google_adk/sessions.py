@@ -212,11 +212,14 @@ class _Place:
         for key, value in delta.items():
             if _is_temporary(key):
                 continue
-            namespace, name = self.state, key
+            namespace = self.state
+            name = key
             if key.startswith(State.APP_PREFIX):
-                namespace, name = self.app, key.removeprefix(State.APP_PREFIX)
+                namespace = self.app
+                name = key.removeprefix(State.APP_PREFIX)
             elif key.startswith(State.USER_PREFIX):
-                namespace, name = self.user, key.removeprefix(State.USER_PREFIX)
+                namespace = self.user
+                name = key.removeprefix(State.USER_PREFIX)
             stored = _json(value, f"the state {key!r}")
             writes.append({"op": "put", "namespace": namespace, "key": name, "value": stored, "text": ""})
         return writes

@@ -136,7 +136,8 @@ def _first_new(messages: Sequence[BaseMessage], state: FoxingState) -> int:
 def _with_context(request: ModelRequest[None]) -> ModelRequest[None]:
     """Returns the request with the context of the turn before the text of the user message that began it."""
     state = cast(FoxingState, request.state)
-    blocks, turn = state.get("foxing_context"), state.get("foxing_turn")
+    blocks = state.get("foxing_context")
+    turn = state.get("foxing_turn")
     if not blocks:
         return request
     messages = list(request.messages)

@@ -88,7 +88,8 @@ class Checkpoints:
         new_versions: ChannelVersions,
     ) -> CallSequence[RunnableConfig]:
         """Stores a checkpoint and returns its configuration."""
-        thread_id, ns = _thread_id(config), _namespace(config)
+        thread_id = _thread_id(config)
+        ns = _namespace(config)
         stored_metadata = get_checkpoint_metadata(config, metadata)
 
         def attempt() -> CallSequence[None]:
@@ -120,7 +121,9 @@ class Checkpoints:
         task_path: str,
     ) -> CallSequence[None]:
         """Stores pending writes of a checkpoint. Those that a task has written before stay, except special ones."""
-        thread_id, ns, checkpoint_id = _thread_id(config), _namespace(config), get_checkpoint_id(config) or ""
+        thread_id = _thread_id(config)
+        ns = _namespace(config)
+        checkpoint_id = get_checkpoint_id(config) or ""
 
         def attempt() -> CallSequence[None]:
             thread = yield from self._thread(ser, thread_id)
@@ -155,7 +158,8 @@ class Checkpoints:
         thread = yield from self._find(ser, _thread_id(config))
         if thread is None:
             return None
-        ns, checkpoint_id = _namespace(config), get_checkpoint_id(config)
+        ns = _namespace(config)
+        checkpoint_id = get_checkpoint_id(config)
         if checkpoint_id:
             (record,) = yield from self._records.get([(thread.heads(ns), checkpoint_id)])
         else:
@@ -200,7 +204,8 @@ class Checkpoints:
 
     def complete(self, ser: Serialization, head: Head) -> CallSequence[CheckpointTuple]:
         """Returns a checkpoint with the values of its channels and its pending writes."""
-        thread, ns = head.thread, head.checkpoint_ns
+        thread = head.thread
+        ns = head.checkpoint_ns
         records = yield from self._all(thread.writes(ns, head.checkpoint_id), exact=True)
         contents = [write_value(record) for record in records]
         contents.sort(key=lambda each: writes_sort_key(each["path"], each["task"], each["idx"]))
@@ -286,7 +291,8 @@ class Checkpoints:
     ) -> CallSequence[tuple[Refs, dict[bytes, bytes]]]:
         """Returns the references of all channels that have a value, and the chunks to store. A value that is not new is
         that of the parent."""
-        values, versions = checkpoint["channel_values"], checkpoint["channel_versions"]
+        values = checkpoint["channel_values"]
+        versions = checkpoint["channel_versions"]
         older = [channel for channel in versions if channel not in new_versions]
         inherited: Refs = {}
         if older:
@@ -302,7 +308,8 @@ class Checkpoints:
         return refs, chunks
 
     def _parent_refs(self, ser: Serialization, thread: CheckpointThread, config: RunnableConfig) -> CallSequence[Refs]:
-        ns, parent_id = _namespace(config), get_checkpoint_id(config)
+        ns = _namespace(config)
+        parent_id = get_checkpoint_id(config)
         if not parent_id:
             return {}
         last_id, refs = thread.last.get(ns, ("", {}))

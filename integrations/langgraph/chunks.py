@@ -18,9 +18,11 @@ HEAD_BYTES = 8
 #: A value of at most this many bytes is not cut.
 SHORT_BYTES = 48
 
-MIN_BYTES, MAX_BYTES = 256, 8192  # of a chunk
+MIN_BYTES = 256  # of a chunk
+MAX_BYTES = 8192
 _CHUNK_BITS = 10  # a chunk has about 2 ** 10 bytes beyond `MIN_BYTES`
-_MIN_NAMES, _MAX_NAMES = 2, 128  # of a node
+_MIN_NAMES = 2  # of a node
+_MAX_NAMES = 128
 _NODE_MASK = 0x1F  # a node has about 32 names
 
 _WINDOW = 32  # bytes that decide whether a chunk ends after them

@@ -21,7 +21,8 @@ from foxing.memory import InvalidInput
 AllowedType = type | tuple[str, str]
 
 _LEVEL = 6  # of zlib
-_PLAIN, _COMPRESSED = b"r", b"z"
+_PLAIN = b"r"
+_COMPRESSED = b"z"
 #: Kinds of values that LangGraph's serializer writes. Others that it reads are pickles, and constructors in JSON.
 _KINDS = ("msgpack", "null", "bytes", "bytearray")
 _DAMAGED = "a value of the checkpoint is damaged; restore a backup, or delete the thread with delete_thread"

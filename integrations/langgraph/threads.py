@@ -10,7 +10,9 @@ from .stored import Refs
 
 #: First label of the records of all checkpoints. They are not items of a `FoxingStore`.
 ROOT = "langgraph-checkpoints"
-HEADS, WRITES, CHUNKS = "heads", "writes", "chunks"
+HEADS = "heads"
+WRITES = "writes"
+CHUNKS = "chunks"
 #: Key of the record of a thread, in its namespace.
 THREAD = "thread"
 

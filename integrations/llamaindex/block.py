@@ -84,7 +84,8 @@ class FoxingMemoryBlock(OutboxClosing, BaseMemoryBlock[list[ContentBlock]]):
         query = asked[-1][-MAX_QUERY_CHARS:] if asked else ""
         if not query.strip():
             return []
-        bank, run = self.connection.bank, self.connection.run_async
+        bank = self.connection.bank
+        run = self.connection.run_async
         if self.reader is None:
             wanted: TextQueryFields = {"limit": self.k, "thread": self.thread, "min_relevance": self.min_relevance}
             text = await run(lambda memory: memory.recall(bank, query, **wanted))

@@ -21,7 +21,8 @@ from foxing.memory import Memory
 #: Paths of a bank; some clients append `/mcp` to the address that they are given.
 PATHS = ("/{bank}", "/{bank}/mcp")
 #: Limits on the body of a request, which the package parses on the event loop: bytes, and values, by what is between.
-MAX_BYTES, MAX_VALUES = 2 << 20, 20_000
+MAX_BYTES = 2 << 20
+MAX_VALUES = 20_000
 #: Seconds after the start of the service when the servers are made though nobody asks for them.
 WARM_UP_S = 3.0
 #: Query of an address for the tools of an operator, beside those that a model needs.
@@ -57,7 +58,8 @@ class _Servers:
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
-        self._asked, self._ready = anyio.Event(), anyio.Event()
+        self._asked = anyio.Event()
+        self._ready = anyio.Event()
         self._apps: dict[bool, Starlette] = {}
         self._failure: Exception | None = None
 

@@ -20,7 +20,8 @@ from foxing.renderer import TOKEN_HEADER, Announcement
 #: Seconds for which a service that has gone is looked for: the next hook starts another, or it restarts.
 FOUND_S = 5.0
 LOOK_S = 0.2
-CONNECT_S, ANSWER_S = 5.0, 120.0
+CONNECT_S = 5.0
+ANSWER_S = 120.0
 #: Code of an error of the server, of JSON-RPC.
 SERVER_ERROR = -32_000
 _INITIALIZE = "initialize"

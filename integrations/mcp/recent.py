@@ -14,7 +14,8 @@ R = TypeVar("R")
 WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=30), None)
 THREADS = 5
 #: Messages fetched at most, and shown of each conversation.
-FETCHED, SHOWN = 5_000, 4
+FETCHED = 5_000
+SHOWN = 4
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,10 @@ R = TypeVar("R")
 
 MAX_COMPLETIONS = 100  # MCP allows no more
 #: Messages and text tokens of a part of a thread.
-THREAD_MESSAGES, THREAD_TOKENS = 200, 10_000
-_TEXT, _PNG = "text/plain", "image/png"
+THREAD_MESSAGES = 200
+THREAD_TOKENS = 10_000
+_TEXT = "text/plain"
+_PNG = "image/png"
 
 
 class Resources:

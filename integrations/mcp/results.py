@@ -14,7 +14,8 @@ from foxing.memory import ImagePart, RecalledMessage
 from foxing.memory.values.speakers import one_line, set_apart
 
 #: Images that a tool returns, and the characters of their Base64.
-MAX_IMAGES, MAX_IMAGE_BYTES = 4, 4 << 20
+MAX_IMAGES = 4
+MAX_IMAGE_BYTES = 4 << 20
 
 
 class Remembered(BaseModel):
@@ -76,14 +77,16 @@ def images_of(messages: Sequence[RecalledMessage]) -> list[ContentBlock]:
     """Returns the images of messages as content, each after its label; at most `MAX_IMAGES`, and `MAX_IMAGE_BYTES` in
     all."""
     blocks: list[ContentBlock] = []
-    room, count = MAX_IMAGE_BYTES, 0
+    room = MAX_IMAGE_BYTES
+    count = 0
     for message in messages:
         parts = (part for part in message.parts or () if isinstance(part, ImagePart) and part.data is not None)
         for part in parts:
             data = part.data or ""
             if count == MAX_IMAGES or len(data) > room:
                 return blocks
-            room, count = room - len(data), count + 1
+            room = room - len(data)
+            count = count + 1
             size = f"{part.width}×{part.height} px"
             name = one_line(part.name or "") or "without a name"
             label = f"Image of the message {one_line(message.message_id)}, {name}, {size}:"

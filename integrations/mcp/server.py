@@ -74,7 +74,8 @@ def make_server(connection_of: ConnectionOf, *, all_tools: bool = False) -> MCPS
 def _root_logger_unchanged() -> Iterator[None]:
     """Restores the root logger, which the `mcp` package configures, at the end of the block."""
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers = root.handlers[:]
+    level = root.level
     try:
         yield
     finally:

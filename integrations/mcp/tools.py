@@ -198,7 +198,8 @@ class Tools:
         blocks: list[ContentBlock] = []
         for block in found.content if found is not None else ():
             if block.get("type") == "image":
-                data, media_type = str(block.get("data")), str(block.get("media_type"))
+                data = str(block.get("data"))
+                media_type = str(block.get("media_type"))
                 blocks.append(ImageContent(type="image", data=data, mime_type=media_type))
             else:
                 blocks.append(_text(str(block.get("text", ""))))

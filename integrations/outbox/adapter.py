@@ -61,7 +61,8 @@ class Outbox:
         """Stores the messages that wait. Raises `FoxingError` if the service fails."""
         if not self._path.is_file():
             return
-        file, delivered = self._file(), 0
+        file = self._file()
+        delivered = 0
         while count := (yield from deliver(file, self._connection.bank)):
             delivered += count
         if delivered:
@@ -102,7 +103,8 @@ class Outbox:
 
     def _close_file(self) -> None:
         with self._lock:
-            file, self._opened = self._opened, None
+            file = self._opened
+            self._opened = None
         if file is not None:
             file.close()
 

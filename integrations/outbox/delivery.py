@@ -17,7 +17,8 @@ log = logging.getLogger(__name__)
 
 #: Pauses after a failure of which it is not known how long it lasts; the first doubles with every failure. A message
 #: whose time is further ahead is one from before the clock was set back.
-_FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
+_FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 30.0
 #: Least pause in which delivered messages stay in the log of the file: emptying it waits for the disk.
 _FORGET_S = 1.0
 #: Number of threads whose messages fail after which it is not because of the messages.
@@ -117,7 +118,8 @@ class Pauses:
         """Returns the seconds to wait after an error."""
         if isinstance(error, FoxingError) and error.retry_after_s is not None:
             return error.retry_after_s
-        pause_s, self._next_s = self._next_s, min(2 * self._next_s, LONGEST_PAUSE_S)
+        pause_s = self._next_s
+        self._next_s = min(2 * self._next_s, LONGEST_PAUSE_S)
         return pause_s
 
     def end(self) -> None:
@@ -182,7 +184,8 @@ class Delivery:
         pauses = Pauses()
         while True:
             with self._changed:
-                seen, retiring = self._noted, self._retiring
+                seen = self._noted
+                retiring = self._retiring
             try:
                 while run(self._runner(), self._deliver()):
                     pauses.end()

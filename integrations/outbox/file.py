@@ -20,7 +20,8 @@ from foxing.renderer.private_files import prepare_sqlite
 #: What has an outbox of its own in the user's data folder.
 DOORS = ("proxy", "wrap", "frameworks")
 #: Limits on what waits for a bank. Further messages are refused; those that wait stay.
-MAX_ENTRIES, MAX_BYTES = 100_000, 256 << 20
+MAX_ENTRIES = 100_000
+MAX_BYTES = 256 << 20
 #: Messages that are delivered at once.
 _AT_ONCE = 200
 #: Seconds to wait for another process that writes.

@@ -57,14 +57,16 @@ class Spool(Generic[T]):
             Path(path).unlink(missing_ok=True)
             taken += 1
         self._pauses.end()
-        self.pause_s, self.last_error = 0.0, None
+        self.pause_s = 0.0
+        self.last_error = None
         return taken
 
     def _wait(self, event: T, error: FoxingError) -> None:
         reason = f"{event} waits: {error}"
         if reason != self.last_error:
             self._note(reason)
-        self.pause_s, self.last_error = self._pauses.after(error), reason
+        self.pause_s = self._pauses.after(error)
+        self.last_error = reason
 
     def _put_aside(self, path: str, error: Exception) -> None:
         event = Path(path)

@@ -102,7 +102,8 @@ class FoxingToolset(Closing, AsyncClosing, FunctionToolset[Any]):
         Args:
             reference: Reference of the message, from recall.
         """
-        bank, key = self.connection.bank, await self._id_of(reference)
+        bank = self.connection.bank
+        key = await self._id_of(reference)
         await self._run(lambda memory: memory.erase_message(bank, key))
         return f"Message {reference} was permanently erased."
 

@@ -67,7 +67,8 @@ class AnswerCopy:
             return
         self._body += piece
         if len(self._body) > MAX_ANSWER_BYTES:
-            self._failed, self._body = True, bytearray()
+            self._failed = True
+            self._body = bytearray()
 
     def answer(self) -> PassedAnswer | None:
         """Returns the answer; None if it is not complete, or cannot be read."""

@@ -109,7 +109,8 @@ class TurnRecorder:
 
     def _read(self, sent: SentConversation, session: SessionTurns, kept: Mapping[int, str]) -> ReadConversation:
         """`kept`: number of a turn → its id, of turns that were said in an earlier stretch."""
-        turns, new = list[tuple[int, Turn, str]](), list[tuple[Turn, str, bytes]]()
+        turns = list[tuple[int, Turn, str]]()
+        new = list[tuple[Turn, str, bytes]]()
         for place, message in sent.messages.items():
             for turn, name in session.read(message):
                 earlier = kept.get(len(turns))

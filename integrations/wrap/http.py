@@ -54,7 +54,8 @@ class AsyncClientWithMemory(httpx2.AsyncClient):
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         """Sends a request, with what is remembered added to it."""
         loop = asyncio.get_running_loop()
-        call, since = None, time.monotonic()
+        call = None
+        since = time.monotonic()
         if _is_readable(request):
             call = await loop.run_in_executor(self.foxing_threads, _begun, self.foxing_memory, request, since)
         response = await super().send(_changed(request, call), **options)

@@ -125,7 +125,8 @@ class Recollection:
     def close(self) -> None:
         """Closes the connection."""
         with self._lock:
-            connection, self._opened = self._opened, None
+            connection = self._opened
+            self._opened = None
         if connection is not None:
             connection.close()
 

@@ -106,7 +106,8 @@ def _openai_usage(usage: Any, name: str) -> Usage | None:
     if not isinstance(usage, dict):
         return None
     details = usage.get(f"{name}_tokens_details") or {}
-    read, written = details.get("cached_tokens") or 0, details.get("cache_write_tokens") or 0
+    read = details.get("cached_tokens") or 0
+    written = details.get("cache_write_tokens") or 0
     given = usage.get(f"{name}_tokens") or 0
     output = usage.get("output_tokens" if name == "input" else "completion_tokens") or 0
     return Usage(max(0, given - read - written), written, read, output)

@@ -211,7 +211,8 @@ def _read_sdk_result(block: Json, read: BlocksRead) -> None:
     """Reads a result of the AI SDK, which is typed in a prompt, and a plain value in an answer."""
     output = block.get("output")
     output = output if isinstance(output, Mapping) else {"type": "json", "value": block.get("result", output)}
-    kind, value = str(output.get("type")), output.get("value", output.get("reason"))
+    kind = str(output.get("type"))
+    value = output.get("value", output.get("reason"))
     content = value if kind == "content" or value is None or isinstance(value, str) else _json(value)
     failed = kind.startswith("error") or kind == "execution-denied" or block.get("isError") is True
     read.add_result(block.get("toolCallId"), content, failed=failed)

@@ -309,7 +309,8 @@ class _Result(_Answer):
         elif kind == "text-delta":
             self._keep(self._texts[event["id"]], event["delta"])
         elif kind == "finish":
-            self.is_complete, self._finish = True, event["finishReason"]
+            self.is_complete = True
+            self._finish = event["finishReason"]
         elif kind == "error":
             raise ValueError("the stream has failed")
         elif not kind.endswith(("-start", "-delta", "-end")) and kind not in ("response-metadata", "ping", "raw"):

@@ -42,7 +42,8 @@ class SessionTurns:
 
     def begin(self, words: str) -> None:
         """Begins a stretch with these words, those of a summary or the first of the user."""
-        self.stretch, self.counts = digest_of(normalised_words(words)), Counter()
+        self.stretch = digest_of(normalised_words(words))
+        self.counts = Counter()
 
     def _find_stretch(self, message: ProviderMessage) -> None:
         """Begins a stretch with a summary, or with the first words of the user."""

@@ -46,7 +46,8 @@ KEPT_MESSAGES = 10
 #: Shortest text that is replaced, in characters.
 MIN_CHARS = 800
 #: Share of the characters of a text that its excerpt has: what users say counts for more than what tools return.
-USER_SHARE, TOOL_SHARE = 0.5, 0.25
+USER_SHARE = 0.5
+TOOL_SHARE = 0.25
 #: Most tokens of an excerpt for each token of the text; a text of which it takes more stays as it is.
 MAX_RATIO = 0.7
 #: Fewest tokens that are saved when further texts are replaced.
@@ -228,7 +229,9 @@ def matching_part(text: str, query: str) -> str:
     wanted = query_terms(query)
     frequency = Counter(term for counts in counted for term in wanted if term in counts)
     scores = [sum(1 / frequency[term] for term in wanted if term in counts) for counts in counted]
-    least, chosen, left = MATCHING_SHARE * max(scores), set[int](), MATCHING_TOKENS
+    least = MATCHING_SHARE * max(scores)
+    chosen = set[int]()
+    left = MATCHING_TOKENS
     for number in sorted(range(len(passages)), key=lambda n: -scores[n]):
         start, stop = passages[number]
         left -= count_text_tokens(text[start:stop])
@@ -250,7 +253,8 @@ def _joined_passages(text: str, passages: Sequence[Passage]) -> str:
 
 def _read(message: Mapping[str, JsonValue], number: int) -> ProviderMessage:
     """Returns a message, that of an unknown role as well. Raises `InvalidInput` for what is no message."""
-    role, content = message.get("role"), message.get("content")
+    role = message.get("role")
+    content = message.get("content")
     if not isinstance(role, str) or not role:
         raise InvalidInput("role must be a text, such as 'user'", index=number)
     if content is not None and not isinstance(content, str | list):
@@ -267,7 +271,8 @@ def _texts(bank: str, given: Sequence[ProviderMessage]) -> Iterator[_Text]:
     seen = Counter[bytes]()
     stays = _staying(given)
     for number, message in enumerate(given):
-        role, answered = str(message.raw["role"]), message.answers[0] if message.answers else None
+        role = str(message.raw["role"])
+        answered = message.answers[0] if message.answers else None
         for place, text in texts_of(message) if message.role in ROLES else ():
             if len(text) < MIN_CHARS:
                 continue
@@ -338,11 +343,13 @@ def _pays(
     saved = sum(excerpts[text.hash].saved for text in new)
     if saved < MIN_STEP_TOKENS:
         return False
-    new_hashes, sent = {text.hash for text in new}, list(tokens)
+    new_hashes = {text.hash for text in new}
+    sent = list(tokens)
     for text in texts:
         if text.hash not in new_hashes:
             sent[text.message] -= excerpts[text.hash].saved
-    prices, total = TokenPrices(), sum(sent)
+    prices = TokenPrices()
+    total = sum(sent)
     cost = (total - saved) * prices.write - total * prices.read
     spent = prices.read * sum(accumulate(sent)) + prices.write * total
     risky = cost > RISK * spent and total < LARGE_TOKENS

@@ -38,7 +38,8 @@ BOUND_LOOP = (
     "agent with a word, let it compact, or turn its thinking off"
 )
 #: Number of last items, and characters of each, that say what the latest turn is about.
-LATEST_ITEMS, LATEST_CHARS = 4, 2_000
+LATEST_ITEMS = 4
+LATEST_CHARS = 2_000
 _KINDS: Mapping[str, type[TextPart | ToolCall | ToolResult]] = {
     "text": TextPart,
     "tool_call": ToolCall,
@@ -98,7 +99,8 @@ def message_of(turn: Turn, message_id: str, thread: str) -> NewMessage:
 
 
 def _parts(read: Sequence[Fields]) -> tuple[tuple[Part, ...], list[GivenImage]]:
-    parts, images = list[Part](), list[GivenImage]()
+    parts = list[Part]()
+    images = list[GivenImage]()
     for fields in read:
         if fields["type"] == "image":
             images.append(GivenImage.of(fields))

@@ -42,13 +42,16 @@ FADED = "Identifiers in what has faded, exact:"
 #: Images replace text where they show at least this many times as much for a token.
 MIN_DENSITY = 2.0
 #: What is known of an identifier: a user or a statement in prose names it; a block gives it as text.
-STATED, GIVEN = 1, 2
+STATED = 1
+GIVEN = 2
 #: Share of the room that the identifiers of faded text may take, and most characters before one that say what it is.
 FADED_IDENTIFIERS = 0.25
-_LABEL_CHARS, _LABEL_TOKENS = 24, 4
+_LABEL_CHARS = 24
+_LABEL_TOKENS = 4
 _ATTEMPTS = 6
 #: Number of texts whose exact words are remembered, and the longest of them in characters.
-_KNOWN_TEXTS, _KNOWN_CHARS = 4_096, 16_384
+_KNOWN_TEXTS = 4_096
+_KNOWN_CHARS = 16_384
 #: Share of the cells of a page that hold text, and tokens of a label.
 _IN_USE = 0.9
 
@@ -274,7 +277,10 @@ def label_of(word: str, messages: Sequence[FoldedMessage]) -> str:
 def _text(messages: Sequence[FoldedMessage], found: Mapping[str, int], reader: Reader, wire: Wire, room: Room) -> Drawn:
     """Returns excerpts of the messages as text."""
     chars = min(room.chars, int(room.tokens * TEXT_CELLS))
-    blocks, gone, tokens, left = list[str](), list[str](), 0, list[FoldedMessage]()
+    blocks = list[str]()
+    gone = list[str]()
+    tokens = 0
+    left = list[FoldedMessage]()
     fading = FadingMessages(messages, room.keeping)
     for _ in range(_ATTEMPTS):
         left = fading.within(chars)

@@ -22,7 +22,8 @@ from foxing.renderer.sentences import CLAUSE_MARKS, is_statement, sentence_ends
 from .images import NO_IMAGE
 
 #: Longest unit in characters: a line without a sentence, and a sentence. Longer ones are divided.
-MAX_UNIT, MAX_SENTENCE = 240, 480
+MAX_UNIT = 240
+MAX_SENTENCE = 480
 #: Shortest excerpt of a message in characters, headers included, that is worth its place.
 _OVERHEAD = 12
 _ROLES = {"user": 6.0, "assistant": 2.0}
@@ -47,12 +48,16 @@ _OUTCOME = re.compile(
 _OUTCOME_WEIGHT = 3.0
 _WORD = re.compile(r"\w[\w./:@-]{2,}\w")
 #: A word that more of the units have than this share, and number, refers to none of them.
-_COMMON, _FEW = 1 / 200, 3
+_COMMON = 1 / 200
+_FEW = 3
 #: Share of the characters for references to messages of which nothing else is left, and those of each.
-_REFERENCES, _REFERENCE_CHARS = 0.25, 8
-_FIRST, _LAST = 1.6, 1.2
+_REFERENCES = 0.25
+_REFERENCE_CHARS = 8
+_FIRST = 1.6
+_LAST = 1.2
 #: Weight of a unit that a later one repeats, and its shortest length in characters.
-_SAID_AGAIN, _SHORT = 0.1, 20
+_SAID_AGAIN = 0.1
+_SHORT = 20
 #: Characters behind which a unit that is too long is divided if it has no clauses, those of the first kind rather.
 _SEPARATORS = (CLAUSE_MARKS, " \t")
 _MOST_FACTS = 5
@@ -300,7 +305,8 @@ def _typed(text: str, start: int, stop: int) -> Iterator[tuple[bool, int, int]]:
 
 def _worth(said: str, role: str, facts: FactFinder) -> tuple[int, float]:
     """Returns the rank of a unit, and its value."""
-    stated, label = is_statement(said), _is_label(said)
+    stated = is_statement(said)
+    label = _is_label(said)
     found = sum(1 for _ in islice(facts.words(said), _MOST_FACTS))
     if stated and not found:
         found += facts.has_phrase(said)

@@ -55,7 +55,8 @@ TYPED_TOKENS = 500
 #: Tokens of the frame of a message.
 ITEM_TOKENS = 4
 #: Number of items whose tokens are remembered, and bytes of contents of folds.
-COUNTED_ITEMS, CONTENT_BYTES = 100_000, 64 << 20
+COUNTED_ITEMS = 100_000
+CONTENT_BYTES = 64 << 20
 #: Attempts at a fold while other processes fold the same conversation.
 ATTEMPTS = 5
 STORED_AT_ONCE = 5_000
@@ -227,7 +228,8 @@ class Folder:
     def _make(self, bank: str, call: "_Call", step: Step, now: datetime) -> _State | None:
         """Makes a fold, and returns what the bank then holds. Returns None if another process has made one
         meanwhile."""
-        state, conversation = call.state, call.conversation
+        state = call.state
+        conversation = call.conversation
         first = call.first
         remembered = self._remember(bank, call, range(first, step.cut), now)
         said = remembered.messages
@@ -340,7 +342,8 @@ class Folder:
             with_images = [row.id for name, row in stored.items() if said[name].images]
             placed = images.of_messages(connection, found.id, with_images) if with_images else []
         keeps = Policy.parse(found.policy).images != "never"
-        redaction, counts = Redaction.of(found.policy), Counter[str]()
+        redaction = Redaction.of(found.policy)
+        counts = Counter[str]()
         folded = _Remembered(found.id)
         for name, message in said.items():
             row = stored.get(name)
@@ -411,7 +414,10 @@ class _Call:
     def __init__(
         self, folder: Folder, request: FoldRequest, reader: Reader, conversation: Conversation, state: _State
     ) -> None:
-        self.request, self.reader, self.conversation, self.state = request, reader, conversation, state
+        self.request = request
+        self.reader = reader
+        self.conversation = conversation
+        self.state = state
         self.beside = folder.tokens_beside(request)
         row = state.row
         #: Index of the first item that is not folded.
@@ -473,7 +479,8 @@ class _Call:
     @property
     def sent_tokens(self) -> int:
         """Tokens to send with the fold that applies."""
-        row, start = self.state.row, self.conversation.start
+        row = self.state.row
+        start = self.conversation.start
         items = sum(self._tokens[:start]) + self._instructions + sum(self._tokens[self.first :])
         return self.beside + items + (0 if row is None else row.tokens)
 
@@ -487,7 +494,8 @@ class _Call:
         """Returns the fold to make now, if any. Raises `InvalidInput` if the budget is too small."""
         if not self.may_fold or self._rests:
             return None
-        conversation, row = self.conversation, self.state.row
+        conversation = self.conversation
+        row = self.state.row
         items = conversation.items
         terms = Terms(
             budget=self.request.limit,
@@ -520,7 +528,9 @@ class _Call:
     def result(self, step: Step | None, edited: bool) -> FoldResult:
         """Returns the conversation with the fold that applies. `step`: the fold that this call made; `edited`: see
         `FoldResult`."""
-        row, conversation, request = self.state.row, self.conversation, self.request
+        row = self.state.row
+        conversation = self.conversation
+        request = self.request
         sent: list[dict[str, JsonValue]] = list(request.messages)
         if row is not None:
             blocks = [block for content in self.state.chain for block in content.blocks]

@@ -60,7 +60,8 @@ def image_tokens(images: Sequence[GivenImage], billing: Billing | None) -> int:
 def read_images(parts: Sequence[P], *, decode: bool = False) -> tuple[P | Part, ...]:
     """Returns parts with their images read, as they are stored. What stands in place of an image that the memory does
     not take says why. `decode`: also decodes them, so that none is left that a store refuses."""
-    found, number = list[P | Part](), 0
+    found = list[P | Part]()
+    number = 0
     for part in parts:
         if isinstance(part, ImagePart):
             number += 1
@@ -93,7 +94,8 @@ def _fields(part: Fields | Part) -> Fields:
 def with_read_text(text: str, placed: "Sequence[PlacedImage]") -> str:
     """Returns the text of a message with what a machine has read in its images below their labels."""
     for image in placed:
-        read, label = image.image.read, label_of(text, image.number)
+        read = image.image.read
+        label = label_of(text, image.number)
         if read is not None and read.text and label is not None:
             said = READ_TEXT.format(number=image.number, text=read.text[:MOST_READ_CHARS])
             text = text.replace(label, f"{label}\n{said}", 1)

@@ -35,7 +35,9 @@ def folded_conversation(
     """Returns the conversation with one user message of `blocks` in place of the items from `conversation.start` up to
     `first`. Instructions among them stay: after it, or where the Messages API takes them, see `settled`. Thinking is
     removed from the kept items before `stripped`."""
-    items, start, form = conversation.items, conversation.start, FORMATS[conversation.wire]
+    items = conversation.items
+    start = conversation.start
+    form = FORMATS[conversation.wire]
     gone = [item for item in items[start:first] if item.is_marked and (form.settles or not item.is_instruction)]
     instructions = [items[number] for number in kept_instructions(conversation, first)]
     kept: list[ProviderMessage] = []

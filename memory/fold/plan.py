@@ -20,18 +20,22 @@ from foxing.memory.values.context import TokenPrices
 
 #: Number of last calls of the model whose messages stay as they are: at least, and at most where these have no more
 #: than so many tokens. What stays is written to the cache anew by each fold, and so decides how often one pays.
-LEAST_KEPT_CALLS, KEPT_CALLS, KEPT_TOKENS = 3, 10, 6_000
+LEAST_KEPT_CALLS = 3
+KEPT_CALLS = 10
+KEPT_TOKENS = 6_000
 #: A fold has to pay back within this share of the calls that it folds: where as many are likely to follow as there
 #: were, a later one that folds more is not better.
 PAYBACK_SHARE = 0.35
 #: Fewest tokens that a fold takes away: on a warm cache, and on a cold one as a share of the budget, within these.
-MIN_STEP, MIN_COLD_SHARE = 4_000, 1 / 16
+MIN_STEP = 4_000
+MIN_COLD_SHARE = 1 / 16
 #: Share of what a session would have cost without folds, up to any call, that these may have cost more than they have
 #: saved.
 RISK = 0.018
 #: Share of the tokens that the budget leaves beside what is kept: the most that the folded part may take; and the share
 #: of its most to which it fades to make room.
-MOST_FOLDED, REWRITTEN = 0.7, 0.4
+MOST_FOLDED = 0.7
+REWRITTEN = 0.4
 #: Fewest tokens for the folded part.
 MIN_FOLDED = 256
 #: A limit is near when the budget has no room for the largest growth between two places to fold, times this.
@@ -39,7 +43,8 @@ GROWTH_MARGIN = 1.1
 #: Tokens of what stands beside images for each token of text.
 IDENTIFIER_SHARE = 0.1
 #: Estimates of tokens may be too low by this share of the budget, and of what a session has cost.
-_MARGIN, _MARGIN_OF_RISK = 0.03, 0.2
+_MARGIN = 0.03
+_MARGIN_OF_RISK = 0.2
 
 Reason = Literal["limit", "cold", "pays"]
 
@@ -220,7 +225,8 @@ def _cost(
     terms: Terms, sent: int, head: int, kept: int, standing: Standing, folded: int, after: int, rewrites: bool
 ) -> float:
     """Returns what the next call costs more with the fold than without it."""
-    read, write = terms.prices.read, terms.prices.write
+    read = terms.prices.read
+    write = terms.prices.write
     if terms.cold:
         return (after - standing.tokens - folded) * write
     if not terms.beside_stays:

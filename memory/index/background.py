@@ -40,10 +40,13 @@ def background_of(codes: Codes, dimensions: int, prior: Background | None) -> Ba
     pairs = (signs @ signs.T / bits)[np.triu_indices(len(places), 1)]
     if prior is None and len(pairs) < LEAST_PAIRS:
         return None
-    mean, deviation, count = 0.0, 0.0, len(pairs)
+    mean = 0.0
+    deviation = 0.0
+    count = len(pairs)
     if count:
         low, middle, high = np.quantile(np.sin(np.pi / 2 * pairs), (0.16, 0.5, 0.84)).tolist()  # of Gaussian vectors
-        mean, deviation = middle, (high - low) / 2
+        mean = middle
+        deviation = (high - low) / 2
     if prior is not None:
         mean = (count * mean + PRIOR_PAIRS * prior.mean) / (count + PRIOR_PAIRS)
         deviation = (count * deviation + PRIOR_PAIRS * prior.deviation) / (count + PRIOR_PAIRS)

@@ -47,7 +47,8 @@ class _Part:
         at = np.searchsorted(postings.terms, terms)
         at[at == len(postings.terms)] = 0
         found = postings.terms[at] == terms
-        starts, stops = np.where(found, postings.starts[at], 0), np.where(found, postings.starts[at + 1], 0)
+        starts = np.where(found, postings.starts[at], 0)
+        stops = np.where(found, postings.starts[at + 1], 0)
         if self.visible < len(postings.documents):
             for n in np.flatnonzero(found):
                 stops[n] = starts[n] + np.searchsorted(postings.places[starts[n] : stops[n]], self.visible)
@@ -99,7 +100,8 @@ class Corpus:
     def occurrences(self, wanted: Keys) -> tuple[npt.NDArray[np.uint64], Keys]:
         """Returns the terms of documents: uint64[p] term hashes, and int64[p] the document of each. `wanted`: document
         keys, ascending."""
-        terms, holding = [np.zeros(0, dtype=np.uint64)], [_NO_PLACES]
+        terms = [np.zeros(0, dtype=np.uint64)]
+        holding = [_NO_PLACES]
         for part in self._parts:
             postings = part.postings
             at, known = places_in(postings.documents[: part.visible], wanted)
@@ -134,7 +136,8 @@ class Corpus:
                 found.update(message_of(part.postings.documents[places]).tolist())
                 if len(found) > most:
                     return False
-                start, size = start + size, 2 * size
+                start = start + size
+                size = 2 * size
         return True
 
     def search(self, counts: Mapping[int, float]) -> Scores:
@@ -147,7 +150,8 @@ class Corpus:
         weights = _informative(
             {term: counts[term] * rarity for term, rarity, n in zip(hashes, rarities, frequencies, strict=True) if n}
         )
-        columns, values = [hashes.index(term) for term in weights], np.array(list(weights.values()))
+        columns = [hashes.index(term) for term in weights]
+        values = np.array(list(weights.values()))
         shares = np.array(rarities)[columns] / (sum(sorted(rarities)[-SHARED_TERMS:]) or 1.0)
         found = [
             self._scored(part, starts, stops, values, shares)

@@ -51,7 +51,8 @@ def distances(codes: Codes, question: Embeddings) -> npt.NDArray[np.uint16]:
     words = codes.view(np.uint64)
     result = np.zeros(len(words), dtype=np.uint16)
     for start in range(0, len(words), _AT_ONCE):
-        block, sums = words[start : start + _AT_ONCE], result[start : start + _AT_ONCE]
+        block = words[start : start + _AT_ONCE]
+        sums = result[start : start + _AT_ONCE]
         for number, word in enumerate(asked):
             sums += np.bitwise_count(block[:, number] ^ word)
     return result

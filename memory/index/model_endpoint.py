@@ -48,7 +48,9 @@ class ModelEndpoint:
     def post(self, body: Mapping[str, object]) -> Any:
         """Posts `body` and returns the JSON of the response. Raises `ValueError` for a response that is not JSON,
         `TimeoutError` if it is not complete within the timeout, and the errors of httpx; see `failure`."""
-        client, content, ends_at = self._opened(), b"", time.monotonic() + self._options.timeout_s
+        client = self._opened()
+        content = b""
+        ends_at = time.monotonic() + self._options.timeout_s
         from httpx import TimeoutException
 
         try:

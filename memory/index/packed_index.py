@@ -35,7 +35,8 @@ RECENT = 256  # number of rows that triggers packing
 WORTH_PACKING = 32
 #: Maximum documents and postings of a segment. The last message may exceed them: a message is never split between
 #: segments. Larger segments compress better, but a segment is rewritten when a page with one of its documents changes.
-SEGMENT, SEGMENT_POSTINGS = 8_192, 160_000
+SEGMENT = 8_192
+SEGMENT_POSTINGS = 160_000
 RECENT_BANKS = 256  # banks whose unpacked postings are cached
 CACHE_BYTES = 256 << 20  # of unpacked segments; a million messages of 200 characters take about 150 MB
 
@@ -216,7 +217,8 @@ class PackedIndex:
         stored = self._records_of(connection, bank_id, counts)
         read = records(self._entries(connection, counts).items())
         missing = set(message_of(read["document"][~_has_pair(read, stored)]).tolist())
-        indexed, wanted = _by_message(stored), _by_message(read)
+        indexed = _by_message(stored)
+        wanted = _by_message(read)
         return {
             message_id
             for message_id in counts
@@ -283,7 +285,8 @@ class PackedIndex:
         self, connection: Connection, bank_id: int, message_ids: Collection[int]
     ) -> list[tuple[Segment, Postings]]:
         """Returns the segments that may hold any of the messages."""
-        lowest, highest = min(message_ids), max(message_ids)
+        lowest = min(message_ids)
+        highest = max(message_ids)
         every = postings.segments(connection, bank_id)
         near = [s for s in every if s.first_message <= highest and s.last_message >= lowest]
         return self._segments(connection, near)
@@ -315,7 +318,8 @@ class PackedIndex:
         opened: int | None = None
         parts: Iterable[Postings] = _in_segments(new)
         if last and len(new) and not _is_full(last[0][1]):
-            opened, parts = last[0][0].id, _added(last[0][1], new)
+            opened = last[0][0].id
+            parts = _added(last[0][1], new)
         for part in parts:
             if opened is None:
                 stamp = postings.insert_segment(connection, bank_id, _span(part), part.pack())
@@ -346,7 +350,8 @@ def _in_segments(found: Array) -> Iterator[Postings]:
     #: number of documents, and of postings, before each message and at the end
     documents = np.append(first_documents, len(starts))
     before = np.append(starts[first_documents], len(found))
-    first, last = 0, len(first_documents)
+    first = 0
+    last = len(first_documents)
     while first < last:
         full = min(
             int(np.searchsorted(documents, documents[first] + SEGMENT)),

@@ -126,7 +126,9 @@ class Postings:
 
     def pack(self) -> bytes:
         """Returns the postings in the packed format; `unpack` reverses it."""
-        n, t, p = len(self.documents), len(self.terms), len(self.places)
+        n = len(self.documents)
+        t = len(self.terms)
+        p = len(self.places)
         if not n:
             return _HEADER.pack(_FORMAT, 0, 0, 0, 0)
         frequencies = np.diff(self.starts)
@@ -161,7 +163,8 @@ class Postings:
         numbers = _Reader(packed, _HEADER.size)
         documents = np.cumsum(numbers.read(n, 8)) + first
         terms = np.cumsum(numbers.read(t, 4)).astype(np.uint64)
-        frequencies, counts = numbers.read(t, 4), numbers.read(p, 2)
+        frequencies = numbers.read(t, 4)
+        counts = numbers.read(p, 2)
         gaps = np.empty(p, dtype=np.int64)
         for group in _groups(frequencies):
             gaps[group] = numbers.read(len(group), 4)
@@ -209,7 +212,8 @@ def _merged(found: Array) -> Array:
 
 def records(messages: Iterable[tuple[int, bytes]]) -> Array:
     """Returns the `RECORD`[p] of messages, given as pairs of message id and `ENTRY`s as bytes."""
-    ids, packed = [], []
+    ids = []
+    packed = []
     for message_id, data in messages:
         ids.append(message_id)
         packed.append(data)
@@ -217,7 +221,8 @@ def records(messages: Iterable[tuple[int, bytes]]) -> Array:
     result = np.empty(len(found), dtype=RECORD)
     numbers = np.repeat(np.array(ids, dtype=np.int64), [len(data) // ENTRY.itemsize for data in packed])
     result["document"] = document_key(numbers, found["passage"].astype(np.int64))
-    result["term"], result["count"] = found["term"], found["count"]
+    result["term"] = found["term"]
+    result["count"] = found["count"]
     return result
 
 

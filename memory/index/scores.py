@@ -106,7 +106,8 @@ def fuse(lexical: Scores, semantic: Scores) -> Scores:
         return lexical
     documents = distinct(np.concatenate([lexical.documents, semantic.documents]))
     in_words = np.searchsorted(documents, lexical.documents)
-    words, z_score = np.zeros(len(documents)), np.zeros(len(documents))  # 0 for a passage not embedded yet
+    words = np.zeros(len(documents))  # 0 for a passage not embedded yet
+    z_score = np.zeros(len(documents))
     words[in_words] = lexical.values
     z_score[np.searchsorted(documents, semantic.documents)] = _z_scores(semantic)
     words /= words.std() or words.max() or 1.0

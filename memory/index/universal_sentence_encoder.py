@@ -82,7 +82,8 @@ def _slices(texts: Sequence[str]) -> Iterator[slice]:
     for number, text in enumerate(texts):
         if number > start and chars + len(text) > SLICE_CHARS:
             yield slice(start, number)
-            start, chars = number, 0
+            start = number
+            chars = 0
         chars += len(text)
     if texts:
         yield slice(start, len(texts))

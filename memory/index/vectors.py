@@ -224,14 +224,17 @@ class CodeSearch:
     def nearest(self, connection: Connection, within: MessageFilter, newest: int | None, limit: int) -> Keys:
         """Returns the document keys of up to `limit` passages nearest to the question, unsorted. `newest`: the highest
         message id that counts, None for all."""
-        documents, codes = self.documents, self.codes
+        documents = self.documents
+        codes = self.codes
         if newest is not None:
             visible = int(np.searchsorted(documents, document_key(newest, MAX_PASSAGES - 1), side="right"))
-            documents, codes = documents[:visible], codes[:visible]
+            documents = documents[:visible]
+            codes = codes[:visible]
         if not within.admits_all:
             allowed = sorted(messages.ids_within(connection, self.bank_id, within))
             kept = np.isin(message_of(documents), allowed)
-            documents, codes = documents[kept], np.ascontiguousarray(codes[kept])
+            documents = documents[kept]
+            codes = np.ascontiguousarray(codes[kept])
         return documents[nearest(codes, self.question, limit)]
 
     def cosines(self, documents: Keys) -> npt.NDArray[np.float64]:

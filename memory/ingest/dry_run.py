@@ -96,7 +96,9 @@ class DryRun:
                 answers.append(None)
                 self.redacted.update(redacted)
         ids = list({item.key: None for item in accepted.values() if item.key is not None})
-        (known, erased), before, new = self.known(ids), self._checked(ids), dict[str, AcceptedMessage]()
+        known, erased = self.known(ids)
+        before = self._checked(ids)
+        new = dict[str, AcceptedMessage]()
         for number, item in accepted.items():
             try:
                 is_new = item.key not in erased and self._is_new(item, known, before, new)

@@ -315,9 +315,11 @@ class MessageStore:
         """Validates a call. Raises `InvalidInput` or a subclass."""
         check_bank_name(call.bank)
         given = list_messages(call.messages)
-        thread, key = call.thread, call.idempotency_key
+        thread = call.thread
+        key = call.idempotency_key
         check_idempotency_key(key)
-        rules, redacted = self.rules(call.bank, now), Counter[str]()
+        rules = self.rules(call.bank, now)
+        redacted = Counter[str]()
         if thread is not None and not 1 <= len(thread) <= 200:
             raise InvalidInput("a thread's name must have 1 to 200 characters")
         accepted = [rules.accept(item, number, redacted, thread) for number, item in enumerate(given)]
@@ -429,7 +431,8 @@ class _BankWriter:
         self._store = store
         self._connection = connection
         self._requests = requests
-        name, now = requests[0].bank, requests[0].now
+        name = requests[0].bank
+        now = requests[0].now
         bank = banks.find_locked(connection, name)  # most calls are for a bank that exists
         self._bank = bank or banks.get_or_create(connection, name, now, default_fields())
         self._redaction = Redaction.of(self._bank.policy)
@@ -523,10 +526,12 @@ class _BankWriter:
 
     def _complete(self) -> None:
         """Replaces open turns by their more complete versions."""
-        connection, bank = self._connection, self._bank
+        connection = self._connection
+        bank = self._bank
         banks.advance_seal_version(connection, bank)  # what is being sealed is typeset again
         for known, item in self._whole.values():
-            parts, passages = len(item.message.parts or ()), len(item.passages)
+            parts = len(item.message.parts or ())
+            passages = len(item.passages)
             messages.replace_content(connection, bank.id, known, item.text, parts, passages, item.digest)
             if self._policy.images != "never":
                 images.delete_of(connection, bank.id, [known.id])
@@ -552,7 +557,8 @@ class _BankWriter:
 
     def _insert(self) -> None:
         """Inserts the new messages with their terms and codes."""
-        connection, bank = self._connection, self._bank
+        connection = self._connection
+        bank = self._bank
         items = [item for item, _ in self._new]
         ids = [self._ids[item] for item in items]
         messages.insert(connection, _rows(connection, bank.id, self._new, ids), bank.id)
@@ -572,7 +578,8 @@ class _BankWriter:
 def _identities(parts: Sequence[Part], images: Sequence[NewImage]) -> list[JsonValue]:
     """Returns what tells the parts of a message from others: of an image the digest of its file."""
     digests = {image.number: image.digest.hex() for image in images}
-    number, found = 0, list[JsonValue]()
+    number = 0
+    found = list[JsonValue]()
     for part in parts:
         if isinstance(part, ImagePart):
             number += 1
@@ -595,7 +602,8 @@ def _with_codes(keyed: Sequence[AcceptedMessage], made: MessageCodes | None) -> 
 
 def _how_many(waiting: Sequence[_Request]) -> int:
     """Returns how many of the waiting calls to write together."""
-    total, claims = 0, set[tuple[str, bool, str]]()
+    total = 0
+    claims = set[tuple[str, bool, str]]()
     for number, request in enumerate(waiting):
         total += len(request.messages)
         if number and (total > GROUP_MESSAGES or not claims.isdisjoint(request.claims)):

@@ -29,7 +29,8 @@ _HEADER = re.compile(rb"\A([!-9;-~]{1,76}):(?:[ \t]|\r?\n)")
 _USUAL = {b"from", b"to", b"subject", b"date", b"message-id", b"received", b"mime-version", b"return-path"}
 _ID = re.compile(r"<([^<>\s]{1,900})>")
 #: Caps on a mail: its bytes, and the parts that it may have.
-MAX_MAIL_BYTES, MAX_PARTS = 128 << 20, 1_000
+MAX_MAIL_BYTES = 128 << 20
+MAX_PARTS = 1_000
 #: Most characters of a field that are read. The standard library takes time in proportion to the square of a field.
 MAX_FIELD = 1 << 14
 #: Fields that say what a part is, of which only these parameters are read.

@@ -93,7 +93,8 @@ _AROUND = 160
 def accepts(kind: str, value: str, link: Link, known: Words, *, quoted: bool = False, strict: bool = False) -> bool:
     """True if a value is a secret of a kind. `quoted`: whether it stands in quotes; `strict`: whether a word in quotes
     may be something else, as in code."""
-    direct, near = link is Link.SIGN, link > Link.NONE
+    direct = link is Link.SIGN
+    near = link > Link.NONE
     digits = sum(map(str.isdigit, value))
     if quoted and kind == "password" and _APPLICATION.fullmatch(value):
         return True
@@ -187,7 +188,9 @@ def _word(text: str, lower: str, label: Label, kind: str, at: int, link: Link, k
 
 
 def _several(text: str, at: int, lower: str, label: Label, link: Link, known: Words) -> Range | None:
-    linked, start, spelled = link >= Link.VERB, label.start, lower[label.start : label.stop]
+    linked = link >= Link.VERB
+    start = label.start
+    spelled = lower[label.start : label.stop]
     application = _APPLICATION.match(text, at)
     if application is not None and linked:
         return application.span()
@@ -316,7 +319,8 @@ def _is_set_word(text: str, label: Label, value: Range, sign: str, variable: boo
 
 def is_named(text: str, label: Label, value: Range, sign: str) -> bool:
     """True if several words in quotes are what a setting is set to, rather than a message about it."""
-    words, name = text[slice(*value)], _name_of(text, label)
+    words = text[slice(*value)]
+    name = _name_of(text, label)
     several = " " in words or ("=" in sign and JOINED.search(words) is not None)
     if not several or ("," in sign and not name.isupper()) or _MESSAGE.match(name) or words[-1] in ".?:…":
         return False

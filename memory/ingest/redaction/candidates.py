@@ -160,7 +160,9 @@ class Candidates:
     """Finds what may be a secret in a text. Each pattern goes through the text once."""
 
     def __init__(self, text: str, lower: str, known: Words) -> None:
-        self.text, self.lower, self.known = text, lower, known
+        self.text = text
+        self.lower = lower
+        self.known = known
 
     def __iter__(self) -> Iterator[Suspect]:
         for match in _CARD.finditer(self.text):
@@ -257,7 +259,9 @@ class Candidates:
 
     def settled(self, each: Suspect) -> Look | None:
         """Returns what a value looks like in its place; None if it is something else there."""
-        value, start, look = self.text[each.start : each.stop], each.start, each.look
+        value = self.text[each.start : each.stop]
+        start = each.start
+        look = each.look
         if _CALL.search(self.text, max(0, start - 2), start) and value.isidentifier():
             return None
         if look in (

@@ -19,7 +19,8 @@ from .values import Shape, shape_of
 SECRETS = Path(__file__).parents[1] / "data" / "secrets.toml"
 #: Most processor time that all rules together may take for a message, and for each of its characters, in seconds:
 #: several times what those of the package take. What they have not decided by then is withheld.
-TIME_S, TIME_PER_CHARACTER_S = 1.0, 12e-6
+TIME_S = 1.0
+TIME_PER_CHARACTER_S = 12e-6
 _APART = "(?<![A-Za-z0-9_-])"
 
 

@@ -20,11 +20,13 @@ from .words import JOINED_SIGNS, LETTER, SCRIPTS, Cue, Words, words
 
 NAME = "secret"
 #: Most characters that are looked at after a word, and before it.
-REACH, BACK = 200, 80
+REACH = 200
+BACK = 80
 #: Most words between a word for a secret and its value.
 WORDS = 14
 #: Characters before a label that may count, and half of those after it; number of surroundings that are remembered.
-AROUND, SEEN = 250, 2000
+AROUND = 250
+SEEN = 2000
 #: Labels between two looks at the time.
 CHECKED = 16
 #: Kinds of labels whose values are lists as long as the text.
@@ -51,7 +53,8 @@ _ENDS_SIGNED = regex.compile(r"[:：]\s?$")
 _CLAUSE = regex.compile(r"[^\n.!?:：=<>{}()\[\]]{3,60}+[:：]\s{1,3}")
 _PIECE = regex.compile(r"\S+")
 #: Say that a word is used as a secret, and in which of these languages only names have capitals.
-_AS, _NO_NOUNS = frozenset({"as", "als", "comme"}), (" as ", " comme ")
+_AS = frozenset({"as", "als", "comme"})
+_NO_NOUNS = (" as ", " comme ")
 _ENTERED = regex.compile(r"\b(?:with|avec|used?|uses|using|utilise|mis|mets|set|put|chose|pris|choisi)\s$")
 _QUOTED_END = regex.compile(r"(?:[\"“„«「‘]\s?(?P<secret>[^\"“”„«»「」‘’\n]{4,60}+)\s?[\"”“»」’]),?\s?$")
 
@@ -74,7 +77,9 @@ def labelled(
             check()
         if label.start < taken:
             continue
-        at, back, taken = label.stop, max(taken, label.start - BACK), label.stop
+        at = label.stop
+        back = max(taken, label.start - BACK)
+        taken = label.stop
         beside = label.start - back < 4 and number + 1 < len(labels) and labels[number + 1].start - at < 3
         if beside or label.kind == "other":
             continue
@@ -122,12 +127,16 @@ class _Reader:
     """Looks for the values of words."""
 
     def __init__(self, text: str, lower: str, known: Words) -> None:
-        self.text, self.lower, self.known = text, lower, known
+        self.text = text
+        self.lower = lower
+        self.known = known
 
     def values(self, label: Label, after: int, back: int, limit: int) -> Iterator[Range]:
         """Yields the ranges of the values of a word. `after`: where the next word begins, or where to stop looking;
         `back`: where to stop looking before the word; `limit`: where the next word for a secret begins."""
-        text, lower, known = self.text, self.lower, self.known
+        text = self.text
+        lower = self.lower
+        known = self.known
         if label.kind == "vault":
             dial = _DIAL.match(text, label.stop)
             yield from [dial.span("code")] if dial is not None else []
@@ -202,13 +211,17 @@ class _Reader:
 
     def _told(self, label: Label, kind: str, after: int) -> Range | None:
         """Returns a value after a verb, after what the value is of and a verb, or directly after the word."""
-        text, lower, known = self.text, self.lower, self.known
+        text = self.text
+        lower = self.lower
+        known = self.known
         end = _END.search(text, label.stop, max(after, label.stop))
         stop = end.start() if end is not None else after
-        at, link = label.stop, Link.NEXT
+        at = label.stop
+        link = Link.NEXT
         owned = _OWNED.match(text, at)
         if owned is not None:
-            at, link = owned.end(), Link.VERB
+            at = owned.end()
+            link = Link.VERB
         closing = _CLOSING.match(text, at)
         at = closing.end() if closing is not None else at
         # `scope`: what the value is of is being said; `opened`: a preposition has begun it; `placed`: it is a place
@@ -225,7 +238,10 @@ class _Reader:
             if sign is not None or verb is not None:
                 joint = sign or verb
                 assert joint is not None
-                link, scope, at, count = Link.VERB, False, joint.end(), count + (verb is not None)
+                link = Link.VERB
+                scope = False
+                at = joint.end()
+                count = count + (verb is not None)
                 continue
             value = quoted_at(text, at) if link > Link.NONE or not scope else None
             if value is not None:
@@ -259,7 +275,9 @@ class _Reader:
                 if found is not None or (len(run[0]) > 12 and link < Link.VERB):
                     return found
                 signed = len(run[0]) <= 4 or _ENDS_SIGNED.search(run[0])
-                link, at, count = link if link is Link.VERB and signed else Link.NONE, run.end(), count + 1
+                link = link if link is Link.VERB and signed else Link.NONE
+                at = run.end()
+                count = count + 1
                 continue
             word = _WORD.match(text, at)
             if word is None:
@@ -278,15 +296,18 @@ class _Reader:
                 if not opens and not scope and not named:
                     return None
                 if opens or not scope:
-                    scope, link = True, Link.NONE
+                    scope = True
+                    link = Link.NONE
             link = link if link is Link.VERB else Link.NONE
             placed = known.places.fullmatch(plain) is not None
-            at, count = word.end(), count + 1
+            at = word.end()
+            count = count + 1
         return None
 
     def _told_value(self, label: Label, kind: str, at: int, value: Range, link: Link) -> Range | None:
         """Returns a value, or words, at a place after a word that asks for one, if they are a secret."""
-        text, known = self.text, self.known
+        text = self.text
+        known = self.known
         if (at == label.stop and LETTER.match(text[at - 1])) or text[at] in ".@/()":
             return None
         found = text[slice(*value)]
@@ -313,7 +334,8 @@ class _Reader:
         for particle in self.known.joined_before if trimmed.endswith(self.known.joined_before) else ():
             if trimmed.endswith(particle):
                 return self._value_ending(start, start + len(trimmed) - len(particle), kind)
-        linked, others = "", 0
+        linked = ""
+        others = 0
         for piece in reversed(list(_PIECE.finditer(before))[-7:]):
             word = piece[0].lower().strip(",.:;()")
             if word in self.known.verbs:

@@ -49,7 +49,8 @@ def labels_in(text: str, lower: str, known: Words) -> Iterator[Label]:
         kind = known.kind_of(lower[start:stop])
         if kind is None:
             continue
-        before, here = text[start - 1 : start], text[start]
+        before = text[start - 1 : start]
+        here = text[start]
         compound = before == "-" and here.isupper() and kind in ("password", "word", "code")  # “Root-Passwort”
         name = start > 0 and before in "_-.$@" and not compound
         if LETTER.match(here):

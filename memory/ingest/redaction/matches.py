@@ -36,7 +36,8 @@ def without_overlaps(found: Iterable[RuleMatch]) -> list[RuleMatch]:
         if over:
             if each.whole:
                 continue
-            start, stop = min(each.start, over[0].start), max(each.stop, over[-1].stop)
+            start = min(each.start, over[0].start)
+            stop = max(each.stop, over[-1].stop)
             each = RuleMatch(start, stop, over[0].name, over[0].rule, over[0].order, over[0].whole)
         starts[first:last] = [each.start]
         chosen[first:last] = [each]
@@ -45,7 +46,8 @@ def without_overlaps(found: Iterable[RuleMatch]) -> list[RuleMatch]:
 
 def replaced(text: str, found: Iterable[RuleMatch]) -> str:
     """Returns a text with `[redacted: NAME]` in place of what was found, in order and without overlaps."""
-    pieces, at = [], 0
+    pieces = []
+    at = 0
     for each in found:
         pieces += [text[at : each.start], f"[redacted: {each.name}]"]
         at = each.stop

@@ -27,9 +27,12 @@ BITS = 18
 #: Logarithm of the odds above which a range is replaced.
 THRESHOLD = 2.5
 #: Tokens before a value, after it, and close before it, that count.
-BEFORE, AFTER, CLOSE = 40, 14, 5
+BEFORE = 40
+AFTER = 14
+CLOSE = 5
 #: Characters around values that are read, and those without a value after which nothing is read until the next one.
-REACH, APART = 500, 4000
+REACH = 500
+APART = 4000
 _TOKEN = regex.compile(
     rf"\p{{Lu}}?\p{{Ll}}{{1,40}}|\p{{Lu}}{{1,40}}(?!\p{{Ll}})|[{SCRIPTS}]|\p{{L}}|\d{{1,40}}|\n|[^\w\s]|_"
 )
@@ -44,7 +47,10 @@ _VOWELS = frozenset("aeiouyäöüéèêàâáíóúîôûœ")
 _SPREAD = [np.uint64((0x9E3779B97F4A7C15 * (2 * place + 1)) & (2**64 - 1) | 1) for place in range(32)]
 _SHIFT = np.uint64(64 - BITS)
 #: Places of what stands next to a value, from the first of these on.
-_NEXT, _SENTENCES, _CLOSE_BY, _AFTERWARDS = 0, 16, 20, 21
+_NEXT = 0
+_SENTENCES = 16
+_CLOSE_BY = 20
+_AFTERWARDS = 21
 Hashes = NDArray[np.uint64]
 Numbers = NDArray[np.int64]
 
@@ -82,14 +88,18 @@ class Context:
         tokens = np.array([numbers.setdefault(match[0], len(numbers)) for match in matches], np.int64)
         hashes, parts, signs, ends = zip(*map(_token, numbers), strict=True) if numbers else ((), (), (), ())
         parts_of_tokens = [parts[token] for token in tokens.tolist()]
-        last, last_two, follows = "", "", -1
+        last = ""
+        last_two = ""
+        follows = -1
         for place in np.flatnonzero(np.array(signs, bool)[tokens]).tolist():
             if place != follows:
                 last = last_two = ""
             sign = signs[tokens[place]]
             pairs = [last + sign, last_two + sign] if last_two else [last + sign]
             parts_of_tokens[place] = tuple(map(_hash, pairs))
-            last_two, last, follows = (last + sign if last else ""), sign, place + 1
+            last_two = last + sign if last else ""
+            last = sign
+            follows = place + 1
         edge = np.full(4, _hash(""), np.uint64)
         self._starts = np.array([match.start() for match in matches], np.int64)
         self._near = np.concatenate([edge, np.array(hashes, np.uint64)[tokens], edge])
@@ -108,7 +118,8 @@ class Context:
         four = np.uint64(4)
         before = [self._near[first + 3 - number] for number in range(4)]
         after = [self._near[last + 4 + number] for number in range(3)]
-        three, nine = np.uint64(3), np.uint64(9)
+        three = np.uint64(3)
+        nine = np.uint64(9)
         both = [before[0] * three + before[1], before[0] * nine + before[1] * three + before[2]]
         both += [after[0] * three + after[1], before[0] * four + after[0]]
         sentence = self._sentences[first]

@@ -39,7 +39,8 @@ _ARTICLE = regex.compile(r" (?:the|die|der|das|le|la|l['’]\p{L}+|celui|celle)(
 _PAIR_END = regex.compile(r"[.!?](?=\s|$)|\n\n")
 #: Says that a password has several words, which follow.
 WORDED = regex.compile(r"[^.:。!?\n]{1,30}?(?:words|wörtern?|mots|단어|単語)[^.:。!?\n]{0,16}+[.:。]")
-_DELIMITERS, MOST_COLUMNS = ";,\t|", 50
+_DELIMITERS = ";,\t|"
+MOST_COLUMNS = 50
 #: Kinds of words whose columns hold secrets.
 _COLUMNS = frozenset({"password", "key", "code"})
 #: Stands around the value of a cell.
@@ -140,7 +141,10 @@ def pair_password(text: str, label: Label, end: int) -> Iterator[Range]:
 
 def columns(text: str, known: Words) -> Iterator[Range]:
     """Yields the cells of tables below a word for a secret: `device;user;password`."""
-    delimiter, width, kinds, at = "", 0, dict[int, str](), 0
+    delimiter = ""
+    width = 0
+    kinds = dict[int, str]()
+    at = 0
     for line in text.splitlines(keepends=True):
         if delimiter and line.count(delimiter) == width:
             place = at
@@ -170,7 +174,8 @@ def _is_cell(value: str, kind: str) -> bool:
 
 def further_codes(text: str, lower: str, code: Range, known: Words) -> Iterator[Range]:
     """Yields the codes of other things that follow a code without a word for it."""
-    at, length = code[1], code[1] - code[0]
+    at = code[1]
+    length = code[1] - code[0]
     while (match := _FURTHER.match(text, at)) is not None:
         said = known.cues.said(lower[slice(*match.span("of"))])
         alike = _ARTICLE.fullmatch(lower, *match.span("of")) and len(match["code"]) == length

@@ -8,7 +8,8 @@ from .ranges import Range, bare_at, in_template, quoted_at
 from .words import JOINED_SIGNS
 
 #: Most values that are looked for within one, or within so many characters that are none.
-TRIES, REACH = 6, 64
+TRIES = 6
+REACH = 64
 _OPENING = "\"'`«“„‘‚「『"
 _START = regex.compile(
     rf"(?:(?<!\S)|(?<=[\s\"'`=:(\[{{<>,;|&«“„‘‚»@/#→{JOINED_SIGNS}*_…?-]))"

@@ -141,7 +141,8 @@ def _is_random(value: str, digits: int) -> bool:
     """True if a long value mixes its characters as a machine does."""
     if UUID.fullmatch(value):
         return True
-    lower, upper = any(map(str.islower, value)), any(map(str.isupper, value))
+    lower = any(map(str.islower, value))
+    upper = any(map(str.isupper, value))
     if digits >= 2 and (lower or upper):
         longest = max(map(len, _RUNS.findall(value)), default=0)
         return longest <= max(7, len(value) // 4) or "=" in value[-2:]

@@ -185,7 +185,8 @@ class Words:
             match.span() for first, words in self.labels.items() if first in lower for match in words.finditer(lower)
         ]
         found.sort(key=lambda span: (span[0], -span[1]))
-        ranges, taken = [], 0
+        ranges = []
+        taken = 0
         for start, stop in found:
             if start >= taken:
                 ranges.append((start, stop))
