@@ -69,16 +69,16 @@ def _read_message(value: Json) -> PassedAnswer | None:
         usage.get("cache_read_input_tokens") or 0,
         usage.get("output_tokens") or 0,
     )
-    said = {"role": "assistant", "content": value.get("content") or []}
-    return PassedAnswer(value.get("id"), [said], counted)
+    message = {"role": "assistant", "content": value.get("content") or []}
+    return PassedAnswer(value.get("id"), [message], counted)
 
 
 def _read_completion(value: Json) -> PassedAnswer | None:
     choices = value.get("choices")
     if not choices:
         return None
-    said = {"role": "assistant", **(choices[0].get("message") or {})}
-    return PassedAnswer(value.get("id"), [said], _openai_usage(value.get("usage"), "prompt"))
+    message = {"role": "assistant", **(choices[0].get("message") or {})}
+    return PassedAnswer(value.get("id"), [message], _openai_usage(value.get("usage"), "prompt"))
 
 
 def _read_response(value: Json) -> PassedAnswer | None:
@@ -95,11 +95,11 @@ def _read_content(value: Json) -> PassedAnswer | None:
     if not candidates or candidates[0].get("finishReason") in UNFINISHED:
         return None
     usage = value.get("usageMetadata") or {}
-    given = (usage.get("promptTokenCount") or 0) + (usage.get("toolUsePromptTokenCount") or 0)
+    input_tokens = (usage.get("promptTokenCount") or 0) + (usage.get("toolUsePromptTokenCount") or 0)
     read = usage.get("cachedContentTokenCount") or 0
     output = (usage.get("candidatesTokenCount") or 0) + (usage.get("thoughtsTokenCount") or 0)
-    said = {"role": "model", **(candidates[0].get("content") or {})}
-    return PassedAnswer(value.get("responseId"), [said], Usage(given - read, 0, read, output))
+    message = {"role": "model", **(candidates[0].get("content") or {})}
+    return PassedAnswer(value.get("responseId"), [message], Usage(input_tokens - read, 0, read, output))
 
 
 def _openai_usage(usage: Any, name: str) -> Usage | None:
@@ -108,9 +108,9 @@ def _openai_usage(usage: Any, name: str) -> Usage | None:
     details = usage.get(f"{name}_tokens_details") or {}
     read = details.get("cached_tokens") or 0
     written = details.get("cache_write_tokens") or 0
-    given = usage.get(f"{name}_tokens") or 0
+    input_tokens = usage.get(f"{name}_tokens") or 0
     output = usage.get("output_tokens" if name == "input" else "completion_tokens") or 0
-    return Usage(max(0, given - read - written), written, read, output)
+    return Usage(max(0, input_tokens - read - written), written, read, output)
 
 
 def _read_result(value: Json) -> PassedAnswer | None:

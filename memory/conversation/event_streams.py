@@ -168,8 +168,8 @@ class _Message(_Answer):
             self._extend(event["index"], event["delta"])
         elif kind == "message_delta":
             usage = event.get("usage") or {}
-            known = self._message.get("usage") or {}
-            self._message["usage"] = {**known, **{k: v for k, v in usage.items() if v is not None}}
+            before = self._message.get("usage") or {}
+            self._message["usage"] = {**before, **{k: v for k, v in usage.items() if v is not None}}
         elif kind == "message_stop":
             self.is_complete = True
 

@@ -41,8 +41,8 @@ class ProviderFormat:
 
 _ROLES = {role: role for role in ("system", "developer", "user", "assistant", "tool")}
 FORMATS: Mapping[Provider, ProviderFormat] = {
-    each.name: each
-    for each in (
+    item.name: item
+    for item in (
         ProviderFormat(
             *("anthropic", "messages", "system", {role: role for role in ("system", "user", "assistant")}),
             settles=True,

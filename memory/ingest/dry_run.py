@@ -36,7 +36,7 @@ class DryRun:
     """
 
     rules: StoreRules
-    known: KnownMessages
+    find_messages: KnownMessages
 
     def __post_init__(self) -> None:
         #: number of messages that would be stored, and of those that the bank has or that came before
@@ -96,12 +96,12 @@ class DryRun:
                 answers.append(None)
                 self.redacted.update(redacted)
         ids = list({item.key: None for item in accepted.values() if item.key is not None})
-        known, erased = self.known(ids)
+        stored, erased = self.find_messages(ids)
         before = self._checked(ids)
         new = dict[str, AcceptedMessage]()
         for number, item in accepted.items():
             try:
-                is_new = item.key not in erased and self._is_new(item, known, before, new)
+                is_new = item.key not in erased and self._is_new(item, stored, before, new)
             except MemoryFault as error:
                 answers[number] = error
                 continue

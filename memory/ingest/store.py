@@ -167,8 +167,8 @@ class _Request:
     @cached_property
     def signature(self) -> bytes:
         """Digest of the call as it was given."""
-        said = [(item.key, item.thread, str(item.message.created_at), item.digest) for item in self.messages]
-        return hashlib.sha256(repr((self.bank, said)).encode("utf-8", "surrogatepass")).digest()
+        identity = [(item.key, item.thread, str(item.message.created_at), item.digest) for item in self.messages]
+        return hashlib.sha256(repr((self.bank, identity)).encode("utf-8", "surrogatepass")).digest()
 
     @cached_property
     def claims(self) -> set[tuple[str, bool, str]]:
@@ -274,7 +274,7 @@ class MessageStore:
                 step.end()
             answers[number] = answer
         if self.vectors.immediate:
-            for bank in {each.bank for each in requests.values() if any(item.is_long for item in each.messages)}:
+            for bank in {entry.bank for entry in requests.values() if any(item.is_long for item in entry.messages)}:
                 self._embed_soon(bank)
         return [answers[number] for number in range(len(calls))]
 
@@ -298,13 +298,13 @@ class MessageStore:
     def redaction_of(self, bank: str) -> Redaction:
         """Returns the rules of a bank, which may have changed since they were read."""
         with self._redactions_lock:
-            known = self._redactions.get(bank)
-        if known is None:
+            redaction = self._redactions.get(bank)
+        if redaction is None:
             with self.database.read() as connection:
-                found = banks.find(connection, bank)
-            known = Redaction.of(found.policy if found is not None else {})
-            self.note_rules(bank, known)
-        return known
+                row = banks.find(connection, bank)
+            redaction = Redaction.of(row.policy if row is not None else {})
+            self.note_rules(bank, redaction)
+        return redaction
 
     def note_rules(self, bank: str, rules: Redaction) -> None:
         """Notes the rules of a bank."""
@@ -314,7 +314,7 @@ class MessageStore:
     def _request(self, call: StoreCall, now: datetime) -> _Request:
         """Validates a call. Raises `InvalidInput` or a subclass."""
         check_bank_name(call.bank)
-        given = list_messages(call.messages)
+        items = list_messages(call.messages)
         thread = call.thread
         key = call.idempotency_key
         check_idempotency_key(key)
@@ -322,7 +322,7 @@ class MessageStore:
         redacted = Counter[str]()
         if thread is not None and not 1 <= len(thread) <= 200:
             raise InvalidInput("a thread's name must have 1 to 200 characters")
-        accepted = [rules.accept(item, number, redacted, thread) for number, item in enumerate(given)]
+        accepted = [rules.accept(item, number, redacted, thread) for number, item in enumerate(items)]
         keyed = _with_codes(accepted, call.codes if not redacted else None)  # made from the texts as given
         valid = [item.message for item in accepted]
         digest = b"" if key is None else keyed_digest(self._digest_key, _request_digest(valid, thread))
@@ -343,9 +343,9 @@ class MessageStore:
         """Returns the calls with the terms of their messages, and the embeddings if they are computed now, see
         `MessageVectors.encode_now`. Messages of large calls that are stored already have neither, and long ones have no
         embedding unless they are stored `in_background`."""
-        known = {item for request in requests if len(request.given) >= MANY_IDS for item in self._known(request)}
+        stored = {item for request in requests if len(request.given) >= MANY_IDS for item in self._known(request)}
         unembedded = (
-            item for request in requests for item in request.messages if item.code is None and item not in known
+            item for request in requests for item in request.messages if item.code is None and item not in stored
         )
         plain = [item for item in unembedded if in_background or not item.is_long]
         speech = [item.speech for item in plain]
@@ -354,7 +354,7 @@ class MessageStore:
         encoded = [
             replace(request, messages=[ready.get(item, item) for item in request.messages]) for request in requests
         ]
-        for item in (item for request in encoded for item in request.messages if item not in known):
+        for item in (item for request in encoded for item in request.messages if item not in stored):
             _ = item.terms  # computed here, before the transaction
         return encoded
 
@@ -381,10 +381,10 @@ class MessageStore:
             answers = self.database.repeatable(write)
         except StorageError:
             if self.database.dialect.has_server:  # else another message may have got the id
-                for request in filter(lambda each: each.may_double, requests):
+                for request in filter(lambda entry: entry.may_double, requests):
                     self._unsettled.add(request.signature, [ids.get(item) for item in request.messages])
             raise
-        return [_first_success(made) for made in zip(*attempts, strict=True)] if len(attempts) > 1 else answers
+        return [_first_success(results) for results in zip(*attempts, strict=True)] if len(attempts) > 1 else answers
 
     def _write_once(
         self, connection: Connection, requests: Sequence[_Request], ids: "_Ids"
@@ -414,10 +414,10 @@ class MessageStore:
         connection: Connection, name: str, numbers: Sequence[int], requests: Sequence[_Request]
     ) -> tuple[list[int], list[int]]:
         """Returns the numbers of the calls that can be written, and of those whose bank was erased."""
-        found = banks.find_locked(connection, name)
-        known = (None,) if found is None else (None, found.id)
-        here = [number for number in numbers if requests[number].bank_id in known]
-        return here, [number for number in numbers if number not in here]
+        bank = banks.find_locked(connection, name)
+        bank_ids = (None,) if bank is None else (None, bank.id)
+        of_bank = [number for number in numbers if requests[number].bank_id in bank_ids]
+        return of_bank, [number for number in numbers if number not in of_bank]
 
 
 #: Ids reserved for messages.
@@ -448,16 +448,16 @@ class _BankWriter:
     def write(self) -> list[StoreResult | MemoryFault]:
         self._store.note_rules(self._bank.name, self._redaction)
         items = [item for request in self._requests for item in request.messages]
-        given = [item.key for item in items if item.key is not None]
+        keys = [item.key for item in items if item.key is not None]
         if self._ids:
             self._find_stored([item for item in items if item.key is None and item in self._ids])
         unknown = [item for item in items if item not in self._stored]
         reserved = dialect_of(self._connection).reserve_message_ids(self._connection, len(unknown))
         self._ids |= dict(zip(unknown, reserved, strict=True))
-        known = messages.by_keys(self._connection, self._bank.id, given) if given else {}
-        if given:
-            self._erased = messages.erased_turns(self._connection, self._bank.id, given)
-        answers = [self._answer(request, known) for request in self._requests]
+        stored = messages.by_keys(self._connection, self._bank.id, keys) if keys else {}
+        if keys:
+            self._erased = messages.erased_turns(self._connection, self._bank.id, keys)
+        answers = [self._answer(request, stored) for request in self._requests]
         if self._new:
             self._insert()
         if self._whole:
@@ -467,26 +467,26 @@ class _BankWriter:
     def _find_stored(self, items: Sequence[AcceptedMessage]) -> None:
         """Finds the messages that an earlier attempt has stored. If that attempt was rolled back, another message may
         have taken the id."""
-        found = messages.by_ids(self._connection, self._bank.id, [self._ids[item] for item in items])
+        rows = messages.by_ids(self._connection, self._bank.id, [self._ids[item] for item in items])
         for item in items:
-            message = found.get(self._ids[item])
+            message = rows.get(self._ids[item])
             if message is not None and _is_same(message, item):
                 self._stored[item] = message.key
 
-    def _answer(self, request: _Request, known: Mapping[str, messages.Message]) -> StoreResult | MemoryFault:
+    def _answer(self, request: _Request, stored: Mapping[str, messages.Message]) -> StoreResult | MemoryFault:
         """Returns the answer to a call, and collects its new messages."""
         if request.redaction != self._redaction:
             return _OtherRules("the rules of the bank have changed")
         try:
             if request.idempotency_key is None:
-                return self._note_new(request, known)
+                return self._note_new(request, stored)
             use = idempotency.Use(request.idempotency_key, request.digest, request.now)
-            answer = partial(self._note_new, request, known)
+            answer = partial(self._note_new, request, stored)
             return idempotency.answered_once(self._connection, self._bank.id, use, StoreResult, answer)
         except Conflict as error:
             return error
 
-    def _note_new(self, request: _Request, known: Mapping[str, messages.Message]) -> StoreResult:
+    def _note_new(self, request: _Request, stored: Mapping[str, messages.Message]) -> StoreResult:
         """Collects the messages whose ids are new. Raises `Conflict` if an id belongs to another message."""
         new: dict[str, AcceptedMessage] = {}
         ids = []
@@ -495,8 +495,8 @@ class _BankWriter:
             ids.append(key)
             if item in self._stored or key in self._erased:
                 continue
-            if key in known:
-                self._compare(known[key], item)
+            if key in stored:
+                self._compare(stored[key], item)
             elif key not in new:
                 new[key] = item
             elif not same_in_call(new[key], item):
@@ -512,38 +512,38 @@ class _BankWriter:
             redacted=dict(request.redacted),
         )
 
-    def _compare(self, known: messages.Message, item: AcceptedMessage) -> None:
+    def _compare(self, stored: messages.Message, item: AcceptedMessage) -> None:
         """Notes a version of an open turn that says more of a tool's result. Raises `Conflict`, see `check_same`."""
-        check_same(known, item)
-        found = self._whole.get(known.id)
-        text = known.content if found is None else found[1].text
+        check_same(stored, item)
+        whole = self._whole.get(stored.id)
+        text = stored.content if whole is None else whole[1].text
         first, *_ = item.message.parts or (None,)
-        is_result = isinstance(first, ToolResult) and is_turn_id(known.key)
-        if text is None or known.sealed_chars or not is_result:
+        is_result = isinstance(first, ToolResult) and is_turn_id(stored.key)
+        if text is None or stored.sealed_chars or not is_result:
             return
         if is_excerpt(text, item.text):
-            self._whole[known.id] = known, item
+            self._whole[stored.id] = stored, item
 
     def _complete(self) -> None:
         """Replaces open turns by their more complete versions."""
         connection = self._connection
         bank = self._bank
         banks.advance_seal_version(connection, bank)  # what is being sealed is typeset again
-        for known, item in self._whole.values():
+        for row, item in self._whole.values():
             parts = len(item.message.parts or ())
             passages = len(item.passages)
-            messages.replace_content(connection, bank.id, known, item.text, parts, passages, item.digest)
+            messages.replace_content(connection, bank.id, row, item.text, parts, passages, item.digest)
             if self._policy.images != "never":
-                images.delete_of(connection, bank.id, [known.id])
-                images.insert(connection, bank.id, {known.id: item.images})
+                images.delete_of(connection, bank.id, [row.id])
+                images.insert(connection, bank.id, {row.id: item.images})
         items = {message_id: item for message_id, (_, item) in self._whole.items()}
         self._store.index.replace(connection, bank.id, {i: item.terms for i, item in items.items()})
         codes = [item.code for item in items.values()]
         self._store.vectors.replace(connection, bank.id, list(items), None if None in codes else joined(codes))
-        added = sum(len(item.text) - known.chars for known, item in self._whole.values())
+        added = sum(len(item.text) - row.chars for row, item in self._whole.values())
         oldest = min(
-            self._policy.age_of_message(known.created_at, known.arrived_at or known.created_at)
-            for known, _ in self._whole.values()
+            self._policy.age_of_message(row.created_at, row.arrived_at or row.created_at)
+            for row, _ in self._whole.values()
         )
         schedule.note_stored(connection, bank.id, added, oldest.when(self._policy.seal_after))
 
@@ -579,25 +579,25 @@ def _identities(parts: Sequence[Part], images: Sequence[NewImage]) -> list[JsonV
     """Returns what tells the parts of a message from others: of an image the digest of its file."""
     digests = {image.number: image.digest.hex() for image in images}
     number = 0
-    found = list[JsonValue]()
+    identities = list[JsonValue]()
     for part in parts:
         if isinstance(part, ImagePart):
             number += 1
-            said = part.model_dump(include={"type", "url", "name", "alt"})
-            found.append(said | {"file": digests.get(number)})
+            fields = part.model_dump(include={"type", "url", "name", "alt"})
+            identities.append(fields | {"file": digests.get(number)})
         else:
-            found.append(part.model_dump())
-    return found
+            identities.append(part.model_dump())
+    return identities
 
 
 def _speech(text: str, name: str | None, passages: Sequence[Passage]) -> list[str]:
     return [spoken(text[start:stop], name) for start, stop in passages]
 
 
-def _with_codes(keyed: Sequence[AcceptedMessage], made: MessageCodes | None) -> list[AcceptedMessage]:
-    if made is None:
+def _with_codes(keyed: Sequence[AcceptedMessage], codes: MessageCodes | None) -> list[AcceptedMessage]:
+    if codes is None:
         return list(keyed)
-    return [replace(item, code=replace(made, codes=[code])) for item, code in zip(keyed, made.codes, strict=True)]
+    return [replace(item, code=replace(codes, codes=[code])) for item, code in zip(keyed, codes.codes, strict=True)]
 
 
 def _how_many(waiting: Sequence[_Request]) -> int:
@@ -677,23 +677,23 @@ def same_in_call(one: AcceptedMessage, other: AcceptedMessage) -> bool:
     return times and one.thread == other.thread and one.digest == other.digest
 
 
-def check_same(known: messages.Message, item: AcceptedMessage) -> None:
+def check_same(stored: messages.Message, item: AcceptedMessage) -> None:
     """Raises `Conflict` unless both are the same message. A time or thread that is not given is not compared, nor is
     more than the role where the id says that both are the same turn, perhaps as two ways in have seen it."""
-    given = (item.message.created_at or known.created_at, item.thread or known.thread)
-    same = _is_same(known, item) and given == (known.created_at, known.thread)
-    if not (same or (is_turn_id(known.key) and item.message.role == known.role)):
+    expected = (item.message.created_at or stored.created_at, item.thread or stored.thread)
+    same = _is_same(stored, item) and expected == (stored.created_at, stored.thread)
+    if not (same or (is_turn_id(stored.key) and item.message.role == stored.role)):
         raise Conflict(
-            f"the id '{known.key}' belongs to another message; messages cannot be changed, store it under a new id"
+            f"the id '{stored.key}' belongs to another message; messages cannot be changed, store it under a new id"
         )
 
 
-def _is_same(known: messages.Message, item: AcceptedMessage) -> bool:
+def _is_same(stored: messages.Message, item: AcceptedMessage) -> bool:
     """True if a stored message has the same text, role and name. If the text has been forgotten, only its length is
     compared."""
     message = item.message
-    given = (len(item.text), message.role, message.name)
-    return given == (known.chars, known.role, known.name) and item.digest.startswith(known.digest)
+    signature = (len(item.text), message.role, message.name)
+    return signature == (stored.chars, stored.role, stored.name) and item.digest.startswith(stored.digest)
 
 
 def _request_digest(accepted: Sequence[NewMessage], thread: str | None) -> bytes:

@@ -75,7 +75,7 @@ def _shards(files: HistoryFiles) -> list[str]:
 def _newest(files: HistoryFiles, shards: Sequence[str]) -> dict[str, str]:
     """Returns the id of each conversation → the place of its newest copy: an export may have it twice."""
     newest: dict[str, tuple[float, str]] = {}
-    counts = {reason: (reason_left.count, reason_left.first) for reason, reason_left in files.left.items()}
+    counts = {reason: (reason_left.count, reason_left.first) for reason, reason_left in files.omissions.items()}
     for name in shards:
         for value, where in files.items(name):
             if isinstance(value, dict):
@@ -84,8 +84,8 @@ def _newest(files: HistoryFiles, shards: Sequence[str]) -> dict[str, str]:
                 at = float(updated) if isinstance(updated, (int, float)) else 0.0
                 if key not in newest or at > newest[key][0]:
                     newest[key] = at, where
-    for reason in files.left.keys() - counts.keys():  # noted again when they are read
-        del files.left[reason]
+    for reason in files.omissions.keys() - counts.keys():  # noted again when they are read
+        del files.omissions[reason]
     files.bytes_read = 0
     return {key: where for key, (_, where) in newest.items()}
 

@@ -80,7 +80,7 @@ class Item(NamedTuple):
 
 
 @dataclass
-class Left:
+class Omission:
     """Number and place of what was left out for one reason."""
 
     count: int = 0
@@ -104,7 +104,7 @@ class HistoryFiles:
     #: time by which they must be read; None for any time
     deadline: Deadline | None = None
     #: reason → what was left out
-    left: dict[str, Left] = field(default_factory=dict)
+    omissions: dict[str, Omission] = field(default_factory=dict)
     #: name and start of the file looked at last, which every reader looks at, and its outline
     _looked_at: tuple[str, bytes, frozenset[str] | None] = field(default=("", b"", None), repr=False)
 
@@ -182,7 +182,7 @@ class HistoryFiles:
             max_bytes=self.max_bytes,
             deadline=self.deadline,
         )
-        part.left = self.left
+        part.omissions = self.omissions
         return part
 
     def named(self, *names: str) -> list[str]:
@@ -203,7 +203,7 @@ class HistoryFiles:
 
     def leave_out(self, reason: str, where: str) -> None:
         """Notes that something was left out."""
-        reason_left = self.left.setdefault(reason, Left(0, where))
+        reason_left = self.omissions.setdefault(reason, Omission(0, where))
         reason_left.count += 1
 
     @contextmanager

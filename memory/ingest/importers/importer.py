@@ -43,7 +43,7 @@ from foxing.renderer.fading.languages import language_by_script, languages_of
 
 from ..redaction import SENSITIVE, Redaction
 from .attached_images import NOT_KEPT
-from .files import Deadline, HistoryFiles, Left
+from .files import Deadline, HistoryFiles, Omission
 from .format import IMPORTERS, Importer, ReadOptions
 from .source import ImportedMessage, NamedFile
 
@@ -386,7 +386,7 @@ def check_file(
             listed.append(
                 FilesOfImport(first=name, files=number, format=part.format, messages=count - before, left_out=None)
             )
-    left_out = tuple(_left_out(files.left))
+    left_out = tuple(_left_out(files.omissions))
     if not count:
         reasons = "; ".join(f"{item.reason} ({item.count}, first {item.first})" for item in left_out)
         raise InvalidInput(f"{path} contains no messages; check its format{f' ({reasons})' if reasons else ''}")
@@ -466,7 +466,7 @@ def store_file(
     size = files.total_bytes
     stored = duplicates = 0
     ageing: AgeingForecast | None = None
-    left_out: dict[str, Left] = {}
+    left_out: dict[str, Omission] = {}
     redacted: Counter[str] = Counter()
     seen = Counter[str]()
     unused = Redaction(tuple(counted), by_rule=True)
@@ -552,7 +552,7 @@ def _languages(text: str) -> list[str]:
     return [by_script] if by_script is not None else list(languages_of(text.lower().split()))[:1]
 
 
-def _left_out(reasons: Mapping[str, Left]) -> list[LeftOutOfImport]:
+def _left_out(reasons: Mapping[str, Omission]) -> list[LeftOutOfImport]:
     return [LeftOutOfImport(reason=reason, count=entry.count, first=entry.first) for reason, entry in reasons.items()]
 
 
@@ -578,7 +578,7 @@ def _stored_singly(
     bank: str,
     path: Path | NamedFile,
     batch: Sequence[ImportedMessage],
-    left_out: dict[str, Left],
+    left_out: dict[str, Omission],
 ) -> list[StoreResult]:
     """Stores the messages of a batch one by one, and notes those that are refused in `left_out`."""
     results = []
@@ -586,12 +586,16 @@ def _stored_singly(
         try:
             results.append(_stored_alone(memory, bank, path, imported, left_out))
         except (Conflict, InvalidInput) as error:
-            left_out.setdefault(_reason(error), Left(0, imported.where)).count += 1
+            left_out.setdefault(_reason(error), Omission(0, imported.where)).count += 1
     return results
 
 
 def _stored_alone(
-    memory: PreparingStorage, bank: str, path: Path | NamedFile, imported: ImportedMessage, left_out: dict[str, Left]
+    memory: PreparingStorage,
+    bank: str,
+    path: Path | NamedFile,
+    imported: ImportedMessage,
+    left_out: dict[str, Omission],
 ) -> StoreResult:
     """Stores a message without those of its images that are refused, which are noted in `left_out`."""
     while True:
@@ -600,7 +604,7 @@ def _stored_alone(
             prepared.set_result(memory.prepare(bank, [imported.message]))
             return _store(prepared, path, [imported])
         except InvalidImage as error:
-            left_out.setdefault(NOT_KEPT, Left(0, f"{imported.where}: {error}")).count += 1
+            left_out.setdefault(NOT_KEPT, Omission(0, f"{imported.where}: {error}")).count += 1
             imported = imported.without_images([error.number])
 
 

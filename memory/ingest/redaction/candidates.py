@@ -159,32 +159,36 @@ _NUMBERS = frozenset({Look.NUMBER, Look.YEAR, Look.THREE, Look.ALONE, Look.CODED
 class Candidates:
     """Finds what may be a secret in a text. Each pattern goes through the text once."""
 
-    def __init__(self, text: str, lower: str, known: Words) -> None:
+    def __init__(self, text: str, lower: str, lexicon: Words) -> None:
         self.text = text
         self.lower = lower
-        self.known = known
+        self.lexicon = lexicon
 
     def __iter__(self) -> Iterator[Suspect]:
         for match in _CARD.finditer(self.text):
             yield Suspect(*match.span(), Look.CARD)
         for match in _QUOTED.finditer(self.text):
-            said = match["secret"].lower().split()
-            told = sum(word in self.known.plain for word in said)
-            signed = _SIGNED.search(self.text, max(0, match.start() - 3), match.start()) and len(said) - told >= 2
-            if told * 2 <= len(said) or signed:
+            tokens = match["secret"].lower().split()
+            plain_count = sum(word in self.lexicon.plain for word in tokens)
+            signed = (
+                _SIGNED.search(self.text, max(0, match.start() - 3), match.start()) and len(tokens) - plain_count >= 2
+            )
+            if plain_count * 2 <= len(tokens) or signed:
                 yield Suspect(*match.span("secret"), Look.QUOTED)
         for match in _SPOKEN.finditer(self.text):
             value = match["secret"]
             if shape_of(value) is Shape.PLACEHOLDER:
                 continue
-            if "." not in value or (value[0].isupper() and any(each[0].islower() for each in value.split(".") if each)):
+            if "." not in value or (
+                value[0].isupper() and any(label[0].islower() for label in value.split(".") if label)
+            ):
                 yield Suspect(*match.span("secret"), Look.SPOKEN)
         for match in _HYPHENED.finditer(self.text):
             yield Suspect(*match.span(), Look.DIAL)
         for match in _WALLET.finditer(self.text):
-            said = match[0].replace(",", "").split()
-            joining = any(word in self.known.plain or word in self.known.scopes for word in said)
-            if len(said) in _WALLETS and not joining:
+            tokens = match[0].replace(",", "").split()
+            joining = any(word in self.lexicon.plain or word in self.lexicon.scopes for word in tokens)
+            if len(tokens) in _WALLETS and not joining:
                 yield Suspect(*match.span(), Look.SEED)
         for match in _SEED.finditer(self.text):
             if any(map(str.isdigit, match[0])):
@@ -201,9 +205,9 @@ class Candidates:
 
     def _numbers(self) -> Iterator[Suspect]:
         for match in _NUMBER.finditer(self.text):
-            if not self.known.counts(self.lower, match.end()):
+            if not self.lexicon.counts(self.lower, match.end()):
                 yield Suspect(*match.span(), self._look_of_number(match))
-        for match in self.known.spelled.finditer(self.lower):
+        for match in self.lexicon.spelled.finditer(self.lower):
             yield Suspect(*match.span(), Look.CODED if self._is_coded(match.start()) else Look.NUMBER)
         for match in _SYLLABLES.finditer(self.text):
             if len(set(match[0].replace(" ", ""))) >= 3:
@@ -222,9 +226,11 @@ class Candidates:
             return Look.ALONE
         start = self.text.rfind("\n", max(0, match.start() - 40), match.start()) + 1 or max(0, match.start() - 40)
         end = self.text.find("\n", match.end(), match.end() + 40)
-        around = self.text[start : match.start()] + self.text[match.end() : end if end >= 0 else match.end() + 40]
-        beside = len(around.strip(" *#\n\t"))
-        if beside == 0 or (beside <= 24 and JOINED.search(around)):
+        neighbourhood = (
+            self.text[start : match.start()] + self.text[match.end() : end if end >= 0 else match.end() + 40]
+        )
+        neighbour_chars = len(neighbourhood.strip(" *#\n\t"))
+        if neighbour_chars == 0 or (neighbour_chars <= 24 and JOINED.search(neighbourhood)):
             return Look.ALONE
         return Look.THREE if len(match[0]) == 3 else Look.NUMBER
 
@@ -241,27 +247,27 @@ class Candidates:
     def _is_coded(self, start: int) -> bool:
         """True if a word for a code stands directly before a number."""
         _, before = self._words_before(start)
-        cue = self.known.cues.single.get(before, 0)
+        cue = self.lexicon.cues.single.get(before, 0)
         return bool(cue & Cue.OPENED and cue & Cue.SECRET)
 
     def _is_other(self, start: int) -> bool:
         """True if the word before a value says that it is something else: a user, a flight, an order."""
         first, before = self._words_before(start)
-        joined = self.lower[max(0, start - 12) : start].endswith(self.known.joined_others)
-        return joined or before in self.known.others or f"{first} {before}" in self.known.others
+        joined = self.lower[max(0, start - 12) : start].endswith(self.lexicon.joined_others)
+        return joined or before in self.lexicon.others or f"{first} {before}" in self.lexicon.others
 
     def _words_before(self, start: int) -> tuple[str, str]:
         """Returns the two words before a value, without “is”."""
-        said = [word.strip(" :=#.「“\"'(*`") for word in self.lower[max(0, start - 32) : start].split()[-3:]]
-        if said and said[-1] in _COPULAS:
-            said.pop()
-        return said[-2] if len(said) > 1 else "", said[-1] if said else ""
+        tokens = [word.strip(" :=#.「“\"'(*`") for word in self.lower[max(0, start - 32) : start].split()[-3:]]
+        if tokens and tokens[-1] in _COPULAS:
+            tokens.pop()
+        return tokens[-2] if len(tokens) > 1 else "", tokens[-1] if tokens else ""
 
-    def settled(self, each: Suspect) -> Look | None:
+    def settled(self, suspect: Suspect) -> Look | None:
         """Returns what a value looks like in its place; None if it is something else there."""
-        value = self.text[each.start : each.stop]
-        start = each.start
-        look = each.look
+        value = self.text[suspect.start : suspect.stop]
+        start = suspect.start
+        look = suspect.look
         if _CALL.search(self.text, max(0, start - 2), start) and value.isidentifier():
             return None
         if look in (
@@ -279,13 +285,13 @@ class Candidates:
         if self._is_other(start):
             return None
         if look in _NUMBERS:
-            if _HEADING.match(self.text, each.stop):
+            if _HEADING.match(self.text, suspect.stop):
                 return None
             before, thing = (["", "", *self.lower[max(0, start - 24) : start].rpartition(" ")[0].split(" ")])[-2:]
-            opened = self.known.cues.single.get(thing, 0)
+            opened = self.lexicon.cues.single.get(thing, 0)
             if (
-                _COUNTER.match(self.text, each.stop)
-                and self.known.cues.said(self.lower[max(0, start - 4) : start]) & Cue.OPENED
+                _COUNTER.match(self.text, suspect.stop)
+                and self.lexicon.cues.said(self.lower[max(0, start - 4) : start]) & Cue.OPENED
             ):
                 return None
             numbered = opened & (Cue.OPENED | Cue.SECRET | Cue.ENTERING) == Cue.OPENED and before not in _AT
@@ -294,7 +300,7 @@ class Candidates:
             before = self.lower[max(0, start - 20) : start]
             if not JOINED.search(self.text, max(0, start - 20), start + len(value) + 20):
                 return look if look is Look.NAME else None
-            if look is Look.TOLD and not self.known.cues.said(before) & Cue.SECRET:
+            if look is Look.TOLD and not self.lexicon.cues.said(before) & Cue.SECRET:
                 return None
             look = Look.CHOSEN if look is Look.NAME else look
         if self.text[start - 1 : start] in ('"', "'") and _KEYED.search(self.text, max(0, start - 48), start):
@@ -364,8 +370,8 @@ def _look_of_words(value: str) -> Look | None:
     if not _JOINED_WORDS.fullmatch(value):
         return None
     pieces = value.lower().replace("_", "-").split("-")
-    known = words()
-    if any(piece in known.plain or known.cues.said(piece) for piece in pieces):
+    lexicon = words()
+    if any(piece in lexicon.plain or lexicon.cues.said(piece) for piece in pieces):
         return None
     if _HUMPED.fullmatch(value) and pieces[0] not in _PREFIXES:
         return Look.HUMPED

@@ -40,10 +40,10 @@ class Time:
 
     def left(self) -> float:
         """Returns the seconds that are left. Raises `Undecided` if none are."""
-        left = self._end - thread_time()
-        if left <= 0:
+        seconds = self._end - thread_time()
+        if seconds <= 0:
             raise Undecided
-        return left
+        return seconds
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Subject:
     lower: str
     time: Time
     #: what was found so far
-    found: list[RuleMatch] = field(default_factory=list)
+    matches: list[RuleMatch] = field(default_factory=list)
 
     @classmethod
     def of(cls, text: str, time: Time) -> "Subject":
@@ -92,18 +92,18 @@ def pattern_form(
     order: int,
     needed: tuple[str, ...] = (),
     *,
-    least: Shape = Shape.PLACEHOLDER,
+    min_shape: Shape = Shape.PLACEHOLDER,
 ) -> Form:
     """Returns the form of what a pattern matches, or its group `secret` if it has one. `needed`: texts of which one
-    must occur; `least`: the least that a match must look like."""
+    must occur; `min_shape`: the least that a match must look like."""
     group = "secret" if "secret" in pattern.groupindex else 0
 
     def find(subject: Subject) -> Iterator[RuleMatch]:
-        if needed and not any(each in subject.text for each in needed):
+        if needed and not any(part in subject.text for part in needed):
             return
         for match in pattern.finditer(subject.text, timeout=subject.time.left()):
             start, stop = match.span(group) if match[group] is not None else match.span()
-            if start < stop and (least is Shape.PLACEHOLDER or shape_of(subject.text[start:stop]) >= least):
+            if start < stop and (min_shape is Shape.PLACEHOLDER or shape_of(subject.text[start:stop]) >= min_shape):
                 yield RuleMatch(start, stop, name, rule, order)
 
     return Form(name, find)
@@ -159,17 +159,22 @@ def _secrets() -> list[Form]:
             regex.compile(_pattern_of(fields)),
             10 + number,
             tuple(str(fields["with"]).split("|")) if "with" in fields else (),
-            least=Shape.STRONG if fields.get("strong") else Shape.WORD if fields.get("value") else Shape.PLACEHOLDER,
+            min_shape=Shape.STRONG
+            if fields.get("strong")
+            else Shape.WORD
+            if fields.get("value")
+            else Shape.PLACEHOLDER,
         )
         for number, (name, fields) in enumerate(_data().items())
     ]
     return [
         *issued,
         Form(
-            "secret", lambda subject: labelled(subject.text, subject.lower, subject.found, subject.time.left, order=200)
+            "secret",
+            lambda subject: labelled(subject.text, subject.lower, subject.matches, subject.time.left, order=200),
         ),
         Form("secret", lambda subject: nearby(subject.text, subject.lower, subject.time.left, order=201)),
-        Form("likely secret", lambda subject: scored(subject.text, subject.found, subject.time.left, order=202)),
+        Form("likely secret", lambda subject: scored(subject.text, subject.matches, subject.time.left, order=202)),
     ]
 
 

@@ -65,33 +65,33 @@ def labelled(
     """Yields the secrets of a text that words beside them show. `lower`: the text in lower case, as long as the text;
     `known_ranges`: secrets that were found already, whose characters are no words; `check`: called now and then, to
     raise an exception if time is up; `order`: see `RuleMatch`."""
-    known = words()
+    lexicon = words()
     inside = without_overlaps(known_ranges)
-    labels = [label for label in labels_in(text, lower, known) if not inside or not _covers(inside, label.start)]
-    reader = _Reader(text, lower, known)
+    labels = [label for label in labels_in(text, lower, lexicon) if not inside or not _covers(inside, label.start)]
+    reader = _Reader(text, lower, lexicon)
     #: surroundings of a label → where its values are from its end: logs and settings repeat themselves
     remembered: dict[tuple[object, ...], list[Range]] = {}
-    taken = 0
+    covered_to = 0
     for number, label in enumerate(labels):
         if number % CHECKED == 0:
             check()
-        if label.start < taken:
+        if label.start < covered_to:
             continue
         at = label.stop
-        back = max(taken, label.start - BACK)
-        taken = label.stop
-        beside = label.start - back < 4 and number + 1 < len(labels) and labels[number + 1].start - at < 3
-        if beside or label.kind == "other":
+        back = max(covered_to, label.start - BACK)
+        covered_to = label.stop
+        is_adjacent = label.start - back < 4 and number + 1 < len(labels) and labels[number + 1].start - at < 3
+        if is_adjacent or label.kind == "other":
             continue
-        after = min(end_of(text, lower, labels, number, known), at + REACH)
+        after = min(end_of(text, lower, labels, number, lexicon), at + REACH)
         if not _may_have_value(text, label, back, after):
             continue
         following = (
-            each.start for each in labels[number + 1 : number + 5] if each.kind in ("password", "key", "codes")
+            other.start for other in labels[number + 1 : number + 5] if other.kind in ("password", "key", "codes")
         )
         limit = min(next(following, len(text)), at + REACH)
-        around = text[max(0, label.start - AROUND) : at + 2 * AROUND]
-        key = (label.kind, at - label.start, label.name, after - at, limit - at, label.start - back, around)
+        neighbourhood = text[max(0, label.start - AROUND) : at + 2 * AROUND]
+        key = (label.kind, at - label.start, label.name, after - at, limit - at, label.start - back, neighbourhood)
         values = remembered.get(key)
         if values is None:
             values = [(start - at, stop - at) for start, stop in reader.values(label, after, back, limit)]
@@ -102,8 +102,8 @@ def labelled(
         for start, stop in values:
             if not in_template(text, at + start):
                 yield RuleMatch(at + start, at + stop, NAME, "secrets", order)
-            taken = max(taken, at + stop)
-    for start, stop in series.columns(text, known):
+            covered_to = max(covered_to, at + stop)
+    for start, stop in series.columns(text, lexicon):
         yield RuleMatch(start, stop, NAME, "secrets", order)
 
 
@@ -126,26 +126,26 @@ def _may_have_value(text: str, label: Label, back: int, after: int) -> bool:
 class _Reader:
     """Looks for the values of words."""
 
-    def __init__(self, text: str, lower: str, known: Words) -> None:
+    def __init__(self, text: str, lower: str, lexicon: Words) -> None:
         self.text = text
         self.lower = lower
-        self.known = known
+        self.lexicon = lexicon
 
     def values(self, label: Label, after: int, back: int, limit: int) -> Iterator[Range]:
         """Yields the ranges of the values of a word. `after`: where the next word begins, or where to stop looking;
         `back`: where to stop looking before the word; `limit`: where the next word for a secret begins."""
         text = self.text
         lower = self.lower
-        known = self.known
+        lexicon = self.lexicon
         if label.kind == "vault":
             dial = _DIAL.match(text, label.stop)
             yield from [dial.span("code")] if dial is not None else []
         elif label.kind == "header":
-            yield from series.header_value(text, label, known)
+            yield from series.header_value(text, label, lexicon)
         elif label.kind == "cookie":
             yield from series.cookies(text, label)
         elif label.kind == "codes":
-            yield from series.codes(text, lower, label, limit, known)
+            yield from series.codes(text, lower, label, limit, lexicon)
         elif label.kind == "pair":
             pairs = list(series.pair_password(text, label, limit))
             backward = None if pairs else self._before(label, "pair", back)
@@ -154,10 +154,10 @@ class _Reader:
             yield from self._single(label, after, back)
 
     def _single(self, label: Label, after: int, back: int) -> Iterator[Range]:
-        kind = asked_kind(self.text, self.lower, label, self.known)
+        kind = asked_kind(self.text, self.lower, label, self.lexicon)
         worded = kind == "password" and series.WORDED.match(self.lower, label.stop)
         if kind == "phrase" or worded or self.lower.startswith("seed", label.start):
-            phrase = list(series.wallet_words(self.text, label, self.known))
+            phrase = list(series.wallet_words(self.text, label, self.lexicon))
             yield from phrase
             kind = None if phrase else "password" if kind == "phrase" else kind
         if kind is not None:
@@ -169,7 +169,7 @@ class _Reader:
             )
             yield from [value] if value is not None else []
             if value is not None and kind == "code":
-                yield from series.further_codes(self.text, self.lower, value, self.known)
+                yield from series.further_codes(self.text, self.lower, value, self.lexicon)
 
     def _direct(self, label: Label, kind: str) -> Range | None:
         """Returns a value after a sign: `password: …`, `"token" = "…"`."""
@@ -184,10 +184,10 @@ class _Reader:
             strict = text[value[0] - 1] in "\"'`" and not prose
             chosen = kind == "password" or (kind == "key" and is_any(self.lower, label))
             if chosen and strict and is_named(text, label, value, sign[0]):
-                return value if is_phrase(text[slice(*value)], self.known, setting=label.name) else None
-            quoted = accepts(kind, text[slice(*value)], Link.SIGN, self.known, quoted=True, strict=strict)
+                return value if is_phrase(text[slice(*value)], self.lexicon, setting=label.name) else None
+            quoted = accepts(kind, text[slice(*value)], Link.SIGN, self.lexicon, quoted=True, strict=strict)
             if not quoted and chosen and " " not in text[slice(*value)]:
-                return setting(text, self.lower, label, value, sign[0], self.known)
+                return setting(text, self.lower, label, value, sign[0], self.lexicon)
             return value if quoted else None
         begins = max(0, label.start - (30 if label.name else 1))
         query = _QUERY.search(text, begins, label.start) is not None
@@ -199,21 +199,21 @@ class _Reader:
             return None
         if self._counts(value):
             return None
-        if accepts(kind, text[slice(*value)], Link.SIGN, self.known):
+        if accepts(kind, text[slice(*value)], Link.SIGN, self.lexicon):
             return value
         if kind == "password" or (kind == "key" and is_any(self.lower, label)):
-            found = setting(text, self.lower, label, value, sign[0], self.known)
-            if found is not None:
-                return found
+            value_range = setting(text, self.lower, label, value, sign[0], self.lexicon)
+            if value_range is not None:
+                return value_range
         if kind not in ("password", "weak"):
             return None
-        return words_at(text, self.lower, label, kind, at, Link.SIGN, self.known)
+        return words_at(text, self.lower, label, kind, at, Link.SIGN, self.lexicon)
 
     def _told(self, label: Label, kind: str, after: int) -> Range | None:
         """Returns a value after a verb, after what the value is of and a verb, or directly after the word."""
         text = self.text
         lower = self.lower
-        known = self.known
+        lexicon = self.lexicon
         end = _END.search(text, label.stop, max(after, label.stop))
         stop = end.start() if end is not None else after
         at = label.stop
@@ -230,10 +230,10 @@ class _Reader:
         while at < stop and count < WORDS:
             blanks = _BLANKS.match(text, at)
             at = blanks.end() if blanks is not None else at
-            here = text[at : at + 1]
+            character = text[at : at + 1]
             sign = _LATER_SIGN.match(text, at)
-            verb = known.connectors.match(lower, at) if sign is None else None
-            if verb is not None and LETTER.match(here) and LETTER.match(text[at - 1 : at]):
+            verb = lexicon.connectors.match(lower, at) if sign is None else None
+            if verb is not None and LETTER.match(character) and LETTER.match(text[at - 1 : at]):
                 verb = None
             if sign is not None or verb is not None:
                 joint = sign or verb
@@ -246,16 +246,16 @@ class _Reader:
             value = quoted_at(text, at) if link > Link.NONE or not scope else None
             if value is not None:
                 strict = label.name or (link < Link.VERB and (link is Link.NONE or closing is not None))
-                told = Link.SIGN if link is Link.VERB else link
-                quoted = accepts(kind, text[slice(*value)], told, known, quoted=link > Link.NONE, strict=strict)
+                value_link = Link.SIGN if link is Link.VERB else link
+                quoted = accepts(kind, text[slice(*value)], value_link, lexicon, quoted=link > Link.NONE, strict=strict)
                 return value if quoted else None
             between = _BETWEEN.match(text, at) or (_ASIDE.match(text, at) if link < Link.VERB else None)
             if between is not None:
-                if here in ",，、":
+                if character in ",，、":
                     link, scope = link if link is Link.VERB else Link.NONE, scope and link < Link.VERB
                 at = between.end()
                 continue
-            if (here in "(（" and link is Link.VERB) or (here == "[" and kind == "code"):
+            if (character in "(（" and link is Link.VERB) or (character == "[" and kind == "code"):
                 at += 1
                 continue
             value = bare_at(text, at)
@@ -264,16 +264,16 @@ class _Reader:
             if value is not None and kind == "code":
                 value = grouped(text, value)
             if value is not None and not scope:
-                found = self._told_value(label, kind, at, value, link)
-                if found is not None:
-                    return found
+                value_range = self._told_value(label, kind, at, value, link)
+                if value_range is not None:
+                    return value_range
             if value is not None and scope and placed and kind == "code" and self._is_number(value):
                 return value
             run = _JOINED_RUN.match(text, at, stop)
             if run is not None:
-                found = words_at(text, lower, label, kind, at, link, known) if label.any_word else None
-                if found is not None or (len(run[0]) > 12 and link < Link.VERB):
-                    return found
+                value_range = words_at(text, lower, label, kind, at, link, lexicon) if label.any_word else None
+                if value_range is not None or (len(run[0]) > 12 and link < Link.VERB):
+                    return value_range
                 signed = len(run[0]) <= 4 or _ENDS_SIGNED.search(run[0])
                 link = link if link is Link.VERB and signed else Link.NONE
                 at = run.end()
@@ -281,15 +281,15 @@ class _Reader:
                 continue
             word = _WORD.match(text, at)
             if word is None:
-                if here not in '(（["“”„«»':
+                if character not in '(（["“”„«»':
                     return None
                 at += 1
                 continue
             plain = word[0].lower().rstrip(".")
             elided = regex.split("['’]", plain)[0]
-            opens = plain in known.scopes or (elided != plain and elided + "'" in known.scopes)
+            opens = plain in lexicon.scopes or (elided != plain and elided + "'" in lexicon.scopes)
             opened = opened or opens
-            if plain not in known.glue or scope:
+            if plain not in lexicon.glue or scope:
                 if not opens and scope and link is Link.VERB:
                     return None
                 named = opened or (link is Link.NEXT and kind == "code") or self._is_thing(word[0], plain)
@@ -299,7 +299,7 @@ class _Reader:
                     scope = True
                     link = Link.NONE
             link = link if link is Link.VERB else Link.NONE
-            placed = known.places.fullmatch(plain) is not None
+            placed = lexicon.places.fullmatch(plain) is not None
             at = word.end()
             count = count + 1
         return None
@@ -307,22 +307,24 @@ class _Reader:
     def _told_value(self, label: Label, kind: str, at: int, value: Range, link: Link) -> Range | None:
         """Returns a value, or words, at a place after a word that asks for one, if they are a secret."""
         text = self.text
-        known = self.known
+        lexicon = self.lexicon
         if (at == label.stop and LETTER.match(text[at - 1])) or text[at] in ".@/()":
             return None
-        found = text[slice(*value)]
+        value_text = text[slice(*value)]
         gate = (
-            link is Link.NEXT and YEAR.fullmatch(found) and known.places.fullmatch(self.lower, label.start, label.stop)
+            link is Link.NEXT
+            and YEAR.fullmatch(value_text)
+            and lexicon.places.fullmatch(self.lower, label.start, label.stop)
         )
-        if not gate and not self._counts(value) and accepts(kind, found, link, known):
+        if not gate and not self._counts(value) and accepts(kind, value_text, link, lexicon):
             return value
         if link is Link.NONE or kind not in ("password", "weak") or self._begins_label(at, False):
             return None
-        return words_at(text, self.lower, label, kind, at, link, known)
+        return words_at(text, self.lower, label, kind, at, link, lexicon)
 
     def _is_thing(self, word: str, plain: str) -> bool:
         """True if a word may be what the value is of without a preposition: “Passwort Router ist …”."""
-        return bool(self.known.cues.single.get(plain, 0) & Cue.THING) or (word[0].isupper() and word.isalpha())
+        return bool(self.lexicon.cues.single.get(plain, 0) & Cue.THING) or (word[0].isupper() and word.isalpha())
 
     def _before(self, label: Label, kind: str, back: int) -> Range | None:
         """Returns a value before the word: “… is the password”, “… als Passwort”, “…がパスワード”."""
@@ -331,16 +333,16 @@ class _Reader:
             return None
         before = self.text[start : label.start]
         trimmed = before.rstrip()
-        for particle in self.known.joined_before if trimmed.endswith(self.known.joined_before) else ():
+        for particle in self.lexicon.joined_before if trimmed.endswith(self.lexicon.joined_before) else ():
             if trimmed.endswith(particle):
                 return self._value_ending(start, start + len(trimmed) - len(particle), kind)
         linked = ""
         others = 0
         for piece in reversed(list(_PIECE.finditer(before))[-7:]):
             word = piece[0].lower().strip(",.:;()")
-            if word in self.known.verbs:
+            if word in self.lexicon.verbs:
                 linked = word
-            elif word not in self.known.before:
+            elif word not in self.lexicon.before:
                 others += 1
                 if linked:
                     return self._value_ending(start, start + piece.end(), kind, words=linked in _AS)
@@ -351,15 +353,15 @@ class _Reader:
     def _value_ending(self, start: int, end: int, kind: str, *, words: bool = False) -> Range | None:
         """Returns a value that ends at a place. `words`: whether it may be a word."""
         quoted = _QUOTED_END.search(self.text, start, end)
-        if quoted is not None and kind == "password" and is_phrase(quoted["secret"], self.known):
+        if quoted is not None and kind == "password" and is_phrase(quoted["secret"], self.lexicon):
             return quoted.span("secret")
         value = bare_before(self.text, start, end)
         word = self.text[slice(*value)]
-        if self.known.cues.said(self.lower[start : value[0]]) & Cue.HASH:
+        if self.lexicon.cues.said(self.lower[start : value[0]]) & Cue.HASH:
             return None
         if words and kind == "password":
             entered = _ENTERED.search(self.lower, max(start, value[0] - 12), value[0]) is not None
-            if is_chosen_word(word, self.known, entered=entered and self.text.startswith(_NO_NOUNS, end)):
+            if is_chosen_word(word, self.lexicon, entered=entered and self.text.startswith(_NO_NOUNS, end)):
                 return value
         shape = shape_of(word)
         chosen = shape is Shape.STRONG and kind in ("password", "pair") and len(word) >= 6
@@ -376,7 +378,7 @@ class _Reader:
             value = grouped(self.text, value)
             return value if self._is_number(value) and value[1] - value[0] >= 4 else None
         if "phrase" in (spelled := self.lower[label.start : label.stop]) or "satz" in spelled:
-            return words_at(self.text, self.lower, label, kind, value[0], Link.VERB, self.known)
+            return words_at(self.text, self.lower, label, kind, value[0], Link.VERB, self.lexicon)
         word = self.text[slice(*value)]
         kinds = sum(any(map(test, word)) for test in (str.islower, str.isupper, str.isdigit, _is_sign))
         hard = shape_of(word) is Shape.STRONG and kinds >= 3 and len(word) >= 8 and kind == "password"
@@ -384,7 +386,7 @@ class _Reader:
 
     def _counts(self, value: Range) -> bool:
         """True if a value is a number of something: “is 12 characters long”."""
-        return self.text[slice(*value)].strip("*#").isdigit() and self.known.counts(self.lower, value[1])
+        return self.text[slice(*value)].strip("*#").isdigit() and self.lexicon.counts(self.lower, value[1])
 
     def _is_number(self, value: Range) -> bool:
         return shape_of(self.text[slice(*value)]) is Shape.NUMBER and not self._counts(value)
@@ -392,7 +394,7 @@ class _Reader:
     def _begins_label(self, at: int, spaced: bool) -> bool:
         """True if a name with its own value begins at a place."""
         name = (_SPACED_NAME if spaced else _NAME).match(self.text, at)
-        return name is not None and self.known.begins(self.lower, at)
+        return name is not None and self.lexicon.begins(self.lower, at)
 
 
 def _is_sign(character: str) -> bool:

@@ -43,20 +43,20 @@ class Label(NamedTuple):
     any_word: bool = False
 
 
-def labels_in(text: str, lower: str, known: Words) -> Iterator[Label]:
+def labels_in(text: str, lower: str, lexicon: Words) -> Iterator[Label]:
     """Yields the words for secrets in a text. `lower`: the text in lower case, as long as the text."""
-    for start, stop in known.places_of(lower):
-        kind = known.kind_of(lower[start:stop])
+    for start, stop in lexicon.places_of(lower):
+        kind = lexicon.kind_of(lower[start:stop])
         if kind is None:
             continue
         before = text[start - 1 : start]
-        here = text[start]
-        compound = before == "-" and here.isupper() and kind in ("password", "word", "code")  # “Root-Passwort”
+        initial = text[start]
+        compound = before == "-" and initial.isupper() and kind in ("password", "word", "code")  # “Root-Passwort”
         name = start > 0 and before in "_-.$@" and not compound
-        if LETTER.match(here):
+        if LETTER.match(initial):
             if start and LETTER.match(before):
-                humped = here.isupper() and before.islower()
-                shouted = here.isupper() and before.isupper() and _ASSIGNED.match(text, stop) and kind == "password"
+                humped = initial.isupper() and before.islower()
+                shouted = initial.isupper() and before.isupper() and _ASSIGNED.match(text, stop) and kind == "password"
                 if not humped and not shouted and (stop - start < 5 or kind in ("other", "placed")):
                     continue
                 name = name or humped
@@ -71,7 +71,7 @@ def labels_in(text: str, lower: str, known: Words) -> Iterator[Label]:
         yield Label(start, stop, "password" if kind == "word" else kind, name, kind == "word")
 
 
-def end_of(text: str, lower: str, labels: Sequence[Label], number: int, known: Words) -> int:
+def end_of(text: str, lower: str, labels: Sequence[Label], number: int, lexicon: Words) -> int:
     """Returns where the next word begins that is not what a value is of: “the password for the *server* is …”."""
     label = labels[number]
     for following in labels[number + 1 : number + 4]:
@@ -79,14 +79,14 @@ def end_of(text: str, lower: str, labels: Sequence[Label], number: int, known: W
         if between > 40 or following.kind not in ("other", "pair", "placed"):
             return following.start
         pieces = lower[label.stop : following.start].replace("'", "' ").replace("’", "’ ").split()
-        if not pieces or not all(piece in known.scopes or piece in known.glue for piece in pieces):
+        if not pieces or not all(piece in lexicon.scopes or piece in lexicon.glue for piece in pieces):
             return following.start
-        if pieces[0] not in known.scopes or (_SIGNED.match(text, following.stop) and following.name):
+        if pieces[0] not in lexicon.scopes or (_SIGNED.match(text, following.stop) and following.name):
             return following.start
     return len(text) if number + 4 >= len(labels) else labels[number + 4].start
 
 
-def asked_kind(text: str, lower: str, label: Label, known: Words) -> str | None:
+def asked_kind(text: str, lower: str, label: Label, lexicon: Words) -> str | None:
     """Returns the kind of the value that a word asks for in its place; None if it stands alone."""
     spelled = lower[label.start : label.stop]
     if label.kind == "password" and spelled in _WEAK:
@@ -95,20 +95,20 @@ def asked_kind(text: str, lower: str, label: Label, known: Words) -> str | None:
         return label.kind
     line = max(text.rfind("\n", max(0, label.start - 60), label.start) + 1, label.start - 60, 0)
     end = text.find("\n", label.stop, label.stop + 40)
-    near = lower[line : end if end >= 0 else label.stop + 40]
+    neighbourhood = lower[line : end if end >= 0 else label.stop + 40]
     if label.kind == "key":
         if label.name or label.stop - label.start > 9:
             return "key"
-        if known.networks.search(near):
+        if lexicon.networks.search(neighbourhood):
             return "password"
-        return "code" if label.stop - label.start == 1 and known.places.search(near) else "key"
+        return "code" if label.stop - label.start == 1 and lexicon.places.search(neighbourhood) else "key"
     named = label.name and not spelled.startswith("key")
     counter = JOINED.match(spelled[-1]) and text[label.stop : label.stop + 1].isdigit()
     if named or counter or text[max(0, label.start - 1) : label.start] in ('"', "'"):
         return None
-    if known.places.search(near):
+    if lexicon.places.search(neighbourhood):
         return "code"
-    if known.networks.search(near):
+    if lexicon.networks.search(neighbourhood):
         return "password"
     return "machine" if spelled.startswith(_KEYS) else None
 

@@ -22,33 +22,33 @@ class RuleMatch:
     whole: bool = False
 
 
-def without_overlaps(found: Iterable[RuleMatch]) -> list[RuleMatch]:
+def without_overlaps(matches: Iterable[RuleMatch]) -> list[RuleMatch]:
     """Returns places in their order, without overlaps: of two that overlap, the more specific one gives the name, and
     the longer one the range."""
     starts: list[int] = []
     chosen: list[RuleMatch] = []
-    for each in sorted(found, key=lambda one: (one.order, one.start - one.stop, one.start)):
-        first = bisect_left(starts, each.start)
-        if first and chosen[first - 1].stop > each.start:
+    for match in sorted(matches, key=lambda one: (one.order, one.start - one.stop, one.start)):
+        first = bisect_left(starts, match.start)
+        if first and chosen[first - 1].stop > match.start:
             first -= 1
-        last = bisect_left(starts, each.stop, lo=first)
+        last = bisect_left(starts, match.stop, lo=first)
         over = chosen[first:last]
         if over:
-            if each.whole:
+            if match.whole:
                 continue
-            start = min(each.start, over[0].start)
-            stop = max(each.stop, over[-1].stop)
-            each = RuleMatch(start, stop, over[0].name, over[0].rule, over[0].order, over[0].whole)
-        starts[first:last] = [each.start]
-        chosen[first:last] = [each]
+            start = min(match.start, over[0].start)
+            stop = max(match.stop, over[-1].stop)
+            match = RuleMatch(start, stop, over[0].name, over[0].rule, over[0].order, over[0].whole)
+        starts[first:last] = [match.start]
+        chosen[first:last] = [match]
     return chosen
 
 
-def replaced(text: str, found: Iterable[RuleMatch]) -> str:
+def replaced(text: str, matches: Iterable[RuleMatch]) -> str:
     """Returns a text with `[redacted: NAME]` in place of what was found, in order and without overlaps."""
     pieces = []
     at = 0
-    for each in found:
-        pieces += [text[at : each.start], f"[redacted: {each.name}]"]
-        at = each.stop
+    for match in matches:
+        pieces += [text[at : match.start], f"[redacted: {match.name}]"]
+        at = match.stop
     return "".join(pieces) + text[at:]

@@ -32,50 +32,50 @@ class Needs:
     """Cues that have to be said for a value to be a secret: of each entry at least one."""
 
     #: in its own sentence
-    here: tuple[int, ...] = ()
+    own: tuple[int, ...] = ()
     #: in its own sentence, the two before or the one after
-    around: tuple[int, ...] = ()
+    context: tuple[int, ...] = ()
     #: must not be said in its own sentence
     never: int = 0
 
-    def met(self, here: int, around: int) -> bool:
+    def met(self, own: int, context: int) -> bool:
         """True if enough is said."""
         return (
-            not here & self.never and all(here & cue for cue in self.here) and all(around & cue for cue in self.around)
+            not own & self.never and all(own & cue for cue in self.own) and all(context & cue for cue in self.context)
         )
 
 
 NEEDS: Mapping[Look, Needs] = {
-    Look.HARD: Needs(around=(_SECRET | _OPENED | Cue.ENTERING,)),
-    Look.MIXED: Needs(around=(Cue.SECRET | _OPENED | Cue.ENTERING,), never=Cue.HASH),
-    Look.CALLED: Needs(here=(Cue.ENTERING, Cue.SECRET | _OPENED)),
-    Look.MACHINE: Needs(around=(_SECRET,), never=Cue.HASH),
-    Look.HEX: Needs(here=(Cue.ENTERING, _SECRET), never=Cue.HASH | Cue.OTHER),
-    Look.GROUPS: Needs(around=(_SECRET,), never=Cue.OTHER),
-    Look.CHOSEN: Needs(here=(Cue.ENTERING,), around=(Cue.SECRET | _OPENED,)),
-    Look.NAME: Needs(here=(Cue.ENTERING, Cue.SECRET), never=Cue.OTHER | Cue.HASH),
-    Look.WORDS: Needs(here=(Cue.ENTERING, Cue.SECRET | _OPENED), around=(Cue.SECRET,)),
-    Look.HUMPED: Needs(here=(Cue.ENTERING, Cue.SECRET | Cue.THING)),
-    Look.TOLD: Needs(here=(Cue.ENTERING, Cue.SECRET)),
-    Look.QUOTED: Needs(around=(Cue.PHRASE, Cue.SECRET | _OPENED)),
-    Look.SPOKEN: Needs(here=(Cue.SIGNING,)),
-    Look.ANSWER: Needs(around=(Cue.QUESTION,)),
-    Look.NUMBER: Needs(here=(Cue.ENTERING,), around=(Cue.OPENED | Cue.SECRET,), never=Cue.OTHER),
-    Look.YEAR: Needs(here=(Cue.ENTERING, Cue.OPENED | Cue.SECRET), never=Cue.OTHER),
-    Look.THREE: Needs(here=(Cue.BACK,)),
-    Look.ALONE: Needs(around=(Cue.OPENED | Cue.SECRET,), never=Cue.OTHER),
+    Look.HARD: Needs(context=(_SECRET | _OPENED | Cue.ENTERING,)),
+    Look.MIXED: Needs(context=(Cue.SECRET | _OPENED | Cue.ENTERING,), never=Cue.HASH),
+    Look.CALLED: Needs(own=(Cue.ENTERING, Cue.SECRET | _OPENED)),
+    Look.MACHINE: Needs(context=(_SECRET,), never=Cue.HASH),
+    Look.HEX: Needs(own=(Cue.ENTERING, _SECRET), never=Cue.HASH | Cue.OTHER),
+    Look.GROUPS: Needs(context=(_SECRET,), never=Cue.OTHER),
+    Look.CHOSEN: Needs(own=(Cue.ENTERING,), context=(Cue.SECRET | _OPENED,)),
+    Look.NAME: Needs(own=(Cue.ENTERING, Cue.SECRET), never=Cue.OTHER | Cue.HASH),
+    Look.WORDS: Needs(own=(Cue.ENTERING, Cue.SECRET | _OPENED), context=(Cue.SECRET,)),
+    Look.HUMPED: Needs(own=(Cue.ENTERING, Cue.SECRET | Cue.THING)),
+    Look.TOLD: Needs(own=(Cue.ENTERING, Cue.SECRET)),
+    Look.QUOTED: Needs(context=(Cue.PHRASE, Cue.SECRET | _OPENED)),
+    Look.SPOKEN: Needs(own=(Cue.SIGNING,)),
+    Look.ANSWER: Needs(context=(Cue.QUESTION,)),
+    Look.NUMBER: Needs(own=(Cue.ENTERING,), context=(Cue.OPENED | Cue.SECRET,), never=Cue.OTHER),
+    Look.YEAR: Needs(own=(Cue.ENTERING, Cue.OPENED | Cue.SECRET), never=Cue.OTHER),
+    Look.THREE: Needs(own=(Cue.BACK,)),
+    Look.ALONE: Needs(context=(Cue.OPENED | Cue.SECRET,), never=Cue.OTHER),
     Look.CODED: Needs(),
-    Look.DIAL: Needs(here=(Cue.OPENED, Cue.ENTERING | Cue.TURNED), never=Cue.OTHER),
-    Look.SEED: Needs(around=(_SECRET | Cue.PHRASE | Cue.THING,)),
-    Look.TURNED: Needs(here=(Cue.TURNED,), around=(_OPENED,)),
-    Look.CARD: Needs(here=(Cue.CARD,)),
+    Look.DIAL: Needs(own=(Cue.OPENED, Cue.ENTERING | Cue.TURNED), never=Cue.OTHER),
+    Look.SEED: Needs(context=(_SECRET | Cue.PHRASE | Cue.THING,)),
+    Look.TURNED: Needs(own=(Cue.TURNED,), context=(_OPENED,)),
+    Look.CARD: Needs(own=(Cue.CARD,)),
 }
 
 
 def nearby(text: str, lower: str, check: Callable[[], object], order: int) -> Iterator[RuleMatch]:
     """Yields the secrets of a text that what is said around them shows. `lower`: the text in lower case, as long as the
     text; `check`: called for each value, to raise an exception if time is up; `order`: see `RuleMatch`."""
-    known = words()
+    lexicon = words()
     starts = [match.start() for match in _SENTENCE.finditer(text) if match.end() > match.start()]
     #: sentence → its cues: logs repeat themselves
     cues: dict[str, int] = {"": 0}
@@ -86,19 +86,19 @@ def nearby(text: str, lower: str, check: Callable[[], object], order: int) -> It
         stop = starts[number + 1] if 0 <= number < len(starts) - 1 else len(text)
         sentence = lower[starts[number] : stop] if 0 <= number < len(starts) else ""
         if sentence not in cues:
-            cues[sentence] = known.cues.said(sentence)
+            cues[sentence] = lexicon.cues.said(sentence)
         return cues[sentence]
 
-    candidates = Candidates(text, lower, known)
-    for count, each in enumerate(candidates):
+    candidates = Candidates(text, lower, lexicon)
+    for count, candidate in enumerate(candidates):
         if count % CHECKED == 0:
             check()
-        number = bisect_right(starts, each.start) - 1
+        number = bisect_right(starts, candidate.start) - 1
         if number not in read:
-            here = said(number)
-            read[number] = here, here | said(number - 1) | said(number + 1) | said(number - 2)
-        here, around = read[number]
-        if around or each.look is Look.CODED:
-            look = candidates.settled(each)
-            if look is not None and NEEDS[look].met(here, around) and not in_template(text, each.start):
-                yield RuleMatch(each.start, each.stop, "secret", "secrets", order)
+            own = said(number)
+            read[number] = own, own | said(number - 1) | said(number + 1) | said(number - 2)
+        own, context = read[number]
+        if context or candidate.look is Look.CODED:
+            look = candidates.settled(candidate)
+            if look is not None and NEEDS[look].met(own, context) and not in_template(text, candidate.start):
+                yield RuleMatch(candidate.start, candidate.stop, "secret", "secrets", order)

@@ -66,11 +66,11 @@ def quoted_at(text: str, at: int) -> Range | None:
         opening = text[at]
     start = at + escaped + (3 if text.startswith(opening * 3, at) and opening in "\"'" else 1)
     for place in range(start, min(start + 200, len(text))):
-        here = text[place]
-        if here == "\n":
+        mark = text[place]
+        if mark == "\n":
             return None
-        if here in _CLOSED_BY[opening]:
-            if not escaped and text[place - 1] == "\\" and here in "\"'":
+        if mark in _CLOSED_BY[opening]:
+            if not escaped and text[place - 1] == "\\" and mark in "\"'":
                 continue
             value = text[start : place - (escaped and text[place - 1] == "\\")]
             inner = value.strip()
@@ -86,13 +86,13 @@ def bare_at(text: str, at: int, *, query: bool = False, to_blank: bool = False) 
         return None
     end = (_QUERY_END if query else _BARE_END).search(text, *match.span())
     value = text[at : end.start() if end is not None else match.end()]
-    kept = value.rstrip(".,:?…–—\\" + "*_" * value.startswith(("*", "_")))
+    core = value.rstrip(".,:?…–—\\" + "*_" * value.startswith(("*", "_")))
     for closing, opening in (")(", "]["):
-        while kept.endswith(closing) and opening not in kept:
-            kept = kept[:-1].rstrip(".,:?")
-    if kept.endswith("}") and "{" not in kept:
-        kept = kept.rstrip("}")
-    return (at, at + len(kept)) if kept else None
+        while core.endswith(closing) and opening not in core:
+            core = core[:-1].rstrip(".,:?")
+    if core.endswith("}") and "{" not in core:
+        core = core.rstrip("}")
+    return (at, at + len(core)) if core else None
 
 
 def bare_before(text: str, start: int, end: int) -> Range:

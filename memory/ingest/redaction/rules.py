@@ -60,7 +60,7 @@ class Redaction:
 
         from .forms import RULES, pattern_form
 
-        of_rules = [form for rule, made in RULES.items() if rule in self.rules for form in made()]
+        of_rules = [form for rule, make_forms in RULES.items() if rule in self.rules for form in make_forms()]
         own = [pattern_form(name, name, regex.compile(pattern), 1) for name, pattern in self.patterns]
         return [*of_rules, *own]
 
@@ -73,16 +73,16 @@ class Redaction:
         time = time or forms.Time(forms.TIME_S)
         time.extend(len(text) * forms.TIME_PER_CHARACTER_S)
         subject = forms.Subject.of(text, time)
-        found = subject.found
+        matches = subject.matches
         for form in self._forms:
             try:
-                found += form.found(subject)
+                matches += form.found(subject)
             except forms.Undecided:
                 log.warning("redaction.withheld", rule=form.name, characters=len(text))
-                found = [RuleMatch(0, len(text), f"{form.name}, {WITHHELD}", form.name, 0)]
+                matches = [RuleMatch(0, len(text), f"{form.name}, {WITHHELD}", form.name, 0)]
                 break
-        chosen = without_overlaps(found)
-        counts.update(each.rule if self.by_rule else each.name for each in chosen)
+        chosen = without_overlaps(matches)
+        counts.update(match.rule if self.by_rule else match.name for match in chosen)
         return replaced(text, chosen)
 
     def message(self, message: NewMessage, counts: Counter[str]) -> NewMessage:
@@ -106,8 +106,8 @@ class Redaction:
         if isinstance(part, ToolResult):
             return part.model_copy(update={"content": self.text(part.content, counts, time)})
         if isinstance(part, ImagePart):
-            said = {name: said for name in ("url", "name", "alt") if (said := getattr(part, name)) is not None}
-            changed = {name: self.text(text, counts, time) for name, text in said.items()}
+            texts = {name: text for name in ("url", "name", "alt") if (text := getattr(part, name)) is not None}
+            changed = {name: self.text(text, counts, time) for name, text in texts.items()}
             if part.url is not None:
                 changed["url"] = changed["url"].replace(" ", "-")  # a URL has no blanks
             if part.machine_read is None:
@@ -121,9 +121,9 @@ class Redaction:
         if isinstance(value, str):
             return self.text(value, counts, time)
         if isinstance(value, list):
-            return [self._json(each, counts, time) for each in value]
+            return [self._json(item, counts, time) for item in value]
         if isinstance(value, dict):
-            return {key: self._named(key, each, counts, time) for key, each in value.items()}
+            return {key: self._named(key, item, counts, time) for key, item in value.items()}
         return value
 
     def _named(self, key: str, value: JsonValue, counts: Counter[str], time: "Time") -> JsonValue:
@@ -136,5 +136,5 @@ class Redaction:
             return text
         before = f"{key}: {quote}"
         line = f"{before}{value}{quote}"
-        found = self.text(line, counts, time)
-        return found[len(before) : -1] if found.startswith(before) and found.endswith(quote) else value
+        result = self.text(line, counts, time)
+        return result[len(before) : -1] if result.startswith(before) and result.endswith(quote) else value

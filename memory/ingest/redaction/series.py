@@ -61,7 +61,7 @@ def _after_sign(text: str, label: Label) -> int | None:
     return None if sign is None else sign.end() + (text[sign.end() : sign.end() + 1] in ("'", '"', "`"))
 
 
-def header_value(text: str, label: Label, known: Words) -> Iterator[Range]:
+def header_value(text: str, label: Label, lexicon: Words) -> Iterator[Range]:
     """Yields what `Authorization` says after its scheme."""
     at = _after_sign(text, label)
     if at is None:
@@ -72,8 +72,8 @@ def header_value(text: str, label: Label, known: Words) -> Iterator[Range]:
         return
     secret = value[0].rstrip(".,)}]\\")
     shape = shape_of(secret)
-    told = scheme is not None and shape is not Shape.PLACEHOLDER and len(secret) >= 8
-    if shape >= Shape.STRONG or (told and secret.lower() not in known.plain):
+    is_credential = scheme is not None and shape is not Shape.PLACEHOLDER and len(secret) >= 8
+    if shape >= Shape.STRONG or (is_credential and secret.lower() not in lexicon.plain):
         yield value.start(), value.start() + len(secret)
 
 
@@ -87,13 +87,13 @@ def cookies(text: str, label: Label) -> Iterator[Range]:
         at = cookie.end()
 
 
-def codes(text: str, lower: str, label: Label, end: int, known: Words) -> Iterator[Range]:
+def codes(text: str, lower: str, label: Label, end: int, lexicon: Words) -> Iterator[Range]:
     """Yields the codes of a list. `end`: where the next word for a secret begins."""
     code = next(
         (
             match
             for match in _CODE.finditer(text, label.stop, min(end, label.stop + 160))
-            if any(map(str.isdigit, match[0])) and _begins_codes(text, lower, match, label, known)
+            if any(map(str.isdigit, match[0])) and _begins_codes(text, lower, match, label, lexicon)
         ),
         None,
     )
@@ -103,15 +103,15 @@ def codes(text: str, lower: str, label: Label, end: int, known: Words) -> Iterat
         code = _CODE.match(text, between.end()) if between is not None else None
 
 
-def _begins_codes(text: str, lower: str, match: "regex.Match[str]", label: Label, known: Words) -> bool:
+def _begins_codes(text: str, lower: str, match: "regex.Match[str]", label: Label, lexicon: Words) -> bool:
     between = lower[label.stop : match.start()]
     if _SENTENCE_END.search(_NUMBERED.sub(" ", between)) or _TELLS.search(between) is None:
         return False
     year = match[0].isdigit() and len(match[0]) == 4 and not _TELLS_YEAR.search(between)
-    return not year and not (match[0].isdigit() and known.counts(lower, match.end()))
+    return not year and not (match[0].isdigit() and lexicon.counts(lower, match.end()))
 
 
-def wallet_words(text: str, label: Label, known: Words) -> Iterator[Range]:
+def wallet_words(text: str, label: Label, lexicon: Words) -> Iterator[Range]:
     """Yields the words that open a wallet. After “seed” alone, none of them says anything."""
     seed = label.kind == "key"
     phrase = _PHRASE.search(text, label.stop, min(len(text), label.stop + 400))
@@ -119,7 +119,7 @@ def wallet_words(text: str, label: Label, known: Words) -> Iterator[Range]:
         phrase = _LISTED.search(text, label.stop, min(len(text), label.stop + 200))
     if phrase is None or phrase.start("secret") - label.stop > (8 if seed else 60):
         return
-    if not seed or not has_saying(phrase["secret"], known):
+    if not seed or not has_saying(phrase["secret"], lexicon):
         yield phrase.span("secret")
 
 
@@ -139,7 +139,7 @@ def pair_password(text: str, label: Label, end: int) -> Iterator[Range]:
             return
 
 
-def columns(text: str, known: Words) -> Iterator[Range]:
+def columns(text: str, lexicon: Words) -> Iterator[Range]:
     """Yields the cells of tables below a word for a secret: `device;user;password`."""
     delimiter = ""
     width = 0
@@ -161,7 +161,7 @@ def columns(text: str, known: Words) -> Iterator[Range]:
             kinds = {
                 number: kind
                 for number, cell in enumerate(cells)
-                if len(cell) <= 40 and (kind := known.kind_of(cell.strip(_CELL))) in _COLUMNS
+                if len(cell) <= 40 and (kind := lexicon.kind_of(cell.strip(_CELL))) in _COLUMNS
             }
             delimiter = delimiter if kinds else ""
         at += len(line)
@@ -172,15 +172,15 @@ def _is_cell(value: str, kind: str) -> bool:
     return shape >= Shape.STRONG or (shape is Shape.NUMBER and kind == "code" and len(value) >= 4)
 
 
-def further_codes(text: str, lower: str, code: Range, known: Words) -> Iterator[Range]:
+def further_codes(text: str, lower: str, code: Range, lexicon: Words) -> Iterator[Range]:
     """Yields the codes of other things that follow a code without a word for it."""
     at = code[1]
     length = code[1] - code[0]
     while (match := _FURTHER.match(text, at)) is not None:
-        said = known.cues.said(lower[slice(*match.span("of"))])
-        alike = _ARTICLE.fullmatch(lower, *match.span("of")) and len(match["code"]) == length
-        thing = said & (Cue.OPENED | Cue.THING) or (alike and not YEAR.fullmatch(match["code"]))
-        if not thing or said & Cue.OTHER or known.counts(lower, match.end()):
+        cues = lexicon.cues.said(lower[slice(*match.span("of"))])
+        same_form = _ARTICLE.fullmatch(lower, *match.span("of")) and len(match["code"]) == length
+        thing = cues & (Cue.OPENED | Cue.THING) or (same_form and not YEAR.fullmatch(match["code"]))
+        if not thing or cues & Cue.OTHER or lexicon.counts(lower, match.end()):
             return
         yield match.span("code")
         at = match.end()

@@ -181,16 +181,16 @@ class Words:
 
     def places_of(self, lower: str) -> list[tuple[int, int]]:
         """Returns the ranges of the words of `kinds` in a text in lower case, in order and without overlaps."""
-        found = [
+        places = [
             match.span() for first, words in self.labels.items() if first in lower for match in words.finditer(lower)
         ]
-        found.sort(key=lambda span: (span[0], -span[1]))
+        places.sort(key=lambda span: (span[0], -span[1]))
         ranges = []
-        taken = 0
-        for start, stop in found:
-            if start >= taken:
+        end = 0
+        for start, stop in places:
+            if start >= end:
                 ranges.append((start, stop))
-                taken = stop
+                end = stop
         return ranges
 
     def counts(self, lower: str, end: int) -> bool:
