@@ -118,8 +118,8 @@ class Files:
         """Returns the file at a place, or None, and True if the place is a directory."""
         if not place.names:
             return None, True
-        found = yield from self._records.get([place.as_file, place.as_directory])
-        return found[0], found[1] is not None
+        records = yield from self._records.get([place.as_file, place.as_directory])
+        return records[0], records[1] is not None
 
     def _check_directories(self, place: FilePlace) -> CallSequence[None]:
         """Raises `ToolError` if one of the parents of a place is a file."""
@@ -197,7 +197,7 @@ def _text(file: Record) -> str:
 def _listing(records: Iterable[Record], above: int) -> list[tuple[str, str]]:
     """Returns (path, size) of the entries up to `SHOWN_DEPTH` levels below a namespace of `above` labels, in the order
     of their names. Hidden entries, whose names begin with a dot, are omitted with their contents."""
-    found: dict[tuple[str, ...], tuple[str, str]] = {}
+    entries: dict[tuple[str, ...], tuple[str, str]] = {}
     for record in records:
         directories = tuple(map(name_of, record.namespace[above:]))
         is_directory = record.key == DIRECTORY
@@ -206,7 +206,7 @@ def _listing(records: Iterable[Record], above: int) -> list[tuple[str, str]]:
             continue
         path = "/".join(names)
         if is_directory:
-            found[names] = (f"{path}/", size(DIRECTORY_BYTES))
+            entries[names] = (f"{path}/", size(DIRECTORY_BYTES))
         else:
-            found[(*names, "")] = (path, size(len(_text(record).encode())))
-    return [found[names] for names in sorted(found)]
+            entries[(*names, "")] = (path, size(len(_text(record).encode())))
+    return [entries[names] for names in sorted(entries)]

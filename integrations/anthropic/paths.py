@@ -70,12 +70,12 @@ def place_of(path: str) -> FilePlace:
 
 def name_of(label: str) -> str:
     """Returns the file or directory name of a namespace label or key; the inverse of `_label`."""
-    return re.sub("%([0-9A-F]{2})", lambda found: chr(int(found.group(1), 16)), label)
+    return re.sub("%([0-9A-F]{2})", lambda match: chr(int(match.group(1), 16)), label)
 
 
 def _label(name: str) -> str:
     """Returns a name as a label or key, with control characters percent-encoded."""
-    return _ENCODED.sub(lambda found: f"%{ord(found.group()):02X}", name)
+    return _ENCODED.sub(lambda match: f"%{ord(match.group()):02X}", name)
 
 
 def _is_unicode(name: str) -> bool:

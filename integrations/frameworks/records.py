@@ -21,12 +21,12 @@ class BankRecords:
     def __init__(self, bank: str) -> None:
         self._bank = bank
 
-    def search(self, fields: RecordSearchFields, most: int | None = None) -> CallSequence[list[Record]]:
-        """Returns all records of a search, or the first `most`, from as many requests as necessary."""
+    def search(self, fields: RecordSearchFields, max_records: int | None = None) -> CallSequence[list[Record]]:
+        """Returns all records of a search, or the first `max_records`, from as many requests as necessary."""
         records: list[Record] = []
         cursor: str | None = None
-        while most is None or len(records) < most:
-            limit = MOST_AT_ONCE if most is None else min(MOST_AT_ONCE, most - len(records))
+        while max_records is None or len(records) < max_records:
+            limit = MOST_AT_ONCE if max_records is None else min(MOST_AT_ONCE, max_records - len(records))
             part = yield from self.page({**fields, "limit": limit, "cursor": cursor})
             records += part.records
             cursor = part.next_cursor

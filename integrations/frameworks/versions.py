@@ -56,5 +56,5 @@ def require(name: str) -> None:
 
 def _release(text: str) -> tuple[int, ...]:
     """Returns the leading numbers of a version: "4.3.2rc1" → (4, 3, 2)."""
-    found = re.match(r"\d+(\.\d+)*", text)
-    return tuple(int(number) for number in found.group().split(".")) if found else ()
+    match = re.match(r"\d+(\.\d+)*", text)
+    return tuple(int(number) for number in match.group().split(".")) if match else ()

@@ -37,8 +37,8 @@ def content_messages(content: types.Content, author: str | None) -> list[Fields]
         else:
             results.append({"role": "function", "parts": [fields], "name": part.function_response.name})
     items: list[Fields] = [{"role": role, "parts": own, "name": name}, *results]
-    found = [message_fields(parse_message("gemini", item)) for item in items]
-    return [each for each in found if each is not None]
+    messages = [message_fields(parse_message("gemini", item)) for item in items]
+    return [message for message in messages if message is not None]
 
 
 def entry(message: RecalledMessage) -> MemoryEntry:

@@ -97,10 +97,10 @@ class FoxingMemoryService(AsyncClosing, BaseMemoryService):
     ) -> None:
         """Stores memories, which are the user's unless they have another `author`. A memory with an `id` is stored
         once."""
-        given = _metadata(custom_metadata)
+        shared = _metadata(custom_metadata)
         messages: list[Fields] = []
         for memory in memories:
-            metadata = {**given, **_metadata(memory.custom_metadata), APP: app_name, USER: user_id}
+            metadata = {**shared, **_metadata(memory.custom_metadata), APP: app_name, USER: user_id}
             for number, message in enumerate(content_messages(memory.content, memory.author)):
                 message["metadata"] = metadata
                 if memory.id is not None:
@@ -112,11 +112,11 @@ class FoxingMemoryService(AsyncClosing, BaseMemoryService):
 
     async def search_memory(self, *, app_name: str, user_id: str, query: str) -> SearchMemoryResponse:
         """Returns what is remembered of a query, best first; each memory is one message, as remembered now."""
-        asked = query[-MAX_QUERY_CHARS:]
-        if not asked.strip():
+        text = query[-MAX_QUERY_CHARS:]
+        if not text.strip():
             return SearchMemoryResponse()
         fields: TextQueryFields = {**self._query, "metadata": {APP: app_name, USER: user_id}}
-        answer = await self.connection.run_async(lambda memory: memory.recall(self.connection.bank, asked, **fields))
+        answer = await self.connection.run_async(lambda memory: memory.recall(self.connection.bank, text, **fields))
         return SearchMemoryResponse(memories=[entry(span) for span in answer.spans])
 
     async def delete_memory(self, *, app_name: str, user_id: str, memory_id: str | None = None) -> None:
@@ -129,8 +129,8 @@ class FoxingMemoryService(AsyncClosing, BaseMemoryService):
     def _erase(self, app_name: str, user_id: str, memory_id: str) -> CallSequence[None]:
         bank = self.connection.bank
         try:
-            found: RecalledMessage = yield from ask(lambda memory: memory.message(bank, memory_id))
-            metadata = found.metadata or {}
+            message: RecalledMessage = yield from ask(lambda memory: memory.message(bank, memory_id))
+            metadata = message.metadata or {}
             if (metadata.get(APP), metadata.get(USER)) == (app_name, user_id):
                 yield from ask(lambda memory: memory.erase_message(bank, memory_id))
         except (NotFound, Forgotten):
@@ -152,6 +152,6 @@ def _messages(
     return [message for event in events for message in of(event)]
 
 
-def _metadata(given: Mapping[str, object] | None) -> dict[str, JsonValue]:
-    value = exact_json(dict(given or {}), "custom_metadata")
+def _metadata(metadata: Mapping[str, object] | None) -> dict[str, JsonValue]:
+    value = exact_json(dict(metadata or {}), "custom_metadata")
     return value if isinstance(value, dict) else {}

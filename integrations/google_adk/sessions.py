@@ -118,16 +118,16 @@ class FoxingSessionService(AsyncClosing, BaseSessionService):
         value = _json(stored.model_dump(mode="json", exclude_none=True, by_alias=False), "the event")
         own: Fields = {"namespace": place.events, "key": f"{event.id}-{digest(value)[:8]}"}
         for _ in range(_ATTEMPTS):
-            found = yield from self._records.get([_address(place.session), _address(own)])
-            if found[1] is not None:
+            records = yield from self._records.get([_address(place.session), _address(own)])
+            if records[1] is not None:
                 return
-            if found[0] is None:
+            if records[0] is None:
                 raise SessionNotFoundError(f"Session {session.id} not found.")
-            if _last_update(found[0]) > session.last_update_time:
+            if _last_update(records[0]) > session.last_update_time:
                 raise StaleSessionError("the session was changed since it was read; get it again")
             update = {"op": "put", "value": {"last_update_time": event.timestamp}, "text": ""}
             writes: list[Fields] = [
-                {**place.session, **update, "if_version": found[0].version},
+                {**place.session, **update, "if_version": records[0].version},
                 {**own, "op": "put", "value": value, "text": "", "if_version": 0},
                 *place.state_writes(delta),
             ]
@@ -147,22 +147,22 @@ class FoxingSessionService(AsyncClosing, BaseSessionService):
         return place.made(record, state, events)
 
     def _events(self, place: "_Place", config: GetSessionConfig) -> CallSequence[list[Event]]:
-        wanted: RecordSearchFields = {"namespace": place.events, "exact": True}
+        search: RecordSearchFields = {"namespace": place.events, "exact": True}
         if config.after_timestamp is not None:
-            wanted["filter"] = [{"member": "timestamp", "op": "gte", "value": config.after_timestamp}]
+            search["filter"] = [{"member": "timestamp", "op": "gte", "value": config.after_timestamp}]
         if config.num_recent_events is None:
-            records = yield from self._records.search(wanted)
+            records = yield from self._records.search(search)
         else:
-            records = (yield from self._records.search({**wanted, "order": "newest"}, config.num_recent_events))[::-1]
+            records = (yield from self._records.search({**search, "order": "newest"}, config.num_recent_events))[::-1]
         return [_event(record) for record in records]
 
     def _list(self, app_name: str, user_id: str | None) -> CallSequence[list[Session]]:
-        within = (app_name,) if user_id is None else (app_name, user_id)
-        records = yield from self._records.search({"namespace": (NAMESPACE, "sessions", *within)})
+        namespace = (app_name,) if user_id is None else (app_name, user_id)
+        records = yield from self._records.search({"namespace": (NAMESPACE, "sessions", *namespace)})
         app_state = yield from self._state((NAMESPACE, "app", app_name), State.APP_PREFIX)
         states: dict[Labels, dict[str, JsonValue]] = {}
         for kind in ("user", "state"):
-            for record in (yield from self._records.search({"namespace": (NAMESPACE, kind, *within)})):
+            for record in (yield from self._records.search({"namespace": (NAMESPACE, kind, *namespace)})):
                 prefix = State.USER_PREFIX if kind == "user" else ""
                 states.setdefault(tuple(record.namespace), {})[prefix + record.key] = record.value
         sessions = []

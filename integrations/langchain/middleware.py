@@ -95,8 +95,8 @@ class FoxingMiddleware(OutboxClosing, AgentMiddleware[FoxingState, Any, Any]):
         messages = state["messages"]
         begun = _turn(messages)
         question = text_of(messages[begun]) if begun < len(messages) else ""
-        given = [_given(message) for message in messages]
-        blocks = yield from self._memory.context(question, given, self._thread_name())
+        provider_messages = [_given(message) for message in messages]
+        blocks = yield from self._memory.context(question, provider_messages, self._thread_name())
         first = messages[begun].id if begun < len(messages) else None
         return {"foxing_context": blocks, "foxing_turn": first}
 
@@ -107,8 +107,8 @@ class FoxingMiddleware(OutboxClosing, AgentMiddleware[FoxingState, Any, Any]):
         thread = self._thread_name()
         # without the name of a thread, nothing but the ids of messages tells conversations apart
         session = thread or f"langchain:{messages[0].id}"
-        every = list(map(provider_message, messages))
-        yield from self._memory.store(every, _first_new(messages, state), thread, session)
+        provider_messages = list(map(provider_message, messages))
+        yield from self._memory.store(provider_messages, _first_new(messages, state), thread, session)
         return {"foxing_remembered": messages[-1].id}
 
     def _thread_name(self) -> str | None:

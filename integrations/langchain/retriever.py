@@ -80,7 +80,7 @@ class FoxingRetriever(Closing, AsyncClosing, BaseRetriever):
     def _documents(self, query: str, k: int | None) -> CallSequence[list[Document]]:
         if not query.strip():
             return []
-        asked = query[-MAX_QUERY_CHARS:]
+        text = query[-MAX_QUERY_CHARS:]
         fields: TextQueryFields = {
             "limit": self.k if k is None else k,
             "thread": self.thread,
@@ -91,7 +91,7 @@ class FoxingRetriever(Closing, AsyncClosing, BaseRetriever):
             "max_tokens": self.max_tokens,
             "min_relevance": self.min_relevance,
         }
-        answer: RecallResult = yield from ask(lambda memory: memory.recall(self.connection.bank, asked, **fields))
+        answer: RecallResult = yield from ask(lambda memory: memory.recall(self.connection.bank, text, **fields))
         return list(map(_document, answer.spans))
 
 

@@ -132,8 +132,8 @@ class Checkpoints:
                 (WRITES_IDX_MAP.get(channel, number), channel, value) for number, (channel, value) in enumerate(writes)
             ]
             keys = {number: _write_key(task_id, number) for number, _, _ in numbered}
-            held = yield from self._records.get([(namespace, keys[number]) for number in keys if number >= 0])
-            present = {record.key for record in held if record is not None}
+            records = yield from self._records.get([(namespace, keys[number]) for number in keys if number >= 0])
+            present = {record.key for record in records if record is not None}
             chunks: dict[bytes, bytes] = {}
             puts: list[Fields] = []
             for number, channel, value in numbered:
@@ -164,8 +164,8 @@ class Checkpoints:
             (record,) = yield from self._records.get([(thread.heads(ns), checkpoint_id)])
         else:
             latest: RecordSearchFields = {"namespace": thread.heads(ns), "exact": True, "order": "last_key", "limit": 1}
-            found = yield from self._records.page(latest)
-            record = found.records[0] if found.records else None
+            page = yield from self._records.page(latest)
+            record = page.records[0] if page.records else None
         if record is None:
             return None
         return (yield from self.complete(ser, (yield from self._head(ser, thread, record))))
@@ -182,8 +182,8 @@ class Checkpoints:
         if config is None:
             threads = yield from self._all_threads(ser)
         else:
-            found = yield from self._find(ser, _thread_id(config))
-            threads = [] if found is None else [found]
+            only = yield from self._find(ser, _thread_id(config))
+            threads = [] if only is None else [only]
         configurable = {} if config is None else config["configurable"]
         ns = configurable.get("checkpoint_ns")
         bound = None if before is None else get_checkpoint_id(before)
@@ -196,7 +196,7 @@ class Checkpoints:
                     if configurable.get("checkpoint_id") not in (None, record.key) or (bound and record.key >= bound):
                         continue
                     head = yield from self._head(ser, thread, record)
-                    if all(head.metadata.get(name) == wanted for name, wanted in (filter or {}).items()):
+                    if all(head.metadata.get(name) == value for name, value in (filter or {}).items()):
                         heads.append(head)
                 if cursor is None:
                     break
@@ -208,12 +208,12 @@ class Checkpoints:
         ns = head.checkpoint_ns
         records = yield from self._all(thread.writes(ns, head.checkpoint_id), exact=True)
         contents = [write_value(record) for record in records]
-        contents.sort(key=lambda each: writes_sort_key(each["path"], each["task"], each["idx"]))
-        stored = [ref[1] for ref in head.refs.values()] + [each["value"] for each in contents]
+        contents.sort(key=lambda write: writes_sort_key(write["path"], write["task"], write["idx"]))
+        stored = [ref[1] for ref in head.refs.values()] + [write["value"] for write in contents]
         values = yield from self._load(ser, thread, stored)
         writes = [
-            (each["task"], each["channel"], value)
-            for each, value in zip(contents, values[len(head.refs) :], strict=True)
+            (write["task"], write["channel"], value)
+            for write, value in zip(contents, values[len(head.refs) :], strict=True)
         ]
         checkpoint = {**head.checkpoint, "channel_values": dict(zip(head.refs, values, strict=False))}
         return CheckpointTuple(
@@ -247,13 +247,13 @@ class Checkpoints:
             by_ns.setdefault(head_value(record)["ns"], {})[record.key] = record
         gone: list[Record] = []
         for of_ns in by_ns.values():
-            kept = {max(of_ns)}
+            retained = {max(of_ns)}
             head: Head | None = yield from self._head(ser, thread, of_ns[max(of_ns)])
             needed = set(head.metadata.get("counters_since_delta_snapshot") or ()) if head is not None else set()
             while head is not None and (needed := needed - set(head.refs)) and head.parent_id in of_ns:
-                kept.add(head.parent_id)
+                retained.add(head.parent_id)
                 head = yield from self._head(ser, thread, of_ns[head.parent_id])
-            gone += [record for key, record in of_ns.items() if key not in kept]
+            gone += [record for key, record in of_ns.items() if key not in retained]
         yield from self._delete(ser, thread, gone)
 
     def copy_thread(self, ser: Serialization, source_id: str, target_id: str) -> CallSequence[None]:
@@ -300,9 +300,9 @@ class Checkpoints:
         refs: Refs = {}
         chunks: dict[bytes, bytes] = {}
         for channel, version in versions.items():
-            known = inherited.get(channel)
-            if channel not in new_versions and known is not None and known[0] == version:
-                refs[channel] = known
+            ref = inherited.get(channel)
+            if channel not in new_versions and ref is not None and ref[0] == version:
+                refs[channel] = ref
             elif channel in values:
                 refs[channel] = [version, self._stored(ser, thread, values[channel], 0, chunks)]
         return refs, chunks
@@ -321,9 +321,9 @@ class Checkpoints:
     def _thread(self, ser: Serialization, thread_id: str) -> CallSequence[CheckpointThread]:
         """Returns a thread that can be written to, creating it if there is none. Raises `Conflict` if another writer
         does so."""
-        known = self._known.get(thread_id, encrypted=ser.encrypts)
-        if known is not None:
-            return known
+        cached = self._known.get(thread_id, encrypted=ser.encrypts)
+        if cached is not None:
+            return cached
         namespace = thread_namespace(thread_id)
         (record,) = yield from self._records.get([(namespace, THREAD)])
         value: Members = {"thread_id": thread_id, "key": None} if record is None else thread_value(record)
@@ -344,9 +344,9 @@ class Checkpoints:
 
     def _find(self, ser: Serialization, thread_id: str) -> CallSequence[CheckpointThread | None]:
         """Returns a thread to read; None if there is none."""
-        known = self._known.get(thread_id, encrypted=ser.encrypts)
-        if known is not None:
-            return known
+        cached = self._known.get(thread_id, encrypted=ser.encrypts)
+        if cached is not None:
+            return cached
         (record,) = yield from self._records.get([(thread_namespace(thread_id), THREAD)])
         if record is None:
             return None
@@ -355,7 +355,7 @@ class Checkpoints:
     def _all_threads(self, ser: Serialization) -> CallSequence[list[CheckpointThread]]:
         namespaces = yield from self._records.namespaces((ROOT,))
         labels = dict.fromkeys(namespace[1] for namespace in namespaces if len(namespace) > 1)
-        records = yield from self._records.get([((ROOT, each), THREAD) for each in labels])
+        records = yield from self._records.get([((ROOT, label), THREAD) for label in labels])
         return [
             self._noted(ser, value["thread_id"], record.version, value)
             for record, value in ((record, thread_value(record)) for record in records if record is not None)
@@ -369,8 +369,8 @@ class Checkpoints:
             records = yield from self._all((*thread.namespace, HEADS), exact=False)
             return sorted(records, key=lambda record: record.key, reverse=True), None
         fields: RecordSearchFields = {"namespace": thread.heads(ns), "exact": True, "order": "last_key", "limit": 100}
-        found = yield from self._records.page({**fields, "cursor": cursor})
-        return found.records, found.next_cursor
+        page = yield from self._records.page({**fields, "cursor": cursor})
+        return page.records, page.next_cursor
 
     def _head(self, ser: Serialization, thread: CheckpointThread, record: Record) -> CallSequence[Head]:
         value = head_value(record)
@@ -392,13 +392,13 @@ class Checkpoints:
         """Returns stored values. Fetches the chunks of all of them level by level. Raises `InvalidInput` if they are
         larger than the limit."""
         contents: dict[bytes, bytes] = {}
-        level = {(_name(each[3]), int(each[2])) for each in stored if each[3] is not None}
+        level = {(_name(row[3]), int(row[2])) for row in stored if row[3] is not None}
         while level:
             missing = {name for name, _ in level if name not in contents}
             contents |= yield from self._chunks(ser, thread, missing)
             level = {(name, depth - 1) for node, depth in level if depth for name in names_in(contents[node])}
         thread.note(contents)
-        heads = [ser.unpack(each[1], INLINE_BYTES) for each in stored]
+        heads = [ser.unpack(row[1], INLINE_BYTES) for row in stored]
         trees = [None if root is None else (_name(root), int(depth)) for _, _, depth, root in stored]
         size = sum(map(len, heads)) + sum(_sizes(contents, trees))
         if size > self._max_bytes:
@@ -412,8 +412,8 @@ class Checkpoints:
             return b"".join(leaves(inner, depth - 1) for inner in names_in(content)) if depth else content
 
         return [
-            ser.loads(each[0], head + (b"" if tree is None else leaves(*tree)))
-            for each, head, tree in zip(stored, heads, trees, strict=True)
+            ser.loads(row[0], head + (b"" if tree is None else leaves(*tree)))
+            for row, head, tree in zip(stored, heads, trees, strict=True)
         ]
 
     def _stored(
@@ -441,15 +441,15 @@ class Checkpoints:
     def _chunks(
         self, ser: Serialization, thread: CheckpointThread, names: Collection[bytes]
     ) -> CallSequence[dict[bytes, bytes]]:
-        wanted = list(names)
-        records = yield from self._records.get([(thread.chunks, _key(name)) for name in wanted])
+        pending = list(names)
+        records = yield from self._records.get([(thread.chunks, _key(name)) for name in pending])
         if None in records:
             raise InvalidInput(
                 f"chunks of the thread '{thread.thread_id}' were deleted while it was read; read it again"
             )
         return {
             name: ser.unpack(str(record.value), MAX_BYTES)
-            for name, record in zip(wanted, records, strict=True)
+            for name, record in zip(pending, records, strict=True)
             if record is not None
         }
 
@@ -529,15 +529,15 @@ class Checkpoints:
 def _sizes(contents: Mapping[bytes, bytes], trees: Iterable[tuple[bytes, int] | None]) -> Iterator[int]:
     """Yields the bytes of each tree, given as the name of its root and its depth. Chunks may recur; each counts for one
     byte at least, so that a size is also a limit of the steps that assembling takes."""
-    known: dict[tuple[bytes, int], int] = {}
+    sizes: dict[tuple[bytes, int], int] = {}
 
     def size(tree: tuple[bytes, int]) -> int:
-        if tree not in known:
+        if tree not in sizes:
             name, depth = tree
             content = contents[name]
-            inner = sum(size((each, depth - 1)) for each in names_in(content)) if depth else len(content)
-            known[tree] = max(1, inner)
-        return known[tree]
+            inner = sum(size((child, depth - 1)) for child in names_in(content)) if depth else len(content)
+            sizes[tree] = max(1, inner)
+        return sizes[tree]
 
     return (size(tree) for tree in trees if tree is not None)
 

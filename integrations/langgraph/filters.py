@@ -23,15 +23,15 @@ _LARGEST = sys.float_info.max
 def conditions(filter: Mapping[str, object] | None) -> list[Fields] | None:
     """Returns the conditions of a filter; None if no record can meet it. Raises `InvalidInput` for an unknown
     operator."""
-    found = [condition for member, wanted in (filter or {}).items() for condition in _of_member(member, wanted)]
-    return None if None in found else [condition for condition in found if condition]
+    parts = [condition for member, value in (filter or {}).items() for condition in _of_member(member, value)]
+    return None if None in parts else [condition for condition in parts if condition]
 
 
-def _of_member(member: str, wanted: object) -> list[Fields | None]:
-    if not isinstance(wanted, Mapping):
-        return [_condition(member, "eq", wanted, f"filter.{member}")]
-    unknown = [str(operator) for operator in wanted if operator not in _OPERATORS]
-    if unknown or not wanted:
+def _of_member(member: str, rule: object) -> list[Fields | None]:
+    if not isinstance(rule, Mapping):
+        return [_condition(member, "eq", rule, f"filter.{member}")]
+    unknown = [str(operator) for operator in rule if operator not in _OPERATORS]
+    if unknown or not rule:
         names = ", ".join(_OPERATORS)
         raise InvalidInput(
             f"filter.{member}: '{', '.join(unknown)}' is not an operator; the operators are {names}. "
@@ -39,7 +39,7 @@ def _of_member(member: str, wanted: object) -> list[Fields | None]:
         )
     return [
         _condition(member, _OPERATORS[operator], value, f"filter.{member}.{operator}")
-        for operator, value in wanted.items()
+        for operator, value in rule.items()
     ]
 
 

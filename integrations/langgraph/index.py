@@ -66,8 +66,8 @@ class StoreIndex:
             return Vectors()
         texts, queries = self._of_batch(ops)
         vectors = self.embeddings.embed_documents(texts) if texts else []
-        asked = [self.embeddings.embed_query(query) for query in queries]
-        return self._checked(texts, vectors, queries, asked)
+        query_vectors = [self.embeddings.embed_query(query) for query in queries]
+        return self._checked(texts, vectors, queries, query_vectors)
 
     async def aembed(self, ops: Sequence[Op]) -> Vectors:
         """Returns the embeddings of `embed`, without blocking the event loop."""
@@ -75,8 +75,8 @@ class StoreIndex:
             return Vectors()
         texts, queries = self._of_batch(ops)
         vectors = await self.embeddings.aembed_documents(texts) if texts else []
-        asked = await asyncio.gather(*map(self.embeddings.aembed_query, queries))
-        return self._checked(texts, vectors, queries, asked)
+        query_vectors = await asyncio.gather(*map(self.embeddings.aembed_query, queries))
+        return self._checked(texts, vectors, queries, query_vectors)
 
     def _of_batch(self, ops: Sequence[Op]) -> tuple[list[str], list[str]]:
         texts = (text for op in ops if isinstance(op, PutOp) for text in self.texts(op) or ())
@@ -88,11 +88,11 @@ class StoreIndex:
         texts: Sequence[str],
         vectors: Sequence[Sequence[float]],
         queries: Sequence[str],
-        asked: Sequence[Sequence[float]],
+        query_vectors: Sequence[Sequence[float]],
     ) -> Vectors:
         if len(texts) != len(vectors):
             raise InvalidInput(f"the embedder of the store returned {len(vectors)} vectors for {len(texts)} texts")
-        for vector in (*vectors, *asked):
+        for vector in (*vectors, *query_vectors):
             if self._dimensions is not None and len(vector) != self._dimensions:
                 raise InvalidInput(
                     f"the embedder of the store returned a vector of {len(vector)} dimensions; its configuration says "
@@ -100,7 +100,7 @@ class StoreIndex:
                 )
         return Vectors(
             {text: _numbers(vector) for text, vector in zip(texts, vectors, strict=True)},
-            {query: _numbers(vector) for query, vector in zip(queries, asked, strict=True)},
+            {query: _numbers(vector) for query, vector in zip(queries, query_vectors, strict=True)},
         )
 
 

@@ -17,8 +17,12 @@ def literal_prefix(op: ListNamespacesOp) -> tuple[str, ...]:
 def listed(namespaces: Iterable[tuple[str, ...]], op: ListNamespacesOp) -> list[tuple[str, ...]]:
     """Returns the namespaces that match all conditions, truncated to `max_depth`, without duplicates, in alphabetical
     order."""
-    found = (each for each in namespaces if all(_matches(each, condition) for condition in op.match_conditions or ()))
-    return sorted({each if op.max_depth is None else each[: op.max_depth] for each in found})
+    matches = (
+        namespace
+        for namespace in namespaces
+        if all(_matches(namespace, condition) for condition in op.match_conditions or ())
+    )
+    return sorted({namespace if op.max_depth is None else namespace[: op.max_depth] for namespace in matches})
 
 
 def _matches(namespace: tuple[str, ...], condition: MatchCondition) -> bool:
@@ -26,7 +30,7 @@ def _matches(namespace: tuple[str, ...], condition: MatchCondition) -> bool:
     if len(namespace) < len(path):
         return False
     part = namespace[: len(path)] if condition.match_type == "prefix" else namespace[len(namespace) - len(path) :]
-    return all(wanted in (ANY, label) for wanted, label in zip(path, part, strict=True))
+    return all(segment in (ANY, label) for segment, label in zip(path, part, strict=True))
 
 
 def _path(condition: MatchCondition) -> tuple[str, ...]:

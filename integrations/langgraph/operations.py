@@ -55,11 +55,11 @@ class StoreOperations:
             results[number] = None if record is None else _item(record)
             if record is not None and get.refresh_ttl:
                 refreshed.append(record)
-        for number, search, wanted in searches:
-            asked = None if search.query is None else vectors.queries.get(search.query)
-            found = yield from self._search(search, wanted, asked)
-            results[number] = [_search_item(record) for record in found]
-            refreshed += found if search.refresh_ttl else []
+        for number, search, filters in searches:
+            vector = None if search.query is None else vectors.queries.get(search.query)
+            records = yield from self._search(search, filters, vector)
+            results[number] = [_search_item(record) for record in records]
+            refreshed += records if search.refresh_ttl else []
         for number, listing in _of_kind(ops, ListNamespacesOp):
             results[number] = yield from self._list_namespaces(listing)
         yield from self._refresh(refreshed)
@@ -87,26 +87,28 @@ class StoreOperations:
         return write
 
     def _search(
-        self, op: SearchOp, wanted: list[Fields] | None, vector: Sequence[float] | None
+        self, op: SearchOp, filters: list[Fields] | None, vector: Sequence[float] | None
     ) -> CallSequence[list[Record]]:
         if op.limit < 0 or op.offset < 0:
             raise InvalidInput(f"limit is {op.limit} and offset {op.offset}; both must be 0 or more")
-        if wanted is None:
+        if filters is None:
             return []
-        fields: RecordSearchFields = {"filter": wanted}
+        fields: RecordSearchFields = {"filter": filters}
         namespace = (ROOT, *op.namespace_prefix)
-        most = op.offset + op.limit
+        limit = op.offset + op.limit
         if op.query is None or not op.query.strip():
             fields = {**fields, "order": "updated", "offset": op.offset}
             return (yield from self._records.search({**fields, "namespace": namespace}, op.limit))
         fields = {**fields, "namespace": namespace}
-        asked: RecordSearchFields = {"query": op.query[:MAX_QUERY_CHARS]} if vector is None else {"vector": vector}
-        found = yield from self._records.search({**fields, **asked}, most)
-        if len(found) < most:
-            held = set(map(_address, found))
-            others = yield from self._records.search({**fields, "order": "updated"}, most)
-            found += [record for record in others if _address(record) not in held]
-        return found[op.offset : most]
+        query_fields: RecordSearchFields = (
+            {"query": op.query[:MAX_QUERY_CHARS]} if vector is None else {"vector": vector}
+        )
+        records = yield from self._records.search({**fields, **query_fields}, limit)
+        if len(records) < limit:
+            addresses = set(map(_address, records))
+            others = yield from self._records.search({**fields, "order": "updated"}, limit)
+            records += [record for record in others if _address(record) not in addresses]
+        return records[op.offset : limit]
 
     def _list_namespaces(self, op: ListNamespacesOp) -> CallSequence[list[tuple[str, ...]]]:
         namespaces = yield from self._records.namespaces((ROOT, *literal_prefix(op)))

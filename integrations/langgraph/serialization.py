@@ -76,7 +76,7 @@ class Serialization:
         name, encrypted = self._cipher.encrypt(packed)
         return f"{name}:{base64.b64encode(encrypted).decode()}"
 
-    def unpack(self, text: str, most: int) -> bytes:
+    def unpack(self, text: str, max_bytes: int) -> bytes:
         """Returns the bytes of a text of `pack`, at most `most`. Raises `InvalidInput` if they are more, damaged, or
         encrypted and there is no cipher."""
         cipher, colon, body = text.rpartition(":")
@@ -87,11 +87,11 @@ class Serialization:
         if colon:
             packed = self._decrypted(cipher, packed)
         if packed[:1] == _COMPRESSED:
-            return _inflated(packed[1:], most)
+            return _inflated(packed[1:], max_bytes)
         if packed[:1] != _PLAIN:
             raise InvalidInput(_DAMAGED)
-        if len(packed) - 1 > most:
-            raise _too_large(most)
+        if len(packed) - 1 > max_bytes:
+            raise _too_large(max_bytes)
         return packed[1:]
 
     def _decrypted(self, name: str, data: bytes) -> bytes:
@@ -156,21 +156,21 @@ def _blocked_types() -> Iterator[list[str]]:
         unregister()
 
 
-def _inflated(data: bytes, most: int) -> bytes:
+def _inflated(data: bytes, max_bytes: int) -> bytes:
     inflate = zlib.decompressobj()
     try:
-        content = inflate.decompress(data, most + 1)
+        content = inflate.decompress(data, max_bytes + 1)
     except zlib.error as error:
         raise InvalidInput(_DAMAGED) from error
-    if len(content) > most:
-        raise _too_large(most)
+    if len(content) > max_bytes:
+        raise _too_large(max_bytes)
     if not inflate.eof or inflate.unused_data:
         raise InvalidInput(_DAMAGED)
     return content
 
 
-def _too_large(most: int) -> InvalidInput:
+def _too_large(max_bytes: int) -> InvalidInput:
     return InvalidInput(
-        f"a part of the checkpoint is larger than the {most} bytes that FoxingSaver stores in one; delete the thread "
-        "with delete_thread"
+        f"a part of the checkpoint is larger than the {max_bytes} bytes that FoxingSaver stores in one; delete the "
+        "thread with delete_thread"
     )

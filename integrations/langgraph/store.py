@@ -60,17 +60,19 @@ class FoxingStore(Closing, AsyncClosing, BaseStore):
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Executes operations and returns their results in order. Reads run before writes."""
-        given = _validated(ops)
-        return run(self.connection, self._operations.results(given, self._index.embed(given)))
+        operations = _validated(ops)
+        return run(self.connection, self._operations.results(operations, self._index.embed(operations)))
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Executes operations without blocking the event loop; see `batch`."""
-        given = _validated(ops)
-        return await run_async(self.connection, self._operations.results(given, await self._index.aembed(given)))
+        operations = _validated(ops)
+        return await run_async(
+            self.connection, self._operations.results(operations, await self._index.aembed(operations))
+        )
 
 
 def _validated(ops: Iterable[Op]) -> list[Op]:
-    given = list(ops)
-    for op in given:
+    operations = list(ops)
+    for op in operations:
         validate_op_namespace(op)
-    return given
+    return operations

@@ -84,10 +84,10 @@ class KnownThreads:
     def get(self, thread_id: str, *, encrypted: bool) -> CheckpointThread | None:
         """Returns a thread, as it was when it was used last; None if it is not known."""
         with self._lock:
-            found = self._threads.get((thread_id, encrypted))
-            if found is not None:
+            thread = self._threads.get((thread_id, encrypted))
+            if thread is not None:
                 self._threads.move_to_end((thread_id, encrypted))
-            return found
+            return thread
 
     def put(self, thread: CheckpointThread, *, encrypted: bool) -> None:
         """Remembers a thread."""

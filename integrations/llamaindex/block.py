@@ -80,15 +80,15 @@ class FoxingMemoryBlock(OutboxClosing, BaseMemoryBlock[list[ContentBlock]]):
         return cls(connection=connect(target, bank, api_key=api_key), **fields)
 
     async def _aget(self, messages: list[ChatMessage] | None = None, **block_kwargs: object) -> list[ContentBlock]:
-        asked = [text_of(message) for message in messages or () if message.role == MessageRole.USER]
-        query = asked[-1][-MAX_QUERY_CHARS:] if asked else ""
+        questions = [text_of(message) for message in messages or () if message.role == MessageRole.USER]
+        query = questions[-1][-MAX_QUERY_CHARS:] if questions else ""
         if not query.strip():
             return []
         bank = self.connection.bank
         run = self.connection.run_async
         if self.reader is None:
-            wanted: TextQueryFields = {"limit": self.k, "thread": self.thread, "min_relevance": self.min_relevance}
-            text = await run(lambda memory: memory.recall(bank, query, **wanted))
+            search: TextQueryFields = {"limit": self.k, "thread": self.thread, "min_relevance": self.min_relevance}
+            text = await run(lambda memory: memory.recall(bank, query, **search))
             return [TextBlock(text=text.rendered), *_images(text.spans, self.images)] if text.spans else []
         fields: ImageQueryFields = {
             "limit": self.k,
@@ -96,10 +96,10 @@ class FoxingMemoryBlock(OutboxClosing, BaseMemoryBlock[list[ContentBlock]]):
             "min_relevance": self.min_relevance,
             "reader": self.reader,
         }
-        found = await run(lambda memory: memory.recall_images(bank, query, **fields))
+        result = await run(lambda memory: memory.recall_images(bank, query, **fields))
         # A data URL, because the template of `Memory` ignores images given as bytes.
-        images = [ImageBlock(url=f"data:{each.media_type};base64,{each.data}") for each in found.images]
-        return [*images, *map(_text, found.open_spans)]
+        images = [ImageBlock(url=f"data:{image.media_type};base64,{image.data}") for image in result.images]
+        return [*images, *map(_text, result.open_spans)]
 
     async def _aput(self, messages: list[ChatMessage]) -> None:
         write_id = uuid.uuid4().hex
@@ -112,24 +112,24 @@ class FoxingMemoryBlock(OutboxClosing, BaseMemoryBlock[list[ContentBlock]]):
     async def atruncate(self, content: list[ContentBlock], tokens_to_truncate: int) -> list[ContentBlock] | None:
         """Removes images and lines of text from the end, and returns the remaining blocks; None if none remain. A text
         counts one token per four characters, an image 256."""
-        kept = list(content)
-        while kept and tokens_to_truncate > 0:
-            last = kept.pop()
+        blocks = list(content)
+        while blocks and tokens_to_truncate > 0:
+            last = blocks.pop()
             if not isinstance(last, TextBlock):
                 tokens_to_truncate -= IMAGE_TOKENS
                 continue
             text, _, line = last.text.rpartition("\n")
             tokens_to_truncate -= max(1, (len(line) + 1) // CHARS_PER_TOKEN)
             if text:
-                kept.append(TextBlock(text=text))
-        return kept or None
+                blocks.append(TextBlock(text=text))
+        return blocks or None
 
 
-def _images(messages: Sequence[RecalledMessage], most: int) -> list[ContentBlock]:
-    """Returns the first images of messages, at most `most`."""
+def _images(messages: Sequence[RecalledMessage], limit: int) -> list[ContentBlock]:
+    """Returns the first images of messages, at most `limit`."""
     parts = (part for message in messages for part in message.parts or () if isinstance(part, ImagePart) and part.data)
     urls = (f"data:{part.media_type};base64,{part.data}" for part in parts)
-    return [ImageBlock(url=url) for url in islice(urls, most)]
+    return [ImageBlock(url=url) for url in islice(urls, limit)]
 
 
 def _text(message: RecalledMessage) -> TextBlock:

@@ -40,7 +40,7 @@ def text_of(message: ChatMessage) -> str:
 def session_messages(messages: Sequence[ChatMessage]) -> list[tuple[str | None, Fields]]:
     """Returns (session, message to remember) for each message that says something. Blocks without words become labels.
     Raises `InvalidInput` for an item that is not a message."""
-    found = []
+    pairs = []
     for number, message in enumerate(messages):
         if not isinstance(message, ChatMessage):
             kind = type(message).__name__
@@ -48,8 +48,8 @@ def session_messages(messages: Sequence[ChatMessage]) -> list[tuple[str | None, 
         new = message_fields(_parsed(message))
         session = message.additional_kwargs.get("session_id")
         if new is not None:
-            found.append((session if isinstance(session, str) else None, new))
-    return found
+            pairs.append((session if isinstance(session, str) else None, new))
+    return pairs
 
 
 def _parsed(message: ChatMessage) -> ProviderMessage:

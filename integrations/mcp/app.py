@@ -43,8 +43,8 @@ def make_app(memory: Memory) -> Starlette:
                 await _too_large(scope, receive, send)
                 return
             receive = _replay(body, receive)
-        asked = QueryParams(scope.get("query_string", b"")).get("tools")
-        await (await servers.app(all_tools=asked == ALL_TOOLS))(scope, receive, send)
+        toolset = QueryParams(scope.get("query_string", b"")).get("tools")
+        await (await servers.app(all_tools=toolset == ALL_TOOLS))(scope, receive, send)
 
     # Without sessions, the event stream that the package offers on GET would never send anything.
     streams = [Route(path, _no_stream, methods=["GET"]) for path in PATHS]

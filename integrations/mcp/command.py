@@ -59,8 +59,8 @@ def mcp(
         from .bridge import local, run
 
         def find() -> "Announcement | None":
-            found = state.running_service()
-            return None if found is None else found.announcement
+            service = state.running_service()
+            return None if service is None else service.announcement
 
         run(local(find), bank, all_tools=all_tools)
         return

@@ -50,9 +50,9 @@ def document(message: RecalledMessage, max_tokens: int) -> str:
 
 
 def _title(message: RecalledMessage) -> str:
-    said = " ".join(message.text.split())
-    said = said if len(said) <= TITLE_CHARS else f"{said[:TITLE_CHARS].rstrip()}…"
-    return f"{speaker_name(message.role, message.name)}, {moment(message.created_at)}: {said}"
+    title = " ".join(message.text.split())
+    title = title if len(title) <= TITLE_CHARS else f"{title[:TITLE_CHARS].rstrip()}…"
+    return f"{speaker_name(message.role, message.name)}, {moment(message.created_at)}: {title}"
 
 
 def _url(message: RecalledMessage) -> str:

@@ -45,15 +45,15 @@ class Prompts:
         self, since: Annotated[str, Field(description="Start time, such as “last week” or 2026-03-02.")] = "last week"
     ) -> str:
         """Insert the messages since a time, with a request to summarise them."""
-        said = await self._remembered(since=since)
-        return f"Summarise what was said since {since}: decisions, open questions, who does what.\n\n{said}"
+        memories = await self._remembered(since=since)
+        return f"Summarise what was said since {since}: decisions, open questions, who does what.\n\n{memories}"
 
     async def _remembered(self, *, query: str | None = None, since: str | None = None) -> str:
         try:
-            found = await self._tools.recall(query=query, since=since, max_tokens=CATCH_UP_TOKENS)
+            result = await self._tools.recall(query=query, since=since, max_tokens=CATCH_UP_TOKENS)
         except ToolError as error:
             raise MCPError(INVALID_PARAMS, str(error)) from error
-        return "\n".join(block.text for block in found.content if isinstance(block, TextContent))
+        return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
 
 
 def add_prompts(server: MCPServer, prompts: Prompts) -> None:

@@ -51,13 +51,13 @@ async def recent(run: Run, since: str | None) -> RecentThreads:
         return RecentThreads(None, [], 0)
     if since is None:
         listed = (await run(lambda memory, bank: memory.threads(bank, limit=THREADS))).threads
-        first = min((each.first_at for each in listed), default=info.last_at)
-        threads = [RecentThread(each.thread, each.messages, await _last_of(run, each)) for each in listed]
+        first = min((summary.first_at for summary in listed), default=info.last_at)
+        threads = [RecentThread(summary.thread, summary.messages, await _last_of(run, summary)) for summary in listed]
     else:
-        said = await _messages_of(run, since=since)
-        first = said[0].created_at if said else info.last_at
+        messages_since = await _messages_of(run, since=since)
+        first = messages_since[0].created_at if messages_since else info.last_at
         by_thread: dict[str, list[RecalledMessage]] = {}
-        for span in said:
+        for span in messages_since:
             by_thread.setdefault(span.thread, []).append(span)
         newest = sorted(by_thread.items(), key=lambda item: item[1][-1].created_at, reverse=True)[: 2 * THREADS]
         threads = [RecentThread(name, len(spans), spans[-SHOWN:]) for name, spans in newest]
@@ -89,5 +89,5 @@ async def _messages_of(run: Run, **fields: Unpack[TextQueryFields]) -> list[Reca
 
 
 def _page(fields: TextQueryFields, cursor: str | None) -> BankCall[RecallResult]:
-    given: TextQueryFields = {**fields, "limit": 500, "cursor": cursor}
-    return lambda memory, bank: memory.recall(bank, **given)
+    page_fields: TextQueryFields = {**fields, "limit": 500, "cursor": cursor}
+    return lambda memory, bank: memory.recall(bank, **page_fields)

@@ -55,17 +55,17 @@ class Resources:
 
     async def thread(self, thread: str, cursor: str | None = None) -> str:
         """Read the messages of a thread in time order, part by part: each names the address of the next one."""
-        found = await self._run(
+        result = await self._run(
             lambda memory, bank: memory.recall(
                 bank, thread=thread, limit=THREAD_MESSAGES, max_tokens=THREAD_TOKENS, cursor=cursor
             )
         )
-        if not found.spans:
+        if not result.spans:
             return "There are no messages in this thread."
-        text = messages_text(found.spans)
-        if found.next_cursor is None:
+        text = messages_text(result.spans)
+        if result.next_cursor is None:
             return text
-        address = f"foxing://threads/{quote(thread, safe='')}?cursor={quote(found.next_cursor, safe='')}"
+        address = f"foxing://threads/{quote(thread, safe='')}?cursor={quote(result.next_cursor, safe='')}"
         return f"{text}\n(continues at {address})"
 
     async def complete(
@@ -82,13 +82,15 @@ class Resources:
         if argument.name == "page_id":
             names = [page.id for page in newest]
         else:
-            said = await self._open_messages()
+            messages = await self._open_messages()
             if argument.name == "message_id":
-                names = [span.message_id for span in said]
+                names = [span.message_id for span in messages]
             else:
-                names = [*(span.thread for span in said), *chain.from_iterable(page.threads for page in newest)]
-        found = [name for name in dict.fromkeys(names) if name.startswith(argument.value)]
-        return Completion(values=found[:MAX_COMPLETIONS], total=len(found), has_more=len(found) > MAX_COMPLETIONS)
+                names = [*(span.thread for span in messages), *chain.from_iterable(page.threads for page in newest)]
+        completions = [name for name in dict.fromkeys(names) if name.startswith(argument.value)]
+        return Completion(
+            values=completions[:MAX_COMPLETIONS], total=len(completions), has_more=len(completions) > MAX_COMPLETIONS
+        )
 
     async def _open_messages(self) -> list[RecalledMessage]:
         """Returns the messages of the last conversations, open ones included, newest first; none without a bank."""

@@ -93,8 +93,8 @@ def images_of(messages: Sequence[RecalledMessage]) -> list[ContentBlock]:
             blocks.append(TextContent(type="text", text=label))
             blocks.append(ImageContent(type="image", data=data, mime_type=part.media_type or "image/png"))
             if (read := part.machine_read) is not None:
-                said = set_apart(f"Text in it, read by machine with confidence {read.confidence:.2f}:\n{read.text}")
-                blocks.append(TextContent(type="text", text=said))
+                caption = set_apart(f"Text in it, read by machine with confidence {read.confidence:.2f}:\n{read.text}")
+                blocks.append(TextContent(type="text", text=caption))
     return blocks
 
 

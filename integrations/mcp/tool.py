@@ -19,10 +19,10 @@ class MemoryTool(Tool):
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
         """See `Tool.run`. Raises `ToolError` with a message of its own, without the prefix of the package."""
-        known = self.parameters.get("properties", {})
+        properties = self.parameters.get("properties", {})
         for name in arguments:
-            if name not in known:
-                raise ToolError(f"{self.name} has no argument '{name}'; its arguments are {', '.join(known)}")
+            if name not in properties:
+                raise ToolError(f"{self.name} has no argument '{name}'; its arguments are {', '.join(properties)}")
         try:
             return await super().run(arguments, context, convert_result)
         except ToolError as error:

@@ -73,12 +73,12 @@ _NOT_ASKED = (
     *fields_only_for("images"),
 )
 _FILTERS = parameters_of(RecallQuery, leave_out=_NOT_ASKED)
-_READER = [each for each in parameters_of(RecallQuery) if each.name == "reader"]
+_READER = [parameter for parameter in parameters_of(RecallQuery) if parameter.name == "reader"]
 #: References by default: other tools take them.
 _IDS = [
-    each.replace(default=True) if each.name == "refs" else each
-    for each in parameters_of(RecallQuery)
-    if each.name in ("shape", "banks", "ids", "refs")
+    parameter.replace(default=True) if parameter.name == "refs" else parameter
+    for parameter in parameters_of(RecallQuery)
+    if parameter.name in ("shape", "banks", "ids", "refs")
 ]
 _TEXT_TOKENS = Parameter(
     "max_tokens",
@@ -162,11 +162,11 @@ class Tools:
         are listed: do not guess either. Images of the best matches are returned as well."""
         fields.setdefault("min_relevance", RELEVANCE_FLOOR)
         fields["max_tokens"] = max(1, (fields.get("max_tokens") or _TEXT_TOKENS.default) - _AROUND)
-        found = await self._recalled(lambda memory, bank: memory.recall(bank, query, **fields), lambda it: it.spans)
-        if found is None:
+        result = await self._recalled(lambda memory, bank: memory.recall(bank, query, **fields), lambda it: it.spans)
+        if result is None:
             return answer(Recalled(text=NOTHING_YET), NOTHING_YET)
-        text = found_text(found.rendered if found.spans else "", found.spans, found.left_out, found.notes)
-        return answer(Recalled(text=text, left_out=len(found.left_out)), text, *images_of(found.spans))
+        text = found_text(result.rendered if result.spans else "", result.spans, result.left_out, result.notes)
+        return answer(Recalled(text=text, left_out=len(result.left_out)), text, *images_of(result.spans))
 
     async def build_context(
         self,
@@ -194,21 +194,21 @@ class Tools:
             banks=tuple(banks) if banks is not None else None,
             form="blocks",
         )
-        found = await self._recalled(lambda memory, bank: memory.context(bank, request), lambda it: it.content)
+        context = await self._recalled(lambda memory, bank: memory.context(bank, request), lambda it: it.content)
         blocks: list[ContentBlock] = []
-        for block in found.content if found is not None else ():
+        for block in context.content if context is not None else ():
             if block.get("type") == "image":
                 data = str(block.get("data"))
                 media_type = str(block.get("media_type"))
                 blocks.append(ImageContent(type="image", data=data, mime_type=media_type))
             else:
                 blocks.append(_text(str(block.get("text", ""))))
-        blocks = blocks or [_text(NOTHING_YET if found is None else NOTHING_RELEVANT)]
-        blocks += [_text(f"({note})") for note in (found.notes if found is not None else ())]
+        blocks = blocks or [_text(NOTHING_YET if context is None else NOTHING_RELEVANT)]
+        blocks += [_text(f"({note})") for note in (context.notes if context is not None else ())]
         result = BuiltContext(
             text="\n\n".join(block.text for block in blocks if isinstance(block, TextContent)),
             images=sum(isinstance(block, ImageContent) for block in blocks),
-            billed_tokens=found.billed_tokens if found is not None else 0,
+            billed_tokens=context.billed_tokens if context is not None else 0,
         )
         return answer(result, *blocks)
 
@@ -231,10 +231,10 @@ class Tools:
     async def search(self, query: _Query) -> CallToolResult:
         """Find earlier messages and list them with their references, best first. Call fetch with the reference of a
         result for its exact words."""
-        found = await self._run_or_none(
+        result = await self._run_or_none(
             lambda memory, bank: memory.recall(bank, query, limit=SEARCH_RESULTS, min_relevance=RELEVANCE_FLOOR)
         )
-        spans = {span.message_id: span for span in (found.spans if found is not None else ())}
+        spans = {span.message_id: span for span in (result.spans if result is not None else ())}
         return CallToolResult(content=[_text(results(spans.values()))])
 
     async def fetch(
@@ -280,18 +280,18 @@ class Tools:
         for page_id in pages:
             await self._run(lambda memory, bank, page_id=page_id: memory.pin(bank, page_id))  # type: ignore[misc]
 
-    async def _id_of(self, given: str) -> str:
-        return (await self._message(given)).message_id
+    async def _id_of(self, reference: str) -> str:
+        return (await self._message(reference)).message_id
 
-    async def _message(self, given: str) -> RecalledMessage:
+    async def _message(self, reference: str) -> RecalledMessage:
         """Returns the message of a reference or an id. Raises `ToolError` if there is none."""
         try:
-            found = await self._call(lambda memory, bank: memory.fetch(bank, [given]))
-            return found.messages[0]
+            result = await self._call(lambda memory, bank: memory.fetch(bank, [reference]))
+            return result.messages[0]
         except FoxingError as error:
             reason = error
         try:
-            return await self._call(lambda memory, bank: memory.message(bank, given))
+            return await self._call(lambda memory, bank: memory.message(bank, reference))
         except FoxingError:
             raise ToolError(str(reason)) from reason
 
@@ -308,10 +308,10 @@ class Tools:
 
     async def _recalled(self, call: BankCall[R], content_of: Callable[[R], Sequence[object]]) -> R | None:
         """Returns what a call finds; None if it finds nothing because there is no bank yet."""
-        found = await self._run_or_none(call)
-        if found is None or content_of(found):
-            return found
-        return found if await self._run_or_none(lambda memory, bank: memory.bank(bank)) is not None else None
+        result = await self._run_or_none(call)
+        if result is None or content_of(result):
+            return result
+        return result if await self._run_or_none(lambda memory, bank: memory.bank(bank)) is not None else None
 
     async def _run_or_none(self, call: BankCall[R]) -> R | None:
         """Like `_run`, but returns None if the call raises `NotFound`."""
@@ -333,24 +333,24 @@ class PageTools(Tools):
         """Find earlier messages and return images of their pages. Requires a model that reads images. Messages that are
         not on a page yet are returned as text."""
         fields.setdefault("min_relevance", RELEVANCE_FLOOR)
-        found = await self._recalled(
+        result = await self._recalled(
             lambda memory, bank: memory.recall_images(bank, query, **fields),
             lambda it: [*it.images, *it.open_spans, *it.whole_spans],
         )
-        if found is None:
+        if result is None:
             return answer(PageList(page_ids=[], text=NOTHING_YET), NOTHING_YET)
         blocks: list[ContentBlock] = []
-        for image in found.images:
+        for image in result.images:
             blocks.append(_text(image_text(image)))
             blocks.append(ImageContent(type="image", data=image.data, mime_type=image.media_type))
-        if found.whole_spans:
-            whole = messages_text(found.whole_spans)
+        if result.whole_spans:
+            whole = messages_text(result.whole_spans)
             blocks.append(_text(f"Full text of the messages that these images show in part:\n{whole}"))
-        if found.open_spans or found.left_out or not blocks:
-            spans = sorted(found.open_spans, key=lambda span: span.created_at)
-            blocks.append(_text(found_text(transcript(spans), spans, found.left_out, found.notes)))
-        said = "\n".join(block.text for block in blocks if isinstance(block, TextContent))
-        return answer(PageList(page_ids=[image.page_id for image in found.images], text=said), *blocks)
+        if result.open_spans or result.left_out or not blocks:
+            spans = sorted(result.open_spans, key=lambda span: span.created_at)
+            blocks.append(_text(found_text(transcript(spans), spans, result.left_out, result.notes)))
+        text = "\n".join(block.text for block in blocks if isinstance(block, TextContent))
+        return answer(PageList(page_ids=[image.page_id for image in result.images], text=text), *blocks)
 
     async def read_page(
         self,
@@ -404,8 +404,8 @@ class PageTools(Tools):
                 return await self._run_or_none(lambda memory, bank: memory.bank(bank)), pages
 
     async def _pages(self, cursor: str | None) -> Pages:
-        found = await self._run_or_none(lambda memory, bank: memory.pages(bank, limit=500, cursor=cursor))
-        return found or Pages(pages=[], next_cursor=None)
+        result = await self._run_or_none(lambda memory, bank: memory.pages(bank, limit=500, cursor=cursor))
+        return result or Pages(pages=[], next_cursor=None)
 
 
 def _text(text: str) -> TextContent:

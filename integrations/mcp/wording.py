@@ -41,8 +41,8 @@ def quoted(rendered: str) -> str:
 def message_text(message: RecalledMessage) -> str:
     """Returns a message with its time, thread and id, and notes on faded and uncertain text."""
     head = f"Thread {one_line(message.thread)}, id {one_line(message.message_id)}, {moment(message.created_at)}"
-    kept = "" if message.kept_percent == 100 else f", {message.kept_percent}% kept"
-    return f"{head}{kept}:\n{messages_text([message])}"
+    share = "" if message.kept_percent == 100 else f", {message.kept_percent}% kept"
+    return f"{head}{share}:\n{messages_text([message])}"
 
 
 def found_text(
@@ -62,8 +62,8 @@ def recent_text(newest: RecentThreads) -> str:
     parts = []
     for thread in newest.threads:
         count = f"{thread.messages:,} message{'s' if thread.messages != 1 else ''}"
-        said = transcript_of(thread.last, Style(refs=True)).text
-        parts.append("\n".join([f"Thread {one_line(thread.thread)}, {count}, the last of them:", said]))
+        text = transcript_of(thread.last, Style(refs=True)).text
+        parts.append("\n".join([f"Thread {one_line(thread.thread)}, {count}, the last of them:", text]))
     misread = _misread([message for thread in newest.threads for message in thread.last])
     head = f"{newest.messages:,} messages are remembered. Since {moment(newest.since)}:"
     return "\n".join([head, quoted("\n\n".join(parts)), *misread])
@@ -103,21 +103,23 @@ def page_text(reading: PageReading) -> str:
 
 def image_text(image: RecalledImage) -> str:
     """Returns the caption of a page image."""
-    said = f"Page {image.page_id}, tier {image.tier}, with the messages {', '.join(map(one_line, image.message_ids))}"
+    caption = (
+        f"Page {image.page_id}, tier {image.tier}, with the messages {', '.join(map(one_line, image.message_ids))}"
+    )
     if image.begins_before:
-        said += f"; partial messages that begin on an earlier page: {', '.join(image.begins_before)}"
+        caption += f"; partial messages that begin on an earlier page: {', '.join(image.begins_before)}"
     if image.continues_after:
-        said += f"; partial messages that continue on a later page: {', '.join(image.continues_after)}"
+        caption += f"; partial messages that continue on a later page: {', '.join(image.continues_after)}"
     if image.doubtful:
-        said += f"; exactly, since the image may not show it: {' '.join(image.doubtful)}"
-    return f"{said}:"
+        caption += f"; exactly, since the image may not show it: {' '.join(image.doubtful)}"
+    return f"{caption}:"
 
 
 def _beyond(message: MessageOnPage) -> str:
     """Returns a note for a message that begins before a page or continues after it; "" for other messages."""
     ends = ("begins on an earlier page", message.begins_before), ("continues on a later page", message.continues_after)
-    said = " and ".join(words for words, so in ends if so)
-    return f"is partial: {said}" if said else ""
+    sides = " and ".join(words for words, so in ends if so)
+    return f"is partial: {sides}" if sides else ""
 
 
 def _remarks(messages: Sequence[RecalledMessage]) -> list[str]:

@@ -85,8 +85,8 @@ class FoxingCapability(OutboxClosing, AbstractCapability[Any]):
         if self._context is None:
             self._asked = _prompt(messages)
             question = "" if self._asked is None else prompt_text(self._asked.content)
-            given = [fields for message in messages for fields in _given(message)]
-            steps = self._memory.context(question, given, self._thread_name(ctx))
+            history = [fields for message in messages for fields in _given(message)]
+            steps = self._memory.context(question, history, self._thread_name(ctx))
             self._context = list(map(_content, await run_async(self.connection, steps)))
         if self._context and self._asked is not None:
             request_context.messages = _with_context(messages, self._asked, self._context)
@@ -99,8 +99,8 @@ class FoxingCapability(OutboxClosing, AbstractCapability[Any]):
         # without the name of a thread, nothing but the ids of runs tells conversations apart
         thread = self._thread_name(ctx)
         session = thread or f"pydantic-ai:{ctx.run_id}"
-        every = [each for items in messages for each in items]
-        await run_async(self.connection, self._memory.store(every, first, thread, session))
+        history = [item for items in messages for item in items]
+        await run_async(self.connection, self._memory.store(history, first, thread, session))
         return result
 
     def _thread_name(self, ctx: RunContext[object]) -> str | None:
@@ -118,18 +118,18 @@ def _prompt(messages: Sequence[ModelMessage]) -> UserPromptPart | None:
 
 
 def _with_context(
-    messages: Sequence[ModelMessage], asked: UserPromptPart, context: Sequence[UserContent]
+    messages: Sequence[ModelMessage], prompt: UserPromptPart, context: Sequence[UserContent]
 ) -> list[ModelMessage]:
-    """Returns the messages of a request with the context before the content of the prompt `asked`."""
-    own: Sequence[UserContent] = [asked.content] if isinstance(asked.content, str) else asked.content
-    extended = replace(asked, content=[*context, *own])
-    found = list(messages)
-    for number in reversed(range(len(found))):
-        message = found[number]
-        if isinstance(message, ModelRequest) and asked in message.parts:
-            found[number] = replace(message, parts=[extended if part == asked else part for part in message.parts])
+    """Returns the messages of a request with the context before the content of the prompt `prompt`."""
+    own: Sequence[UserContent] = [prompt.content] if isinstance(prompt.content, str) else prompt.content
+    extended = replace(prompt, content=[*context, *own])
+    result = list(messages)
+    for number in reversed(range(len(result))):
+        message = result[number]
+        if isinstance(message, ModelRequest) and prompt in message.parts:
+            result[number] = replace(message, parts=[extended if part == prompt else part for part in message.parts])
             break
-    return found
+    return result
 
 
 def _given(message: ModelMessage) -> list[Fields]:

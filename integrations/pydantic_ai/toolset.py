@@ -73,8 +73,8 @@ class FoxingToolset(Closing, AsyncClosing, FunctionToolset[Any]):
         """
         bank = self.connection.bank
         fields: TextQueryFields = {**self._recall, "since": since, "until": until}
-        found = await self._run(lambda memory: memory.recall(bank, query, **fields))
-        spans = sorted(found.spans, key=lambda span: span.created_at)
+        result = await self._run(lambda memory: memory.recall(bank, query, **fields))
+        spans = sorted(result.spans, key=lambda span: span.created_at)
         lines = [
             f"[{span.ref}] {span.created_at:%Y-%m-%d %H:%M} {speaker_name(span.role, span.name)}: "
             f"{set_apart(span.text)}"
@@ -110,10 +110,10 @@ class FoxingToolset(Closing, AsyncClosing, FunctionToolset[Any]):
     async def _id_of(self, reference: str) -> str:
         bank = self.connection.bank
         try:
-            found = await self._run(lambda memory: memory.fetch(bank, [reference.strip("[] ")]))
+            result = await self._run(lambda memory: memory.fetch(bank, [reference.strip("[] ")]))
         except (NotFound, Forgotten) as error:
             raise ModelRetry(str(error)) from error
-        return found.messages[0].message_id
+        return result.messages[0].message_id
 
     async def _run(self, call: Call[R]) -> R:
         """Runs a call. Raises `NotFound` and `Forgotten`, and every other error as one that the model sees."""
