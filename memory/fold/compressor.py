@@ -135,15 +135,17 @@ class Compressor:
     def compress(self, bank: str, request: CompressRequest, now: datetime) -> CompressResult:
         """Implements `Operations.compress`."""
         check_bank_name(bank)
-        given = [_read(message, number) for number, message in enumerate(request.messages)]
+        provider_messages = [_read(message, number) for number, message in enumerate(request.messages)]
         texts = [
-            text for text in _texts(bank, given) if len(text.text.encode(errors="replace")) <= self._store.max_bytes
+            text
+            for text in _texts(bank, provider_messages)
+            if len(text.text.encode(errors="replace")) <= self._store.max_bytes
         ]
         stored, redaction = self._stored(bank, texts)
         excerpts = {text.hash: self._excerpt(text, redaction) for text in texts}
         long = len(texts)
         texts = [text for text in texts if excerpts[text.hash].is_worth_it]
-        tokens = [self._count(message) for message in given]
+        tokens = [self._count(message) for message in provider_messages]
         new = [text for text in texts if text.hash not in stored]
         note = None if new else _nothing_new(long, len(texts))
         if new and not _pays(tokens, texts, new, excerpts):
@@ -155,7 +157,7 @@ class Compressor:
         saved = sum(excerpts[text.hash].saved for text in replaced)
         before = sum(tokens)
         return CompressResult(
-            messages=render("openai", _with_excerpts(given, replaced, excerpts)),
+            messages=render("openai", _with_excerpts(provider_messages, replaced, excerpts)),
             tokens_before=before,
             tokens_after=before - saved,
             tokens_saved=saved,
@@ -169,45 +171,43 @@ class Compressor:
     def _stored(self, bank: str, texts: Sequence[_Text]) -> tuple[Collection[str], Redaction]:
         """Returns the hashes of the texts that the bank has, and its rules of redaction."""
         with self.database.read() as connection:
-            found = banks.find(connection, bank)
-            if found is None:
+            row = banks.find(connection, bank)
+            if row is None:
                 return (), Redaction()
-            wanted = [message_id_of(text.hash) for text in texts]
-            there = messages.ids_of(connection, found.id, wanted)
-        return {text.hash for text, name in zip(texts, wanted, strict=True) if name in there}, Redaction.of(
-            found.policy
-        )
+            ids = [message_id_of(text.hash) for text in texts]
+            stored = messages.ids_of(connection, row.id, ids)
+        return {text.hash for text, name in zip(texts, ids, strict=True) if name in stored}, Redaction.of(row.policy)
 
     def _remember(self, bank: str, texts: Sequence[_Text], now: datetime) -> None:
         """Stores texts, each once."""
-        said = [
+        originals = [
             NewMessage(id=message_id_of(text.hash), role=cast(Role, text.role), content=text.text, thread=THREAD)
             for text in {text.hash: text for text in texts}.values()
         ]
-        for start in range(0, len(said), STORED_AT_ONCE):
-            self._store.store(StoreCall(bank, said[start : start + STORED_AT_ONCE]), now)
+        for start in range(0, len(originals), STORED_AT_ONCE):
+            self._store.store(StoreCall(bank, originals[start : start + STORED_AT_ONCE]), now)
 
     def _excerpt(self, text: _Text, redaction: Redaction) -> _Excerpt:
         key = (text.hash, redaction)
         with self._lock:
-            known = self._excerpts.get(key)
-        if known is None:
-            known = _excerpt_of(text, redaction)
+            excerpt = self._excerpts.get(key)
+        if excerpt is None:
+            excerpt = _excerpt_of(text, redaction)
             with self._lock:
-                self._excerpts[key] = known
-        return known
+                self._excerpts[key] = excerpt
+        return excerpt
 
     def _count(self, message: ProviderMessage) -> int:
         """Returns the tokens of a message."""
         text = "\n".join(_words(part) for part in message.parts)
         key = blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
         with self._lock:
-            known = self._tokens.get(key)
-        if known is None:
-            known = count_text_tokens(text)
+            count = self._tokens.get(key)
+        if count is None:
+            count = count_text_tokens(text)
             with self._lock:
-                self._tokens[key] = known
-        return known + ITEM_TOKENS
+                self._tokens[key] = count
+        return count + ITEM_TOKENS
 
 
 def _nothing_new(long: int, shorter: int) -> str:
@@ -226,16 +226,16 @@ def matching_part(text: str, query: str) -> str:
     does or all are returned."""
     passages = split_passages(text)
     counted = [terms(text[start:stop]) for start, stop in passages]
-    wanted = query_terms(query)
-    frequency = Counter(term for counts in counted for term in wanted if term in counts)
-    scores = [sum(1 / frequency[term] for term in wanted if term in counts) for counts in counted]
-    least = MATCHING_SHARE * max(scores)
+    words = query_terms(query)
+    frequency = Counter(term for counts in counted for term in words if term in counts)
+    scores = [sum(1 / frequency[term] for term in words if term in counts) for counts in counted]
+    min_score = MATCHING_SHARE * max(scores)
     chosen = set[int]()
-    left = MATCHING_TOKENS
+    room = MATCHING_TOKENS
     for number in sorted(range(len(passages)), key=lambda n: -scores[n]):
         start, stop = passages[number]
-        left -= count_text_tokens(text[start:stop])
-        if not scores[number] or scores[number] < least or (chosen and left < 0):
+        room -= count_text_tokens(text[start:stop])
+        if not scores[number] or scores[number] < min_score or (chosen and room < 0):
             break
         chosen.add(number)
     if not chosen:
@@ -245,10 +245,10 @@ def matching_part(text: str, query: str) -> str:
 
 def _joined_passages(text: str, passages: Sequence[Passage]) -> str:
     """Returns the passages of a text, with a gap mark wherever something is left out."""
-    said = text[: passages[0].stop] if passages[0].start == 0 else f"…\n{text[slice(*passages[0])]}"
+    result = text[: passages[0].stop] if passages[0].start == 0 else f"…\n{text[slice(*passages[0])]}"
     for before, passage in pairwise(passages):
-        said += ("" if before.stop == passage.start else "\n…\n") + text[slice(*passage)]
-    return said if passages[-1].stop == len(text) else f"{said}\n…"
+        result += ("" if before.stop == passage.start else "\n…\n") + text[slice(*passage)]
+    return result if passages[-1].stop == len(text) else f"{result}\n…"
 
 
 def _read(message: Mapping[str, JsonValue], number: int) -> ProviderMessage:
@@ -266,18 +266,18 @@ def _read(message: Mapping[str, JsonValue], number: int) -> ProviderMessage:
     return ProviderMessage(message, role, tuple(read_blocks(content).parts), content)
 
 
-def _texts(bank: str, given: Sequence[ProviderMessage]) -> Iterator[_Text]:
+def _texts(bank: str, provider_messages: Sequence[ProviderMessage]) -> Iterator[_Text]:
     """Yields the long texts of messages that need not stay, in order."""
     seen = Counter[bytes]()
-    stays = _staying(given)
-    for number, message in enumerate(given):
+    stays = _staying(provider_messages)
+    for number, message in enumerate(provider_messages):
         role = str(message.raw["role"])
         answered = message.answers[0] if message.answers else None
         for place, text in texts_of(message) if message.role in ROLES else ():
             if len(text) < MIN_CHARS:
                 continue
-            said = [bank, role, answered, place, text]
-            digest = blake2b(compact_json(cast(Any, said)).encode(errors="surrogatepass"), digest_size=16).digest()
+            identity = [bank, role, answered, place, text]
+            digest = blake2b(compact_json(cast(Any, identity)).encode(errors="surrogatepass"), digest_size=16).digest()
             seen[digest] += 1
             if number not in stays:
                 # the same text said twice is two texts, so that the later one is not replaced with the first
@@ -285,20 +285,20 @@ def _texts(bank: str, given: Sequence[ProviderMessage]) -> Iterator[_Text]:
                 yield _Text(number, place, message.role, text, hashed.hexdigest())
 
 
-def _staying(given: Sequence[ProviderMessage]) -> set[int]:
+def _staying(provider_messages: Sequence[ProviderMessage]) -> set[int]:
     """Returns the positions of the messages that stay as they are: those of roles other than `ROLES`, the last user
     message, the last assistant message and what follows it, the last `KEPT_MESSAGES` of `ROLES`, and what was
     retrieved."""
-    others = {number for number, message in enumerate(given) if message.role not in ROLES}
-    rest = [number for number in range(len(given)) if number not in others]
-    users = [number for number in rest if given[number].role == "user"]
-    model = [number for number in others if given[number].role == "assistant"]
-    retrieved = {part["id"] for number in model for part in given[number].parts if _retrieves(part)}
-    stays = others | set(rest[-KEPT_MESSAGES:]) | set(users[-1:])
-    stays |= {number for number in rest if not retrieved.isdisjoint(given[number].answers)}
+    others = {number for number, message in enumerate(provider_messages) if message.role not in ROLES}
+    remainder = [number for number in range(len(provider_messages)) if number not in others]
+    users = [number for number in remainder if provider_messages[number].role == "user"]
+    model = [number for number in others if provider_messages[number].role == "assistant"]
+    retrieved = {part["id"] for number in model for part in provider_messages[number].parts if _retrieves(part)}
+    stays = others | set(remainder[-KEPT_MESSAGES:]) | set(users[-1:])
+    stays |= {number for number in remainder if not retrieved.isdisjoint(provider_messages[number].answers)}
     if model:
         last = max(model)
-        stays |= set(range(last, len(given)))
+        stays |= set(range(last, len(provider_messages)))
     return stays
 
 
@@ -308,31 +308,31 @@ def _retrieves(part: Fields) -> bool:
 
 
 def _words(part: Fields) -> str:
-    said = part.get("text", part.get("content"))
-    return said if isinstance(said, str) else compact_json(cast(Any, [part.get("name"), part.get("arguments")]))
+    words = part.get("text", part.get("content"))
+    return words if isinstance(words, str) else compact_json(cast(Any, [part.get("name"), part.get("arguments")]))
 
 
 def _excerpt_of(text: _Text, redaction: Redaction) -> _Excerpt:
     """Returns the excerpt of a text: its sentences and lines that state facts, and the identifiers in the others. The
     lines of the text begin with a blank, so that none reads as the marker of another."""
-    said = text.text
+    content = text.text
     if redaction:
-        said = redaction.message(NewMessage(role=cast(Role, text.role), content=said), Counter()).text
+        content = redaction.message(NewMessage(role=cast(Role, text.role), content=content), Counter()).text
     share = USER_SHARE if text.role == "user" else TOOL_SHARE
-    chars = max(MIN_CHARS // 2, int(len(said) * share))
-    faded = FadingMessages([FoldedMessage("", text.role, "", said)]).within(chars)
-    shown = MarkedText.of(faded[0].text, faded[0].gaps, TEXT_GAP_MARK).text.strip() if faded else ""
-    stated = said if text.role == "user" else statements_of(said)
+    chars = max(MIN_CHARS // 2, int(len(content) * share))
+    faded = FadingMessages([FoldedMessage("", text.role, "", content)]).within(chars)
+    excerpt = MarkedText.of(faded[0].text, faded[0].gaps, TEXT_GAP_MARK).text.strip() if faded else ""
+    stated = content if text.role == "user" else statements_of(content)
     words: dict[str, int] = {}
-    for word in exact_words(said):
-        if word.identifier and word.text not in shown:
+    for word in exact_words(content):
+        if word.identifier and word.text not in excerpt:
             words[word.text] = words.get(word.text, 0) | (STATED if word.text in stated else 0)
     total = count_text_tokens(text.text)
-    gone = identifiers_within(words, max(100, count_text_tokens(shown)))
-    marker = MARKER.format(left=max(0, total - count_text_tokens(shown)), total=total, hash=text.hash)
-    lines = [marker, INDENT + set_apart(shown), *([LEFT_OUT + " ".join(gone)] if gone else [])]
-    made = "\n".join(lines)
-    return _Excerpt(made, count_text_tokens(made), total)
+    gone = identifiers_within(words, max(100, count_text_tokens(excerpt)))
+    marker = MARKER.format(left=max(0, total - count_text_tokens(excerpt)), total=total, hash=text.hash)
+    lines = [marker, INDENT + set_apart(excerpt), *([LEFT_OUT + " ".join(gone)] if gone else [])]
+    result = "\n".join(lines)
+    return _Excerpt(result, count_text_tokens(result), total)
 
 
 def _pays(
@@ -357,10 +357,10 @@ def _pays(
 
 
 def _with_excerpts(
-    given: Sequence[ProviderMessage], texts: Sequence[_Text], excerpts: Mapping[str, _Excerpt]
+    provider_messages: Sequence[ProviderMessage], texts: Sequence[_Text], excerpts: Mapping[str, _Excerpt]
 ) -> list[ProviderMessage]:
     """Returns the messages with excerpts in place of texts."""
-    made = list(given)
+    result = list(provider_messages)
     for text in texts:
-        made[text.message] = with_text(made[text.message], text.part, excerpts[text.hash].text)
-    return made
+        result[text.message] = with_text(result[text.message], text.part, excerpts[text.hash].text)
+    return result

@@ -96,12 +96,12 @@ class Room:
     #: Tokens of what the user typed that stay word for word.
     typed: int = 0
     #: Words of the latest turn; see `Keeping`.
-    wanted: Collection[str] = ()
+    latest_words: Collection[str] = ()
 
     @property
     def keeping(self) -> Keeping:
         """Rules of what stays whatever it is worth."""
-        return Keeping(int(self.typed * TEXT_CELLS), self.wanted)
+        return Keeping(int(self.typed * TEXT_CELLS), self.latest_words)
 
 
 class FoldDrawer:
@@ -117,7 +117,7 @@ class FoldDrawer:
     def draw(
         self,
         messages: Sequence[FoldedMessage],
-        known: Collection[str],
+        familiar: Collection[str],
         reader: Reader,
         wire: Wire,
         room: Room,
@@ -125,26 +125,26 @@ class FoldDrawer:
     ) -> Drawn:
         """Returns the messages as blocks in the format of `wire`, faded until they fit.
 
-        `known`: identifiers that stand in earlier blocks as text; `identifiers`: those of earlier messages, with what
-        `Drawn` said of them.
+        `familiar`: identifiers that stand in earlier blocks as text; `identifiers`: those of earlier messages, with
+        what `Drawn` said of them.
         """
-        found = {word: said & STATED for word, said in identifiers.items() if word not in known}
+        statements = {word: mentions & STATED for word, mentions in identifiers.items() if word not in familiar}
         for message in messages:
             stated = message.text if message.role == "user" else statements_of(message.text)
             for word in self._exact_words(message.text):
-                if word.identifier and word.text not in known:
-                    found[word.text] = found.get(word.text, 0) | (STATED if word.text in stated else 0)
+                if word.identifier and word.text not in familiar:
+                    statements[word.text] = statements.get(word.text, 0) | (STATED if word.text in stated else 0)
         if uses_images(reader):
-            drawn = self._images(messages, found, known, reader, wire, room)
+            drawn = self._images(messages, statements, familiar, reader, wire, room)
             if drawn is not None:
                 return drawn
-        return _text(messages, found, reader, wire, room)
+        return _text(messages, statements, reader, wire, room)
 
     def _images(
         self,
         messages: Sequence[FoldedMessage],
-        found: Mapping[str, int],
-        known: Collection[str],
+        statements: Mapping[str, int],
+        familiar: Collection[str],
         reader: Reader,
         wire: Wire,
         room: Room,
@@ -154,43 +154,45 @@ class FoldDrawer:
         chars = min(room.chars, int(room.tokens * TEXT_CELLS / size_for(reader).ratio))
         fading = FadingMessages(messages, room.keeping)
         for _ in range(_ATTEMPTS):
-            left = fading.within(chars)
-            readable = [message for message in left if _is_drawn(message, reader)]
-            others = [message for message in left if not _is_drawn(message, reader)]
+            remainder = fading.within(chars)
+            readable = [message for message in remainder if _is_drawn(message, reader)]
+            others = [message for message in remainder if not _is_drawn(message, reader)]
             images = self._page_images(readable, reader)
-            beside = _beside(images, messages, left, found, known, reader, room.tokens, self._exact_words)
+            companion = _beside(
+                images, messages, remainder, statements, familiar, reader, room.tokens, self._exact_words
+            )
             blocks: list[str | PageImage] = []
             if images:
                 blocks += [ON_IMAGES.format(ref=readable[0].ref), *(image.image for image in images)]
             if others:
                 blocks.append(_transcript(others))
-            blocks += beside.blocks
+            blocks += companion.blocks
             tokens = sum(image.image.tokens for image in images)
             tokens += sum(count_prompt_tokens(block) for block in blocks if isinstance(block, str))
             if len(images) <= free and tokens <= room.tokens:
                 limits = ImageLimits(reader, images, room.images_used, room.bytes_used)
                 if limits.admit(range(len(images))):
-                    return Drawn(written(blocks, wire, reader), tokens, len(images), left, beside.identifiers)
+                    return Drawn(written(blocks, wire, reader), tokens, len(images), remainder, companion.identifiers)
                 if limits.inexact or limits.too_large or not images:
                     return None
                 chars = int(chars * limits.most / len(images) * 0.95)
             else:
-                shown = sum(len(message.text) for message in left)
+                chars_on_images = sum(len(message.text) for message in remainder)
                 share = min(room.tokens / tokens if tokens else 1.0, free / len(images) if images else 1.0)
-                chars = int(min(chars, shown) * share * 0.95)
+                chars = int(min(chars, chars_on_images) * share * 0.95)
             if chars < 200:
                 break
         return None
 
     def _exact_words(self, text: str) -> Sequence[ExactWord]:
         with self._lock:
-            known = self._words.get(text)
-        if known is None:
-            known = exact_words(text)
+            words = self._words.get(text)
+        if words is None:
+            words = exact_words(text)
             if len(text) <= _KNOWN_CHARS:
                 with self._lock:
-                    self._words[text] = known
-        return known
+                    self._words[text] = words
+        return words
 
     def _page_images(self, messages: Sequence[FoldedMessage], reader: Reader) -> list[PromptImage]:
         entries = [
@@ -220,40 +222,40 @@ class _Words:
 def _beside(
     images: Sequence[PromptImage],
     messages: Sequence[FoldedMessage],
-    left: Sequence[FoldedMessage],
-    found: Mapping[str, int],
-    known: Collection[str],
+    remainder: Sequence[FoldedMessage],
+    statements: Mapping[str, int],
+    familiar: Collection[str],
     reader: Reader,
     room: int,
     exact: Callable[[str], Sequence[ExactWord]],
 ) -> _Words:
     """Returns the identifiers on the images and in what has faded, as text, each once."""
     if not are_beside(reader):
-        return _Words([], dict(found))
-    words = {message.ref: exact(message.text) for message in left}
+        return _Words([], dict(statements))
+    words = {message.ref: exact(message.text) for message in remainder}
     on_images: dict[str, None] = {}
     for image in images:
         of_page = [word for part in image.placed.parts for word in words.get(part.ref, ())]
         on_images |= dict.fromkeys(word.text for word in of_page if word.keepsake)
         on_images |= dict.fromkeys(unsafe_words(of_page, image.placed.image.type_proof))
-    shown = [word for word in on_images if word not in known]
-    gone = identifiers_within({word: said for word, said in found.items() if word not in on_images}, room)
-    blocks = [fenced(IDENTIFIERS, " ".join(shown))] if shown else []
+    new_words = [word for word in on_images if word not in familiar]
+    gone = identifiers_within({word: mentions for word, mentions in statements.items() if word not in on_images}, room)
+    blocks = [fenced(IDENTIFIERS, " ".join(new_words))] if new_words else []
     blocks += [fenced(FADED, _labelled(gone, messages))] if gone else []
-    return _Words(blocks, {**found, **{word: found.get(word, 0) | GIVEN for word in (*shown, *gone)}})
+    return _Words(blocks, {**statements, **{word: statements.get(word, 0) | GIVEN for word in (*new_words, *gone)}})
 
 
 def identifiers_within(words: Mapping[str, int], room: int) -> list[str]:
     """Returns the identifiers of faded text that have room, in order: first those that a user or a statement
     names, and the latest of each."""
-    left = int(room * FADED_IDENTIFIERS)
-    kept = set[str]()
+    tokens = int(room * FADED_IDENTIFIERS)
+    chosen = set[str]()
     for word in sorted(reversed(list(words)), key=lambda word: -(words[word] & STATED)):
-        left -= count_prompt_tokens(f" {word}") + _LABEL_TOKENS
-        if left < 0:
+        tokens -= count_prompt_tokens(f" {word}") + _LABEL_TOKENS
+        if tokens < 0:
             break
-        kept.add(word)
-    return [word for word in words if word in kept]
+        chosen.add(word)
+    return [word for word in words if word in chosen]
 
 
 def _labelled(words: Sequence[str], messages: Sequence[FoldedMessage]) -> str:
@@ -274,26 +276,32 @@ def label_of(word: str, messages: Sequence[FoldedMessage]) -> str:
     return ""
 
 
-def _text(messages: Sequence[FoldedMessage], found: Mapping[str, int], reader: Reader, wire: Wire, room: Room) -> Drawn:
+def _text(
+    messages: Sequence[FoldedMessage], statements: Mapping[str, int], reader: Reader, wire: Wire, room: Room
+) -> Drawn:
     """Returns excerpts of the messages as text."""
     chars = min(room.chars, int(room.tokens * TEXT_CELLS))
     blocks = list[str]()
     gone = list[str]()
     tokens = 0
-    left = list[FoldedMessage]()
+    remainder = list[FoldedMessage]()
     fading = FadingMessages(messages, room.keeping)
     for _ in range(_ATTEMPTS):
-        left = fading.within(chars)
-        text = _transcript(left)
-        gone = identifiers_within({word: said for word, said in found.items() if word not in text}, room.tokens)
+        remainder = fading.within(chars)
+        text = _transcript(remainder)
+        gone = identifiers_within(
+            {word: mentions for word, mentions in statements.items() if word not in text}, room.tokens
+        )
         blocks = [text, *([fenced(FADED, _labelled(gone, messages))] if gone else [])]
         tokens = sum(map(count_prompt_tokens, blocks))
         if tokens <= room.tokens:
             break
         chars = int(min(chars, len(text)) * room.tokens / tokens * 0.95)
     text = blocks[0]
-    given = {word: said | GIVEN if word in gone or word in text else said for word, said in found.items()}
-    return Drawn(written(blocks, wire, reader), tokens, 0, left, given)
+    marked = {
+        word: mentions | GIVEN if word in gone or word in text else mentions for word, mentions in statements.items()
+    }
+    return Drawn(written(blocks, wire, reader), tokens, 0, remainder, marked)
 
 
 def _is_drawn(message: FoldedMessage, reader: Reader) -> bool:
@@ -310,8 +318,8 @@ def _transcript(messages: Sequence[FoldedMessage]) -> str:
             lines.append(" ".join(f"[{message.ref}]" for message in run) + f" {TEXT_GAP_MARK.strip()}")
             continue
         for message in run:
-            said = set_apart(MarkedText.of(message.text, message.gaps, TEXT_GAP_MARK).text)
-            lines.append(f"[{message.ref}] {message.role}: {said}")
+            content = set_apart(MarkedText.of(message.text, message.gaps, TEXT_GAP_MARK).text)
+            lines.append(f"[{message.ref}] {message.role}: {content}")
     return fenced(AS_TEXT.format(ref=messages[0].ref if messages else "k7q"), "\n".join(lines))
 
 

@@ -97,7 +97,7 @@ class Keeping:
     #: Most characters of what the user typed; the oldest gives way.
     typed_chars: int
     #: Words of the latest turn, in lower case.
-    wanted: Collection[str] = ()
+    latest_words: Collection[str] = ()
 
 
 def words_in(text: str) -> set[str]:
@@ -135,42 +135,42 @@ class FadingMessages:
             return list(self._messages)
         number = len(self._messages)
         references = min(int(chars * _REFERENCES) // _REFERENCE_CHARS, number) if self._keeping is not None else 0
-        kept = self._kept(chars - references * _REFERENCE_CHARS)
-        omitted = [number for number in range(number) if number not in kept]
-        shown = {*kept, *(omitted[-references:] if references else ())}
-        if not shown:
+        units = self._kept(chars - references * _REFERENCE_CHARS)
+        omitted = [number for number in range(number) if number not in units]
+        numbers = {*units, *(omitted[-references:] if references else ())}
+        if not numbers:
             return [replace(self._messages[-1], text=GAP_MARK, gaps=(0,))]
-        order = sorted(shown)
+        order = sorted(numbers)
         following = [*order[1:], number]
         return [
             _excerpt(
                 self._messages[number],
-                kept[number],
+                units[number],
                 before=number > 0 and number == order[0],
                 after=next_number > number + 1,
             )
-            if number in kept
+            if number in units
             else replace(self._messages[number], text=GAP_MARK, gaps=(0,))
             for number, next_number in zip(order, following, strict=True)
         ]
 
     def _kept(self, chars: int) -> dict[int, list[_Unit]]:
         """Returns number of a message → the units that stay of it, in order."""
-        kept: dict[int, list[_Unit]] = {}
-        left = chars
+        by_message: dict[int, list[_Unit]] = {}
+        room = chars
         typed = self._keeping.typed_chars if self._keeping is not None else 0
         for unit in self._ranked:
-            cost = unit.stop - unit.start + 2 + (0 if unit.message in kept else _OVERHEAD)
+            cost = unit.stop - unit.start + 2 + (0 if unit.message in by_message else _OVERHEAD)
             if unit.rank == _TYPED:
                 if cost > typed:
                     continue
                 typed -= cost
-            if cost <= left:
-                left -= cost
-                kept.setdefault(unit.message, []).append(unit)
-            elif left < _OVERHEAD:
+            if cost <= room:
+                room -= cost
+                by_message.setdefault(unit.message, []).append(unit)
+            elif room < _OVERHEAD:
                 break
-        return {number: sorted(units, key=lambda unit: unit.start) for number, units in kept.items()}
+        return {number: sorted(units, key=lambda unit: unit.start) for number, units in by_message.items()}
 
     @cached_property
     def _ranked(self) -> list[_Unit]:
@@ -183,18 +183,20 @@ class FadingMessages:
             if unit.rank < _PLAN and len(text) >= _SHORT and text in seen and not _is_label(text):
                 units[place] = unit._replace(rank=_REST, density=unit.density * _SAID_AGAIN)
             seen.add(text)
-        if self._keeping is not None and self._keeping.wanted:
-            units = self._with_referred(units, self._keeping.wanted)
+        if self._keeping is not None and self._keeping.latest_words:
+            units = self._with_referred(units, self._keeping.latest_words)
         return sorted(units, key=lambda unit: (-unit.rank, -unit.density))
 
-    def _with_referred(self, units: Sequence[_Unit], wanted: Collection[str]) -> list[_Unit]:
+    def _with_referred(self, units: Sequence[_Unit], references: Collection[str]) -> list[_Unit]:
         """Returns units with the rank of those that share a rare word with the latest turn."""
-        shared = [words_in(self._messages[unit.message].text[unit.start : unit.stop]) & set(wanted) for unit in units]
+        shared = [
+            words_in(self._messages[unit.message].text[unit.start : unit.stop]) & set(references) for unit in units
+        ]
         frequency = Counter(word for words in shared for word in words)
-        most = max(_FEW, int(len(units) * _COMMON))
+        limit = max(_FEW, int(len(units) * _COMMON))
         return [
             unit._replace(rank=_REFERRED)
-            if unit.rank < _REFERRED and any(frequency[word] <= most for word in words)
+            if unit.rank < _REFERRED and any(frequency[word] <= limit for word in words)
             else unit
             for unit, words in zip(units, shared, strict=True)
         ]
@@ -265,8 +267,8 @@ def _units(number: int, message: FoldedMessage, in_fold: bool) -> Iterator[_Unit
             typed |= set(ranges) if is_typed else set()
     for order, place in enumerate(places):
         start, stop, run = place
-        said = message.text[start:stop].strip()
-        if not said:
+        clause = message.text[start:stop].strip()
+        if not clause:
             continue
         if place in typed:
             yield _Unit(number, start, stop, run, _TYPED, number)
@@ -275,15 +277,15 @@ def _units(number: int, message: FoldedMessage, in_fold: bool) -> Iterator[_Unit
         elif calls and order == 0:
             yield _Unit(number, start, stop, run, _CALL, number)
         else:
-            rank, value = _worth(said, role, facts)
-            if in_fold and role == "assistant" and _DECISION.search(said):
+            rank, value = _worth(clause, role, facts)
+            if in_fold and role == "assistant" and _DECISION.search(clause):
                 rank = _DECIDED
-            elif in_fold and _is_label(said):
+            elif in_fold and _is_label(clause):
                 rank = _FACT
-            if role == "tool" and _OUTCOME.search(said):
+            if role == "tool" and _OUTCOME.search(clause):
                 value *= _OUTCOME_WEIGHT
             value *= _FIRST if order == 0 else _LAST if order == len(places) - 1 else 1.0
-            yield _Unit(number, start, stop, run, rank, value * 60 / (60 + len(said)))
+            yield _Unit(number, start, stop, run, rank, value * 60 / (60 + len(clause)))
 
 
 def _typed(text: str, start: int, stop: int) -> Iterator[tuple[bool, int, int]]:
@@ -303,15 +305,15 @@ def _typed(text: str, start: int, stop: int) -> Iterator[tuple[bool, int, int]]:
         yield True, tail, stop
 
 
-def _worth(said: str, role: str, facts: FactFinder) -> tuple[int, float]:
+def _worth(clause: str, role: str, facts: FactFinder) -> tuple[int, float]:
     """Returns the rank of a unit, and its value."""
-    stated = is_statement(said)
-    label = _is_label(said)
-    found = sum(1 for _ in islice(facts.words(said), _MOST_FACTS))
-    if stated and not found:
-        found += facts.has_phrase(said)
-    rank = (_FACT if role in _ROLES else _SAID) if stated and found else _SAID if role in _ROLES or label else _REST
-    value = _PROSE_WEIGHT * (1 + found) if stated else 1 + found / 2
+    stated = is_statement(clause)
+    label = _is_label(clause)
+    count = sum(1 for _ in islice(facts.words(clause), _MOST_FACTS))
+    if stated and not count:
+        count += facts.has_phrase(clause)
+    rank = (_FACT if role in _ROLES else _SAID) if stated and count else _SAID if role in _ROLES or label else _REST
+    value = _PROSE_WEIGHT * (1 + count) if stated else 1 + count / 2
     return rank, value * _ROLES.get(role, 1.0) * (_LABEL_WEIGHT if label else 1.0)
 
 

@@ -81,11 +81,11 @@ class _Content:
         try:
             text = zstandard.decompress(packed)
             value = json.loads(text)
-            said = [
+            messages = [
                 FoldedMessage(ref, role, at, words, tuple(gaps), *kind)
                 for ref, role, at, words, gaps, *kind in value["messages"]
             ]
-            return cls(value["blocks"], said, value["identifiers"], len(text))
+            return cls(value["blocks"], messages, value["identifiers"], len(text))
         except (zstandard.ZstdError, ValueError, KeyError, TypeError) as error:
             raise StorageError("the database is damaged: a fold cannot be read; restore a backup") from error
 
@@ -159,71 +159,71 @@ class Folder:
             step = call.plan(now)
             if step is None:
                 return call.result(None, call.edited)
-            made = self._make(bank, call, step, now)
-            if made is not None:
-                return _Call(self, request, reader, conversation, made).result(step, call.edited)
+            fold = self._make(bank, call, step, now)
+            if fold is not None:
+                return _Call(self, request, reader, conversation, fold).result(step, call.edited)
         raise StorageError("other processes keep folding this conversation; try again")
 
     def tokens(self, item: ConversationItem) -> tuple[int, int]:
         """Returns the tokens of an item without its images, and those of its thinking."""
         with self._lock:
-            known = self._tokens.get(item.digest)
-        if known is None:
-            known = count_prompt_tokens(item.text) + ITEM_TOKENS, count_prompt_tokens(item.thinking)
+            counts = self._tokens.get(item.digest)
+        if counts is None:
+            counts = count_prompt_tokens(item.text) + ITEM_TOKENS, count_prompt_tokens(item.thinking)
             with self._lock:
-                self._tokens[item.digest] = known
-        return known
+                self._tokens[item.digest] = counts
+        return counts
 
     def tokens_beside(self, request: FoldRequest) -> int:
         """Returns the tokens of `system` and `tools`."""
-        given = [value for value in (request.system, request.tools) if value]
-        if not given:
+        values = [value for value in (request.system, request.tools) if value]
+        if not values:
             return 0
-        text = "\n".join(value if isinstance(value, str) else compact_json(value) for value in given)
+        text = "\n".join(value if isinstance(value, str) else compact_json(value) for value in values)
         key = blake2b(text.encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
         with self._lock:
-            known = self._beside.get(key)
-        if known is None:
-            known = count_prompt_tokens(text)
+            count = self._beside.get(key)
+        if count is None:
+            count = count_prompt_tokens(text)
             with self._lock:
-                self._beside[key] = known
-        return known
+                self._beside[key] = count
+        return count
 
     def _state(self, bank: str, request: FoldRequest, reader: Reader, conversation: Conversation) -> _State:
         named = [request.session, request.wire, reader.name, conversation.first_question.hex()]
         key = blake2b(json.dumps(named).encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
         with self.database.read() as connection:
-            found = banks.find(connection, bank)
-            if found is None:
+            bank_row = banks.find(connection, bank)
+            if bank_row is None:
                 return _State(None, key)
-            rows = folds.of_conversation(connection, found.id, key)
+            rows = folds.of_conversation(connection, bank_row.id, key)
             row = next((row for row in rows if row.is_refusal or _applies(row, conversation)), None)
             if row is not None and row.is_refusal:
                 row = None
-            chain = () if row is None else self._chain(connection, found.id, key, row, rows)
+            chain = () if row is None else self._chain(connection, bank_row.id, key, row, rows)
         refusals = [row for row in rows if row.is_refusal]
-        return _State(found.id, key, rows[0] if rows else None, row, refusals, chain, Redaction.of(found.policy))
+        return _State(bank_row.id, key, rows[0] if rows else None, row, refusals, chain, Redaction.of(bank_row.policy))
 
     def _chain(
         self, connection: Connection, bank_id: int, key: bytes, row: FoldRow, rows: Sequence[FoldRow]
     ) -> Sequence[_Content]:
         """Returns the contents of a fold and of those that it continues, first ones first."""
-        by_number = {each.number: each for each in rows}
+        by_number = {fold.number: fold for fold in rows}
         chain = [row]
         while chain[-1].base is not None:
             chain.append(by_number[chain[-1].base])
         with self._lock:
-            known: dict[int, _Content | None] = {
-                each.number: self._contents.get((bank_id, key, each.number, each.created_at)) for each in chain
+            contents: dict[int, _Content | None] = {
+                fold.number: self._contents.get((bank_id, key, fold.number, fold.created_at)) for fold in chain
             }
-        missing = [number for number, content in known.items() if content is None]
+        missing = [number for number, content in contents.items() if content is None]
         for number, packed in folds.contents(connection, bank_id, key, missing).items() if missing else ():
             content = _Content.parse(packed)
-            known[number] = content
+            contents[number] = content
             with self._lock:
                 if content.size <= CONTENT_BYTES:
                     self._contents[bank_id, key, number, by_number[number].created_at] = content
-        return [part for each in reversed(chain) if (part := known[each.number]) is not None]
+        return [part for fold in reversed(chain) if (part := contents[fold.number]) is not None]
 
     def _make(self, bank: str, call: "_Call", step: Step, now: datetime) -> _State | None:
         """Makes a fold, and returns what the bank then holds. Returns None if another process has made one
@@ -232,31 +232,31 @@ class Folder:
         conversation = call.conversation
         first = call.first
         remembered = self._remember(bank, call, range(first, step.cut), now)
-        said = remembered.messages
+        folded = remembered.messages
         old = [message for content in state.chain for message in content.messages] if step.rewrites else []
-        words = {word: said for content in state.chain for word, said in content.identifiers.items()}
-        known = set() if step.rewrites else {word for word, said in words.items() if said & GIVEN}
+        words = {word: mentions for content in state.chain for word, mentions in content.identifiers.items()}
+        familiar = set() if step.rewrites else {word for word, mentions in words.items() if mentions & GIVEN}
         before = 0 if step.rewrites or state.row is None else state.row.tokens
         images_before = 0 if step.rewrites or state.row is None else state.row.images
-        kept = [item for item in conversation.items[step.cut :]] + list(conversation.items[: conversation.start])
+        remainder = [item for item in conversation.items[step.cut :]] + list(conversation.items[: conversation.start])
         share = 1.0 if uses_images(call.reader) else TEXT_SIZE.ratio
-        chars = sum(chars_for(message, share) for message in said)
+        chars = sum(chars_for(message, share) for message in folded)
         room = Room(
             tokens=step.room - before,
             chars=int(chars) + 1_000 + sum(len(message.text) for message in old),
             typed=call.request.limit // 2,
-            wanted=words_in(conversation.latest_words),
-            images_used=images_before + sum(len(item.images) for item in kept),
-            bytes_used=sum(len(json.dumps(item.raw)) for item in kept)
+            latest_words=words_in(conversation.latest_words),
+            images_used=images_before + sum(len(item.images) for item in remainder),
+            bytes_used=sum(len(json.dumps(item.raw)) for item in remainder)
             + (0 if step.rewrites else sum(content.size for content in state.chain)),
         )
         carried = words if step.rewrites else {}
         planned = planned_images(remembered.images, call.reader, room.tokens, room.images_used)
-        beside = replace(
+        beside_images = replace(
             room, tokens=room.tokens - planned_tokens(planned), images_used=room.images_used + len(planned)
         )
-        said = latest_plans([*old, *said], [turn for item in kept for turn in item.turns])
-        drawn = self._drawer.draw(said, known, call.reader, call.request.wire, beside, carried)
+        folded = latest_plans([*old, *folded], [turn for item in remainder for turn in item.turns])
+        drawn = self._drawer.draw(folded, familiar, call.reader, call.request.wire, beside_images, carried)
         drawn = self._with_images(drawn, planned, bank, remembered.bank_id, call, room.bytes_used)
         gone = (n for n in range(conversation.start, step.cut) if not conversation.items[n].is_instruction)
         raw = sum(call.item_tokens[number] for number in gone)
@@ -287,14 +287,14 @@ class Folder:
         has inserted one meanwhile, or if there is no bank."""
 
         def write(connection: Connection) -> int | None:
-            found = banks.find(connection, bank)
-            if found is None:
+            bank_row = banks.find(connection, bank)
+            if bank_row is None:
                 return None
-            banks.lock(connection, found.id)
-            if folds.newest(connection, found.id, state.key) != row.number - 1:
+            banks.lock(connection, bank_row.id)
+            if folds.newest(connection, bank_row.id, state.key) != row.number - 1:
                 return None
-            folds.insert(connection, found.id, state.key, row, packed)
-            return found.id
+            folds.insert(connection, bank_row.id, state.key, row, packed)
+            return bank_row.id
 
         return self.database.repeatable(write)
 
@@ -313,15 +313,15 @@ class Folder:
         if not planned or limits is None:
             return drawn
         with self.database.read() as connection:
-            contents = images.contents(connection, bank_id, [each.image.placed.image.id for each in planned])
+            contents = images.contents(connection, bank_id, [plan.image.placed.image.id for plan in planned])
         free_bytes = limits.max_request_bytes - FOR_TEXT - bytes_used - len(json.dumps(drawn.blocks))
-        shown = shown_images(planned, contents, call.reader, free_bytes, bank)
-        blocks = written(shown.blocks, call.request.wire, call.reader)
+        parts = shown_images(planned, contents, call.reader, free_bytes, bank)
+        blocks = written(parts.blocks, call.request.wire, call.reader)
         return replace(
             drawn,
             blocks=[*blocks, *drawn.blocks],
-            tokens=drawn.tokens + shown.tokens,
-            images=drawn.images + shown.images,
+            tokens=drawn.tokens + parts.tokens,
+            images=drawn.images + parts.images,
         )
 
     def _remember(self, bank: str, call: "_Call", places: range, now: datetime) -> "_Remembered":
@@ -330,22 +330,22 @@ class Folder:
         session = call.request.session
         all_turns = stored_turns(session, call.conversation.items)
         turns = all_turns[places.start : places.stop]
-        kinds = kinds_of([turn for each in all_turns for turn, _ in each])
-        kind = {name: kinds.get(id(turn), "") for each in turns for turn, name in each}
-        said = {name: message_of(turn, name, session) for each in turns for turn, name in each}
-        names = list(said)
-        there = self._known(bank, names)
-        said |= self._stored_new(bank, [message for name, message in said.items() if name not in there], now)
+        kinds = kinds_of([turn for pairs in all_turns for turn, _ in pairs])
+        kind = {name: kinds.get(id(turn), "") for pairs in turns for turn, name in pairs}
+        by_name = {name: message_of(turn, name, session) for pairs in turns for turn, name in pairs}
+        names = list(by_name)
+        earlier = self._known(bank, names)
+        by_name |= self._stored_new(bank, [message for name, message in by_name.items() if name not in earlier], now)
         with self.database.read() as connection:
-            found = banks.get(connection, bank)
-            stored = messages.by_keys(connection, found.id, names)
-            with_images = [row.id for name, row in stored.items() if said[name].images]
-            placed = images.of_messages(connection, found.id, with_images) if with_images else []
-        keeps = Policy.parse(found.policy).images != "never"
-        redaction = Redaction.of(found.policy)
+            bank_row = banks.get(connection, bank)
+            stored = messages.by_keys(connection, bank_row.id, names)
+            with_images = [row.id for name, row in stored.items() if by_name[name].images]
+            placed = images.of_messages(connection, bank_row.id, with_images) if with_images else []
+        keeps = Policy.parse(bank_row.policy).images != "never"
+        redaction = Redaction.of(bank_row.policy)
         counts = Counter[str]()
-        folded = _Remembered(found.id)
-        for name, message in said.items():
+        folded = _Remembered(bank_row.id)
+        for name, message in by_name.items():
             row = stored.get(name)
             if row is None:
                 continue
@@ -361,8 +361,8 @@ class Folder:
     def _known(self, bank: str, names: Sequence[str]) -> Collection[str]:
         """Returns those of the ids that the bank has: their messages, and images, need not be read again."""
         with self.database.read() as connection:
-            found = banks.find(connection, bank)
-            return () if found is None else messages.ids_of(connection, found.id, names)
+            row = banks.find(connection, bank)
+            return () if row is None else messages.ids_of(connection, row.id, names)
 
     def _stored_new(self, bank: str, new: Sequence[NewMessage], now: datetime) -> dict[str, NewMessage]:
         """Stores messages, without images that turn out to be damaged when they are decoded, and returns them by id."""

@@ -60,15 +60,15 @@ def image_tokens(images: Sequence[GivenImage], billing: Billing | None) -> int:
 def read_images(parts: Sequence[P], *, decode: bool = False) -> tuple[P | Part, ...]:
     """Returns parts with their images read, as they are stored. What stands in place of an image that the memory does
     not take says why. `decode`: also decodes them, so that none is left that a store refuses."""
-    found = list[P | Part]()
+    result = list[P | Part]()
     number = 0
     for part in parts:
         if isinstance(part, ImagePart):
             number += 1
-            found.append(_read(part, decode=decode) if number <= MAX_IMAGES else _TOO_MANY)
+            result.append(_read(part, decode=decode) if number <= MAX_IMAGES else _TOO_MANY)
         else:
-            found.append(part)
-    return tuple(found)
+            result.append(part)
+    return tuple(result)
 
 
 def with_sound_images(message: Fields, refused: str | None = None) -> Fields:
@@ -97,8 +97,8 @@ def with_read_text(text: str, placed: "Sequence[PlacedImage]") -> str:
         read = image.image.read
         label = label_of(text, image.number)
         if read is not None and read.text and label is not None:
-            said = READ_TEXT.format(number=image.number, text=read.text[:MOST_READ_CHARS])
-            text = text.replace(label, f"{label}\n{said}", 1)
+            words = READ_TEXT.format(number=image.number, text=read.text[:MOST_READ_CHARS])
+            text = text.replace(label, f"{label}\n{words}", 1)
     return text
 
 
@@ -110,11 +110,11 @@ def _by_address(url: object) -> ImagePart | TextPart:
         return _not_remembered("neither its data nor an address that can be kept is given")
 
 
-def _read(given: ImagePart, *, decode: bool) -> ImagePart | TextPart:
-    if given.data is None:
-        return given
+def _read(image: ImagePart, *, decode: bool) -> ImagePart | TextPart:
+    if image.data is None:
+        return image
     try:
-        part = ImagePart(data=given.data)
+        part = ImagePart(data=image.data)
         if decode and (file := part.file) is not None:
             check_pixels(file)
     except ValidationError as error:
@@ -136,9 +136,9 @@ def _size(data: str) -> tuple[int, int] | None:
     for chars in _HEADERS:
         start = "".join(data[:chars].split())
         try:
-            found = size_in_header(base64.b64decode(start[: len(start) // 4 * 4]))
+            size = size_in_header(base64.b64decode(start[: len(start) // 4 * 4]))
         except (ValueError, binascii.Error):
             return None
-        if found is not None or len(data) <= chars:
-            return found
+        if size is not None or len(data) <= chars:
+            return size
     return None

@@ -28,20 +28,20 @@ def kinds_of(turns: Sequence[Turn]) -> Mapping[int, Kind]:
         for part in turn.parts
         if part["type"] == "tool_call"
     }
-    found: dict[int, Kind] = {}
+    kinds: dict[int, Kind] = {}
     for turn in turns:
         first = turn.parts[0]
         if first["type"] == "tool_result":
-            said = str(first.get("content", ""))
-            asked = tools.get(str(first.get("id"))) in _ASKING or _REPEATS in said
-            if asked and len(said) <= _ANSWER_CHARS:
-                found[id(turn)] = "typed"
+            content = str(first.get("content", ""))
+            is_question = tools.get(str(first.get("id"))) in _ASKING or _REPEATS in content
+            if is_question and len(content) <= _ANSWER_CHARS:
+                kinds[id(turn)] = "typed"
         elif first["type"] == "tool_call":
             if _plain(first.get("name")) in _WHOLE_PLANS | _TASKS:
-                found[id(turn)] = "plan"
+                kinds[id(turn)] = "plan"
         elif turn.role == "user":
-            found[id(turn)] = "typed"
-    return found
+            kinds[id(turn)] = "typed"
+    return kinds
 
 
 def latest_plans(messages: Sequence[FoldedMessage], later: Iterable[Turn]) -> list[FoldedMessage]:

@@ -40,15 +40,15 @@ def folded_conversation(
     form = FORMATS[conversation.wire]
     gone = [item for item in items[start:first] if item.is_marked and (form.settles or not item.is_instruction)]
     instructions = [items[number] for number in kept_instructions(conversation, first)]
-    kept: list[ProviderMessage] = []
+    remainder: list[ProviderMessage] = []
     marked: list[int] = []
     for number in range(first, len(items)):
         message = items[number] if number >= stripped else without_thinking(items[number])
         if message is not None:
             if items[number].is_marked:
-                marked.append(len(kept))
-            kept.append(message)
-    mark, kept = _mark_for_fold(gone, kept, marked)
+                marked.append(len(remainder))
+            remainder.append(message)
+    mark, remainder = _mark_for_fold(gone, remainder, marked)
     if mark is None and conversation.begins_marked and not form.settles:
         mark = mark_of(list(marked_blocks(items[start - 1]))[-1])
     content = [dict(block) for block in blocks]
@@ -56,34 +56,34 @@ def folded_conversation(
         content[-1] |= mark
     folded = user_message(conversation.wire, content)
     if form.settles:
-        kept = settled([folded, *map(without_marks, instructions), *kept])[1:]
+        remainder = settled([folded, *map(without_marks, instructions), *remainder])[1:]
         instructions = []
-    return render(conversation.wire, [*items[:start], folded, *instructions, *kept])
+    return render(conversation.wire, [*items[:start], folded, *instructions, *remainder])
 
 
 def kept_instructions(conversation: Conversation, first: int) -> list[int]:
     """Returns the indices of the instructions that stay of the items from `conversation.start` up to `first`: all, but
     of the Messages API, which takes them only as one message, none that says the same as a later one."""
-    found = [n for n in range(conversation.start, first) if conversation.items[n].is_instruction]
+    numbers = [n for n in range(conversation.start, first) if conversation.items[n].is_instruction]
     if not FORMATS[conversation.wire].settles:
-        return found
-    last = {conversation.items[number].digest: number for number in found}
-    return [number for number in found if last[conversation.items[number].digest] == number]
+        return numbers
+    last = {conversation.items[number].digest: number for number in numbers}
+    return [number for number in numbers if last[conversation.items[number].digest] == number]
 
 
 def _mark_for_fold(
-    gone: Sequence[ProviderMessage], kept: list[ProviderMessage], marked: Sequence[int]
+    gone: Sequence[ProviderMessage], remainder: list[ProviderMessage], marked: Sequence[int]
 ) -> tuple[Mapping[str, Any] | None, list[ProviderMessage]]:
     """Returns the cache mark for the end of the folded part, and the kept messages. It is the last of those that stood
     in what is folded, else the first of several in the kept messages, which then loses it: the last one stays where the
     conversation grows. `gone`: folded items with marks; `marked`: indices of kept messages with marks."""
     lost = [block for message in gone for block in marked_blocks(message)]
-    places = [(number, block) for number in marked for block in marked_blocks(kept[number])]
+    places = [(number, block) for number in marked for block in marked_blocks(remainder[number])]
     if lost:
-        return mark_of(lost[-1]), kept
+        return mark_of(lost[-1]), remainder
     if len(places) < 2:
-        return None, kept
+        return None, remainder
     number, block = places[0]
-    changed = list(kept)
-    changed[number] = without_marks(kept[number], block)
+    changed = list(remainder)
+    changed[number] = without_marks(remainder[number], block)
     return mark_of(block), changed

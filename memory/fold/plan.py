@@ -162,20 +162,20 @@ def plan_fold(items: Sequence[ItemCost], start: int, standing: Standing, terms: 
     growth = int(GROWTH_MARGIN * _growth(items, sums))
     stays = sum(item.tokens for item in items[first:cut] if item.stays)
     folded = sums[cut] - sums[first] - stays
-    kept = sums[-1] - sums[cut] + terms.instructions + stays
-    left = terms.budget - terms.beside - head - kept
+    remainder = sums[-1] - sums[cut] + terms.instructions + stays
+    space = terms.budget - terms.beside - head - remainder
     typed = min(terms.typed, terms.budget // 2)
-    most = min(int(left * MOST_FOLDED), left - growth, terms.size.tokens + typed)
-    if most < MIN_FOLDED:  # there is no room to grow; what must stay may fit nevertheless
-        most = min(int(left * MOST_FOLDED), MIN_FOLDED)
-    if most < MIN_FOLDED or not (folded or standing.tokens):
-        return TooSmall(terms.budget - left) if sent > terms.budget else None
-    made = folded * terms.size.ratio + (0 if standing.tokens else typed)
-    rewrites = bool(standing.tokens) and standing.tokens + made > most
-    room = max(MIN_FOLDED, min(int((most - typed) * REWRITTEN) + typed, most)) if rewrites else most
-    after = room if rewrites else min(most, int(standing.tokens + made))
+    limit = min(int(space * MOST_FOLDED), space - growth, terms.size.tokens + typed)
+    if limit < MIN_FOLDED:  # there is no room to grow; what must stay may fit nevertheless
+        limit = min(int(space * MOST_FOLDED), MIN_FOLDED)
+    if limit < MIN_FOLDED or not (folded or standing.tokens):
+        return TooSmall(terms.budget - space) if sent > terms.budget else None
+    size = folded * terms.size.ratio + (0 if standing.tokens else typed)
+    rewrites = bool(standing.tokens) and standing.tokens + size > limit
+    room = max(MIN_FOLDED, min(int((limit - typed) * REWRITTEN) + typed, limit)) if rewrites else limit
+    after = room if rewrites else min(limit, int(standing.tokens + size))
     fresh = sums[-1] - sums[max((number for number, item in enumerate(items) if item.call), default=0)]
-    cost = _cost(terms, sent, head, kept, standing, folded, after, rewrites)
+    cost = _cost(terms, sent, head, remainder, standing, folded, after, rewrites)
     if not terms.cold:  # without the fold, what is new since the last call is written as well
         cost -= fresh * (terms.prices.write - terms.prices.read)
     balance = _balance(items, standing, terms)
@@ -222,7 +222,7 @@ def _growth(items: Sequence[ItemCost], sums: Sequence[int]) -> int:
 
 
 def _cost(
-    terms: Terms, sent: int, head: int, kept: int, standing: Standing, folded: int, after: int, rewrites: bool
+    terms: Terms, sent: int, head: int, remainder: int, standing: Standing, folded: int, after: int, rewrites: bool
 ) -> float:
     """Returns what the next call costs more with the fold than without it."""
     read = terms.prices.read
@@ -230,10 +230,10 @@ def _cost(
     if terms.cold:
         return (after - standing.tokens - folded) * write
     if not terms.beside_stays:
-        return (terms.beside + head + after + kept) * write - sent * read
+        return (terms.beside + head + after + remainder) * write - sent * read
     stays = terms.beside + head + (0 if rewrites else standing.tokens)
     new = after if rewrites else after - standing.tokens
-    return (new + kept) * write - (sent - stays) * read
+    return (new + remainder) * write - (sent - stays) * read
 
 
 def _spent(items: Sequence[ItemCost], sums: Sequence[int], terms: Terms) -> float:

@@ -61,20 +61,20 @@ class ImageBlocks:
     images: int = 0
 
 
-def planned_images(found: Sequence[FoldedImage], reader: Reader, room: int, images_used: int) -> list[PlannedImage]:
-    """Returns the latest images that are worth their tokens, in order. `found`: those of the folded messages in order;
+def planned_images(images: Sequence[FoldedImage], reader: Reader, room: int, images_used: int) -> list[PlannedImage]:
+    """Returns the latest images that are worth their tokens, in order. `images`: those of the folded messages in order;
     `room`: tokens of the folded part; `images_used`: number of images of the request beside it."""
     limits = reader.limits
     billing = reader.billing
     if limits is None or billing is None:
         return []
-    most = min(MOST_SHOWN, max(0, limits.max_images - images_used) // _ONE_OF)
-    left = int(SHARE * room) - _heading_tokens(found)
+    limit = min(MOST_SHOWN, max(0, limits.max_images - images_used) // _ONE_OF)
+    budget = int(SHARE * room) - _heading_tokens(images)
     planned: dict[int, PlannedImage] = {}
-    for image in reversed(found):
+    for image in reversed(images):
         size = image.placed.image.size
         original = image.placed.image.original
-        if len(planned) == most:
+        if len(planned) == limit:
             break
         if not size.bytes or image.placed.image.id in planned:
             continue
@@ -84,17 +84,17 @@ def planned_images(found: Sequence[FoldedImage], reader: Reader, room: int, imag
         for side_px in SIDES_PX:
             factor = min(1.0, side_px / longest)
             tokens = billing.tokens(*(max(1, round(side * factor)) for side in (size.width_px, size.height_px)))
-            if tokens <= worth and tokens + label_tokens <= left and side_px <= limits.max_side_px:
+            if tokens <= worth and tokens + label_tokens <= budget and side_px <= limits.max_side_px:
                 planned[image.placed.image.id] = PlannedImage(image, side_px, tokens, label_tokens)
-                left -= tokens + label_tokens
+                budget -= tokens + label_tokens
                 break
     return list(reversed(planned.values()))
 
 
 def planned_tokens(planned: Sequence[PlannedImage]) -> int:
     """Returns the tokens to keep free for images."""
-    tokens = sum(each.tokens + each.label_tokens for each in planned)
-    return tokens + (_heading_tokens([each.image for each in planned]) if planned else 0)
+    tokens = sum(image.tokens + image.label_tokens for image in planned)
+    return tokens + (_heading_tokens([image.image for image in planned]) if planned else 0)
 
 
 def shown_images(
@@ -104,21 +104,21 @@ def shown_images(
     `contents`: id of an image → its file; `free_bytes`: of the request; `bank`: its name."""
     blocks = list[str | ImageBlock]()
     tokens = 0
-    for each in planned:
-        content = contents.get(each.image.placed.image.id)
-        block = None if content is None else _drawn(each, content, reader, free_bytes, bank)
+    for plan in planned:
+        content = contents.get(plan.image.placed.image.id)
+        block = None if content is None else _drawn(plan, content, reader, free_bytes, bank)
         if block is not None:
             free_bytes -= 4 * len(block.content) // 3
-            tokens += block.tokens + each.label_tokens
-            blocks += [each.image.label, block]
+            tokens += block.tokens + plan.label_tokens
+            blocks += [plan.image.label, block]
     if not blocks:
         return ImageBlocks()
     heading = HEADING.format(ref=planned[-1].image.ref)
     return ImageBlocks([heading, *blocks], tokens + count_text_tokens(heading), len(blocks) // 2)
 
 
-def _heading_tokens(found: Sequence[FoldedImage]) -> int:
-    return count_text_tokens(HEADING.format(ref=found[-1].ref)) if found else 0
+def _heading_tokens(images: Sequence[FoldedImage]) -> int:
+    return count_text_tokens(HEADING.format(ref=images[-1].ref)) if images else 0
 
 
 def _drawn(planned: PlannedImage, content: bytes, reader: Reader, free_bytes: int, bank: str) -> ImageBlock | None:

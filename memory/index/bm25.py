@@ -46,11 +46,11 @@ class _Part:
         postings = self.postings
         at = np.searchsorted(postings.terms, terms)
         at[at == len(postings.terms)] = 0
-        found = postings.terms[at] == terms
-        starts = np.where(found, postings.starts[at], 0)
-        stops = np.where(found, postings.starts[at + 1], 0)
+        is_present = postings.terms[at] == terms
+        starts = np.where(is_present, postings.starts[at], 0)
+        stops = np.where(is_present, postings.starts[at + 1], 0)
         if self.visible < len(postings.documents):
-            for n in np.flatnonzero(found):
+            for n in np.flatnonzero(is_present):
                 stops[n] = starts[n] + np.searchsorted(postings.places[starts[n] : stops[n]], self.visible)
         return np.stack([starts, stops])
 
@@ -72,46 +72,46 @@ class Corpus:
     def frequencies(self, hashes: Sequence[int]) -> list[int]:
         """Returns the document frequency of each term hash."""
         ranges = self._ranges(hashes)
-        found: list[int] = (ranges[:, 1] - ranges[:, 0]).sum(axis=0).tolist()
-        return found
+        counts: list[int] = (ranges[:, 1] - ranges[:, 0]).sum(axis=0).tolist()
+        return counts
 
-    def rare(self, hashes: Sequence[int], most: int) -> list[bool]:
-        """Returns for each term hash whether at most `most` messages contain it."""
+    def rare(self, hashes: Sequence[int], limit: int) -> list[bool]:
+        """Returns for each term hash whether at most `limit` messages contain it."""
         ranges = self._ranges(hashes)
         frequencies = (ranges[:, 1] - ranges[:, 0]).sum(axis=0).tolist()
-        return [passages <= most or self._in_at_most(ranges[:, :, n], most) for n, passages in enumerate(frequencies)]
+        return [passages <= limit or self._in_at_most(ranges[:, :, n], limit) for n, passages in enumerate(frequencies)]
 
     def containing(self, hashes: Sequence[int], message_ids: Sequence[int]) -> list[set[int]]:
         """Returns for each term hash those of the messages that contain it."""
-        found: list[set[int]] = [set() for _ in hashes]
-        wanted = np.array(sorted(message_ids), dtype=np.int64)
+        holders: list[set[int]] = [set() for _ in hashes]
+        ids = np.array(sorted(message_ids), dtype=np.int64)
         for part, (starts, stops) in zip(self._parts, self._ranges(hashes).tolist(), strict=True):
             documents = part.postings.documents[: part.visible]
-            first, last = (np.searchsorted(documents, document_key(bound, _FIRST)) for bound in (wanted, wanted + 1))
+            first, last = (np.searchsorted(documents, document_key(bound, _FIRST)) for bound in (ids, ids + 1))
             of_messages = np.concatenate([_NO_PLACES, *map(np.arange, first[last > first], last[last > first])])
-            for messages, start, stop in zip(found, starts, stops, strict=True):
+            for messages, start, stop in zip(holders, starts, stops, strict=True):
                 places = part.postings.places[start:stop]
                 at = np.searchsorted(places, of_messages)
                 at[at == len(places)] = 0
                 hit = of_messages[places[at] == of_messages] if len(places) else _NO_PLACES
                 messages.update(message_of(documents[hit]).tolist())
-        return found
+        return holders
 
-    def occurrences(self, wanted: Keys) -> tuple[npt.NDArray[np.uint64], Keys]:
-        """Returns the terms of documents: uint64[p] term hashes, and int64[p] the document of each. `wanted`: document
-        keys, ascending."""
+    def occurrences(self, documents: Keys) -> tuple[npt.NDArray[np.uint64], Keys]:
+        """Returns the terms of documents: uint64[p] term hashes, and int64[p] the document of each. `documents`:
+        document keys, ascending."""
         terms = [np.zeros(0, dtype=np.uint64)]
         holding = [_NO_PLACES]
         for part in self._parts:
             postings = part.postings
-            at, known = places_in(postings.documents[: part.visible], wanted)
-            if not known.any():
+            at, is_present = places_in(postings.documents[: part.visible], documents)
+            if not is_present.any():
                 continue
             of_documents, starts = postings.by_document
-            for place in at[known].tolist():
-                found = postings.terms[of_documents[starts[place] : starts[place + 1]]]
-                terms.append(found)
-                holding.append(np.repeat(postings.documents[place : place + 1], len(found)))
+            for place in at[is_present].tolist():
+                hashes = postings.terms[of_documents[starts[place] : starts[place + 1]]]
+                terms.append(hashes)
+                holding.append(np.repeat(postings.documents[place : place + 1], len(hashes)))
         return np.concatenate(terms), np.concatenate(holding)
 
     def contain(self, documents: Keys, hashes: Sequence[int]) -> npt.NDArray[np.bool_]:
@@ -121,20 +121,20 @@ class Corpus:
             holding = np.zeros(part.visible, dtype=np.bool_)
             for start, stop in zip(starts, stops, strict=True):
                 holding[part.postings.places[start:stop]] = True
-            at, known = places_in(part.postings.documents[: part.visible], documents)
-            result |= known & holding[at]
+            at, is_present = places_in(part.postings.documents[: part.visible], documents)
+            result |= is_present & holding[at]
         return result
 
-    def _in_at_most(self, ranges: Places, most: int) -> bool:
-        """True if at most `most` messages contain a term of several passages. `ranges`: int64[parts, 2], its postings.
+    def _in_at_most(self, ranges: Places, limit: int) -> bool:
+        """True if at most `limit` messages contain a term of several passages. `ranges`: int64[parts, 2], its postings.
         Looks at twice as many postings each time, since most frequent terms are in as many messages as passages."""
-        found: set[int] = set()
+        messages: set[int] = set()
         for part, (start, stop) in zip(self._parts, ranges.tolist(), strict=True):
-            size = 2 * most + 1
+            size = 2 * limit + 1
             while start < stop:
                 places = part.postings.places[start : min(stop, start + size)]
-                found.update(message_of(part.postings.documents[places]).tolist())
-                if len(found) > most:
+                messages.update(message_of(part.postings.documents[places]).tolist())
+                if len(messages) > limit:
                     return False
                 start = start + size
                 size = 2 * size
@@ -153,20 +153,20 @@ class Corpus:
         columns = [hashes.index(term) for term in weights]
         values = np.array(list(weights.values()))
         shares = np.array(rarities)[columns] / (sum(sorted(rarities)[-SHARED_TERMS:]) or 1.0)
-        found = [
+        parts = [
             self._scored(part, starts, stops, values, shares)
             for part, (starts, stops) in zip(self._parts, ranges[:, :, columns], strict=True)
         ]
         return Scores(
-            np.concatenate([np.zeros(0, dtype=np.int64), *(scores.documents for scores in found)]),
-            np.concatenate([np.zeros(0), *(scores.values for scores in found)]),
-            np.concatenate([np.zeros(0), *(scores.shares for scores in found if scores.shares is not None)]),
+            np.concatenate([np.zeros(0, dtype=np.int64), *(scores.documents for scores in parts)]),
+            np.concatenate([np.zeros(0), *(scores.values for scores in parts)]),
+            np.concatenate([np.zeros(0), *(scores.shares for scores in parts if scores.shares is not None)]),
         )
 
     def _ranges(self, hashes: Sequence[int]) -> npt.NDArray[np.int64]:
         """Returns int64[parts, 2, t], the start and stop of the visible postings of each term in each part."""
-        wanted = np.array(hashes, dtype=np.uint64)
-        ranges = [part.ranges(wanted) for part in self._parts]
+        terms = np.array(hashes, dtype=np.uint64)
+        ranges = [part.ranges(terms) for part in self._parts]
         return np.array(ranges, dtype=np.int64).reshape(len(self._parts), 2, len(hashes))
 
     def _scored(
@@ -202,8 +202,8 @@ def _visible(postings: Postings, newest: int | None) -> int:
 def _informative(weights: Mapping[int, float]) -> dict[int, float]:
     """Returns term hash → weight for the `MAX_TERMS` rarest terms. Beside a rarer term, a term that nearly all
     documents contain is skipped: it hardly affects the ranking and is the slowest to score."""
-    least = LEAST_WEIGHT * max(weights.values(), default=0.0)
-    informative = {term: weight for term, weight in weights.items() if weight >= least}
+    min_weight = LEAST_WEIGHT * max(weights.values(), default=0.0)
+    informative = {term: weight for term, weight in weights.items() if weight >= min_weight}
     return dict(sorted(informative.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS])
 
 

@@ -47,13 +47,13 @@ def nearest(codes: Codes, question: Embeddings, limit: int) -> npt.NDArray[np.in
 def distances(codes: Codes, question: Embeddings) -> npt.NDArray[np.uint16]:
     """Returns uint16[n], the Hamming distance of each code to that of `question`. Works in blocks that fit the CPU
     cache, and word by word, which is faster than summing over the words of each code."""
-    asked = to_codes(question[None])[0].view(np.uint64)
+    code = to_codes(question[None])[0].view(np.uint64)
     words = codes.view(np.uint64)
     result = np.zeros(len(words), dtype=np.uint16)
     for start in range(0, len(words), _AT_ONCE):
         block = words[start : start + _AT_ONCE]
         sums = result[start : start + _AT_ONCE]
-        for number, word in enumerate(asked):
+        for number, word in enumerate(code):
             sums += np.bitwise_count(block[:, number] ^ word)
     return result
 

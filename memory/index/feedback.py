@@ -63,9 +63,9 @@ class CorpusReader:
 
     def known(self, terms: Collection[str]) -> Set[str]:
         """See `IndexReader.known`."""
-        wanted = sorted(terms)
-        frequencies = self.corpus.frequencies([self.hashed(term) for term in wanted])
-        return {term for term, frequency in zip(wanted, frequencies, strict=True) if frequency}
+        terms_in_order = sorted(terms)
+        frequencies = self.corpus.frequencies([self.hashed(term) for term in terms_in_order])
+        return {term for term, frequency in zip(terms_in_order, frequencies, strict=True) if frequency}
 
     def contain(self, documents: Keys, terms: Collection[str]) -> npt.NDArray[np.bool_]:
         """See `IndexReader.contain`."""
@@ -76,23 +76,23 @@ class CorpusReader:
         return self.corpus.search(feedback_weights(self.corpus, seeds, {self.hashed(term) for term in terms}))
 
 
-def feedback_weights(corpus: Corpus, seeds: Scores, known: Collection[int]) -> dict[int, float]:
-    """Returns term hash → weight of the `TERMS` most characteristic terms of `seeds`. `known`: hashes of the terms of
-    the question."""
+def feedback_weights(corpus: Corpus, seeds: Scores, query_terms: Collection[int]) -> dict[int, float]:
+    """Returns term hash → weight of the `TERMS` most characteristic terms of `seeds`. `query_terms`: hashes of
+    the terms of the question."""
     order = np.argsort(seeds.documents)
     documents = seeds.documents[order]
     values = seeds.values[order]
     terms, holding = corpus.occurrences(documents)
-    found, numbers = np.unique(terms, return_inverse=True)
+    distinct, numbers = np.unique(terms, return_inverse=True)
     seed = np.searchsorted(documents, holding)
     # a passage that is longer than most, such as the result of a tool, counts no more than these
     lengths = np.maximum(corpus.mean_length, np.bincount(seed, minlength=len(documents)))
-    weights = np.bincount(numbers, weights=(values / lengths)[seed], minlength=len(found))
-    hashes = found.tolist()
+    weights = np.bincount(numbers, weights=(values / lengths)[seed], minlength=len(distinct))
+    hashes = distinct.tolist()
     frequencies = corpus.frequencies(hashes)
-    most = min(MOST_FOUND, MOST_SHARE * corpus.documents)
-    excluded = set(known)
-    rarities = {n: inverse_frequency(corpus.documents, n) for n in set(frequencies) if LEAST_FOUND <= n <= most}
+    limit = min(MOST_FOUND, MOST_SHARE * corpus.documents)
+    excluded = set(query_terms)
+    rarities = {n: inverse_frequency(corpus.documents, n) for n in set(frequencies) if LEAST_FOUND <= n <= limit}
     strengths = [
         (-weight * rarities[frequency], term)
         for term, weight, frequency in zip(hashes, weights.tolist(), frequencies, strict=True)
@@ -102,20 +102,20 @@ def feedback_weights(corpus: Corpus, seeds: Scores, known: Collection[int]) -> d
     return {term: WEIGHT * strength / best[0][0] for strength, term in best}
 
 
-def with_related(lexical: Scores, documents: Keys, related: Scores, more: int) -> Scores:
+def with_related(lexical: Scores, documents: Keys, related: Scores, count: int) -> Scores:
     """Returns lexical scores plus those of related passages, which approach `MOST_ADDED`, for `documents` and the
-    `more` best others, ascending by document. `documents`: ascending, those of `lexical` among them."""
-    most = MOST_ADDED * lexical.values.max(initial=0.0)
-    if most > 0:
-        related = Scores(related.documents, most * related.values / (most + related.values))
+    `count` best others, ascending by document. `documents`: ascending, those of `lexical` among them."""
+    cap = MOST_ADDED * lexical.values.max(initial=0.0)
+    if cap > 0:
+        related = Scores(related.documents, cap * related.values / (cap + related.values))
     related = related.by_document
-    at, known = places_in(related.documents, documents)
+    at, is_present = places_in(related.documents, documents)
     others = np.ones(len(related), dtype=np.bool_)
-    others[at[known]] = False
-    rest = np.flatnonzero(others)
-    if len(rest) > more:
-        rest = rest[np.argpartition(-related.values[rest], more)[:more]]
-    wanted = related[np.concatenate([at[known], rest])]
+    others[at[is_present]] = False
+    remainder = np.flatnonzero(others)
+    if len(remainder) > count:
+        remainder = remainder[np.argpartition(-related.values[remainder], count)[:count]]
+    chosen = related[np.concatenate([at[is_present], remainder])]
     return Scores.summed(
-        np.concatenate([lexical.documents, wanted.documents]), np.concatenate([lexical.values, wanted.values])
+        np.concatenate([lexical.documents, chosen.documents]), np.concatenate([lexical.values, chosen.values])
     )

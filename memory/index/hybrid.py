@@ -51,14 +51,14 @@ class HybridSearch:
         hits = scores_of(self.index, connection, query, POOL)
         lexical = hits.by_document
         if preferred is not None:
-            near = scores_of(self.index, connection, replace(query, within=preferred), POOL).by_document
-            lexical = lexical.followed_by(near[~near.is_in(lexical.documents)]).by_document
+            preferred_scores = scores_of(self.index, connection, replace(query, within=preferred), POOL).by_document
+            lexical = lexical.followed_by(preferred_scores[~preferred_scores.is_in(lexical.documents)]).by_document
         shares = Scores(lexical.documents, np.zeros(0) if lexical.shares is None else lexical.shares)
         codes = self.vectors.search(connection, query.bank_id, question)
         if codes is None:
             return CandidatePool(hits, lexical, lexical, shares)
         filters = [query.within] if preferred is None else [query.within, preferred]
-        nearest = [codes.nearest(connection, within, query.newest, POOL) for within in filters]
+        nearest = [codes.nearest(connection, message_filter, query.newest, POOL) for message_filter in filters]
         documents = distinct(np.concatenate([lexical.documents, *nearest]))
         similarity = codes.scores(documents)
         fused = fuse(lexical, similarity)

@@ -90,31 +90,31 @@ class PackedIndex:
             return
         postings.lock(connection, bank_id)
         indexed = self._records_of(connection, bank_id, counts)
-        left = records(self._entries(connection, counts).items())
-        stays = _has_pair(indexed, left)
+        entries = records(self._entries(connection, counts).items())
+        stays = _has_pair(indexed, entries)
         if most is None:
             stays[:] = True
         elif not stays.all():
             faded = np.unique(indexed["term"][~stays])
             rare = Corpus(self._postings(connection, bank_id)).rare(faded.tolist(), most)
             stays |= np.isin(indexed["term"], faded[np.array(rare, dtype=bool)])
-        added = left[~_has_pair(left, indexed)]
+        added = entries[~_has_pair(entries, indexed)]
         self._replace(connection, bank_id, set(counts), np.concatenate([indexed[stays], added]))
 
     def _replace(self, connection: Connection, bank_id: int, message_ids: set[int], new: Array) -> None:
         """Replaces the postings of messages by `new`, `RECORD`[p]. The bank must be locked."""
         postings.delete_recent(connection, bank_id, message_ids)
-        left = message_ids
+        remainder = message_ids
         for segment, stored in self._holding(connection, bank_id, message_ids):
-            found = _is_of(stored.documents, message_ids)
-            if not found.any():
+            is_of_message = _is_of(stored.documents, message_ids)
+            if not is_of_message.any():
                 continue
-            inside = {*np.unique(message_of(stored.documents[found])).tolist()}
-            self._rewrite(connection, segment, stored, found, new[_is_of(new["document"], inside & left)])
-            left = left - inside
-        rest = new[_is_of(new["document"], left)]
-        if len(rest):
-            self._pack(connection, bank_id, rest)
+            inside = {*np.unique(message_of(stored.documents[is_of_message])).tolist()}
+            self._rewrite(connection, segment, stored, is_of_message, new[_is_of(new["document"], inside & remainder)])
+            remainder = remainder - inside
+        fresh = new[_is_of(new["document"], remainder)]
+        if len(fresh):
+            self._pack(connection, bank_id, fresh)
 
     def remove(self, connection: Connection, bank_id: int, message_ids: Collection[int]) -> None:
         """See `SearchIndex.remove`."""
@@ -123,8 +123,10 @@ class PackedIndex:
     def compact(self, connection: Connection, bank_id: int) -> None:
         """See `SearchIndex.compact`."""
         last = postings.segments(connection, bank_id)[-1:]
-        beside = sum(len(stored.documents) for _, stored in self._segments(connection, last) if not _is_full(stored))
-        if WORTH_PACKING * postings.count_recent(connection, bank_id) > beside:
+        partial_documents = sum(
+            len(stored.documents) for _, stored in self._segments(connection, last) if not _is_full(stored)
+        )
+        if WORTH_PACKING * postings.count_recent(connection, bank_id) > partial_documents:
             postings.lock(connection, bank_id)
             self._pack(connection, bank_id)
 
@@ -163,9 +165,11 @@ class PackedIndex:
     def document_frequencies(self, connection: Connection, bank_id: int, terms: Collection[str]) -> Mapping[str, int]:
         """See `SearchIndex.document_frequencies`."""
         key = digest_key(connection)
-        wanted = sorted(terms)
+        terms_in_order = sorted(terms)
         corpus = Corpus(self._postings(connection, bank_id))
-        counted = zip(wanted, corpus.frequencies([term_hash(term, key) for term in wanted]), strict=True)
+        counted = zip(
+            terms_in_order, corpus.frequencies([term_hash(term, key) for term in terms_in_order]), strict=True
+        )
         return {term: count for term, count in counted if count}
 
     def terms_of(
@@ -174,13 +178,13 @@ class PackedIndex:
         """See `SearchIndex.terms_of`."""
         key = digest_key(connection)
         corpus = Corpus(self._postings(connection, bank_id)) if message_ids and terms else Corpus([])
-        wanted = sorted(terms)
-        containing = corpus.containing([term_hash(term, key) for term in wanted], sorted(message_ids))
-        found: dict[int, set[str]] = {}
-        for term, ids in zip(wanted, containing, strict=True):
+        terms_in_order = sorted(terms)
+        containing = corpus.containing([term_hash(term, key) for term in terms_in_order], sorted(message_ids))
+        by_message: dict[int, set[str]] = {}
+        for term, ids in zip(terms_in_order, containing, strict=True):
             for message_id in ids:
-                found.setdefault(message_id, set()).add(term)
-        return found
+                by_message.setdefault(message_id, set()).add(term)
+        return by_message
 
     def statistics(self, connection: Connection, bank_id: int) -> IndexStatistics:
         """See `SearchIndex.statistics`."""
@@ -218,11 +222,11 @@ class PackedIndex:
         read = records(self._entries(connection, counts).items())
         missing = set(message_of(read["document"][~_has_pair(read, stored)]).tolist())
         indexed = _by_message(stored)
-        wanted = _by_message(read)
+        expected = _by_message(read)
         return {
             message_id
             for message_id in counts
-            if (message_id in missing if message_id in faded else indexed.get(message_id) != wanted.get(message_id))
+            if (message_id in missing if message_id in faded else indexed.get(message_id) != expected.get(message_id))
         }
 
     def _records_of(self, connection: Connection, bank_id: int, message_ids: Collection[int]) -> Array:
@@ -242,38 +246,38 @@ class PackedIndex:
     def _postings(self, connection: Connection, bank_id: int) -> list[Postings]:
         """Returns all postings of a bank, read once in a read-only transaction."""
         read = snapshot.of(connection)
-        known: list[Postings] | None = None if read is None else read.postings.get(bank_id)
-        if known is not None:
-            return known
+        cached: list[Postings] | None = None if read is None else read.postings.get(bank_id)
+        if cached is not None:
+            return cached
         segments, recent = postings.state(connection, bank_id)
-        every = [found for _, found in self._segments(connection, segments)]
+        parts = [part for _, part in self._segments(connection, segments)]
         if recent.number:
-            every.append(self._recent_postings(connection, bank_id, recent))
+            parts.append(self._recent_postings(connection, bank_id, recent))
         if read is not None:
-            read.postings[bank_id] = every
-        return every
+            read.postings[bank_id] = parts
+        return parts
 
     def _recent_postings(self, connection: Connection, bank_id: int, recent: Recent) -> Postings:
         """Returns the postings of the unpacked messages of a bank."""
         key = digest_key(connection), bank_id
         with self._lock:
-            known = self._recent.get(key)
-        if known is not None and known[0] == recent and snapshot.of(connection) is not None:
-            return known[1]
-        made = Postings.of(records(postings.recent(connection, bank_id)))
+            cached = self._recent.get(key)
+        if cached is not None and cached[0] == recent and snapshot.of(connection) is not None:
+            return cached[1]
+        result = Postings.of(records(postings.recent(connection, bank_id)))
         if snapshot.of(connection) is not None:  # else they may be rolled back
             with self._lock:
-                self._recent[key] = recent, made
-        return made
+                self._recent[key] = recent, result
+        return result
 
-    def _segments(self, connection: Connection, wanted: Sequence[Segment]) -> list[tuple[Segment, Postings]]:
+    def _segments(self, connection: Connection, segments: Sequence[Segment]) -> list[tuple[Segment, Postings]]:
         with self._lock:
-            stored = {segment.stamp: self._cache.get(segment.stamp) for segment in wanted}
-        missing = [segment for segment in wanted if stored[segment.stamp] is None]
+            stored = {segment.stamp: self._cache.get(segment.stamp) for segment in segments}
+        missing = [segment for segment in segments if stored[segment.stamp] is None]
         packed = postings.packed(connection, [segment.id for segment in missing])
         for segment in missing:
             stored[segment.stamp] = self._remember(segment.stamp, Postings.unpack(packed[segment.id]))
-        return [(segment, found) for segment in wanted if (found := stored[segment.stamp]) is not None]
+        return [(segment, content) for segment in segments if (content := stored[segment.stamp]) is not None]
 
     def _remember(self, stamp: int, stored: Postings) -> Postings:
         with self._lock:
@@ -287,17 +291,17 @@ class PackedIndex:
         """Returns the segments that may hold any of the messages."""
         lowest = min(message_ids)
         highest = max(message_ids)
-        every = postings.segments(connection, bank_id)
-        near = [s for s in every if s.first_message <= highest and s.last_message >= lowest]
-        return self._segments(connection, near)
+        segments = postings.segments(connection, bank_id)
+        candidates = [s for s in segments if s.first_message <= highest and s.last_message >= lowest]
+        return self._segments(connection, candidates)
 
     def _rewrite(
-        self, connection: Connection, segment: Segment, stored: Postings, found: npt.NDArray[np.bool_], fresh: Array
+        self, connection: Connection, segment: Segment, stored: Postings, gone: npt.NDArray[np.bool_], fresh: Array
     ) -> None:
-        """Replaces the postings of the documents `found`, bool[n], in a segment by the records `fresh`. Writes nothing
+        """Replaces the postings of the documents `gone`, bool[n], in a segment by the records `fresh`. Writes nothing
         if they are equal."""
         old = stored.records
-        replaced = found[stored.places]
+        replaced = gone[stored.places]
         if np.array_equal(np.sort(old[replaced]), np.sort(fresh)):
             return
         new = Postings.of(np.concatenate([old[~replaced], fresh]))
@@ -342,14 +346,14 @@ def _added(stored: Postings, new: Array) -> Iterable[Postings]:
     return _in_segments(np.concatenate([stored.records, new]))
 
 
-def _in_segments(found: Array) -> Iterator[Postings]:
+def _in_segments(entries: Array) -> Iterator[Postings]:
     """Yields the postings of records, split into segments between messages."""
-    found = found[np.argsort(found["document"], kind="stable")]
-    starts = np.flatnonzero(np.diff(found["document"], prepend=-1))
-    first_documents = np.flatnonzero(np.diff(message_of(found["document"][starts]), prepend=-1))
+    entries = entries[np.argsort(entries["document"], kind="stable")]
+    starts = np.flatnonzero(np.diff(entries["document"], prepend=-1))
+    first_documents = np.flatnonzero(np.diff(message_of(entries["document"][starts]), prepend=-1))
     #: number of documents, and of postings, before each message and at the end
     documents = np.append(first_documents, len(starts))
-    before = np.append(starts[first_documents], len(found))
+    before = np.append(starts[first_documents], len(entries))
     first = 0
     last = len(first_documents)
     while first < last:
@@ -358,24 +362,24 @@ def _in_segments(found: Array) -> Iterator[Postings]:
             int(np.searchsorted(before, before[first] + SEGMENT_POSTINGS)),
         )
         stop = min(full, last)
-        yield Postings.of(found[before[first] : before[stop]])
+        yield Postings.of(entries[before[first] : before[stop]])
         first = stop
 
 
-def _by_message(found: Array) -> dict[int, bytes]:
+def _by_message(entries: Array) -> dict[int, bytes]:
     """Returns message id → its sorted records, as bytes."""
-    ordered = np.sort(found, order=["document", "term", "count"])
+    ordered = np.sort(entries, order=["document", "term", "count"])
     ids = message_of(ordered["document"])
     starts = np.flatnonzero(np.diff(ids, prepend=-1))
     return {int(ids[a]): ordered[a:b].tobytes() for a, b in pairwise([*starts.tolist(), len(ids)])}
 
 
-def _has_pair(found: Array, among: Array) -> npt.NDArray[np.bool_]:
-    """Returns bool[p]: True for records of `found` whose message has the same term in a record of `among`."""
-    both = np.concatenate([found, among])
+def _has_pair(entries: Array, among: Array) -> npt.NDArray[np.bool_]:
+    """Returns bool[p]: True for records of `entries` whose message has the same term in a record of `among`."""
+    both = np.concatenate([entries, among])
     _, numbers = np.unique(message_of(both["document"]), return_inverse=True)
     pairs = (numbers.astype(np.uint64) << np.uint64(32)) | both["term"]  # a term has 32 bits
-    return np.isin(pairs[: len(found)], pairs[len(found) :])
+    return np.isin(pairs[: len(entries)], pairs[len(entries) :])
 
 
 def _span(stored: Postings) -> tuple[int, int]:
@@ -398,8 +402,8 @@ def _filtered(connection: Connection, query: SearchQuery, scores: Scores, limit:
         if trial == _TRIALS:
             allowed = messages.ids_within(connection, query.bank_id, query.within)
         else:
-            wanted = distinct(ids[start:stop]).tolist()
-            allowed = messages.filter_ids(connection, query.bank_id, wanted, query.within)
+            distinct_ids = distinct(ids[start:stop]).tolist()
+            allowed = messages.filter_ids(connection, query.bank_id, distinct_ids, query.within)
         passed = is_in(ids[start:stop], np.array(sorted(allowed), dtype=np.int64))
         hits = hits.followed_by(scores[start + np.flatnonzero(passed)][: limit - len(hits)])
         if len(hits) == limit or stop >= len(ids):

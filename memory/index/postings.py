@@ -169,9 +169,9 @@ class Postings:
         for group in _groups(frequencies):
             gaps[group] = numbers.read(len(group), 4)
         starts = np.append(0, np.cumsum(frequencies))
-        within = np.cumsum(gaps)
-        before = np.repeat((within - gaps)[starts[:-1]], frequencies)
-        return cls(documents, terms, starts, (within - before).astype(np.uint32), counts.astype(np.uint16))
+        places = np.cumsum(gaps)
+        before = np.repeat((places - gaps)[starts[:-1]], frequencies)
+        return cls(documents, terms, starts, (places - before).astype(np.uint32), counts.astype(np.uint16))
 
 
 def _groups(frequencies: Array) -> list[Array]:
@@ -189,23 +189,23 @@ NO_POSTINGS = Postings.of(np.zeros(0, dtype=RECORD))
 def entries(passages: Sequence[Mapping[str, int]], key: bytes) -> Array:
     """Returns the `ENTRY`[p] of a message. `passages`: term → count, for each passage; `key`: see `term_hash`."""
     hashes = {term: term_hash(term, key) for term in set().union(*passages)}  # passages share most of their words
-    found = [
+    result = [
         (number, min(count, MOST), hashes[term])
         for number, terms in enumerate(passages)
         for term, count in terms.items()
     ]
-    return _merged(np.array(found, dtype=ENTRY))
+    return _merged(np.array(result, dtype=ENTRY))
 
 
-def _merged(found: Array) -> Array:
+def _merged(entries: Array) -> Array:
     """Returns `ENTRY`s sorted by passage and term, with the counts of equal pairs added up."""
-    order = np.lexsort((found["term"], found["passage"]))
-    found = found[order]
-    new = np.ones(len(found), dtype=bool)
-    new[1:] = (np.diff(found["passage"].astype(np.int64)) != 0) | (found["term"][1:] != found["term"][:-1])
-    result = found[new]
-    if len(result) < len(found):  # two words have the same hash
-        sums = np.add.reduceat(found["count"].astype(np.int64), np.flatnonzero(new))
+    order = np.lexsort((entries["term"], entries["passage"]))
+    entries = entries[order]
+    new = np.ones(len(entries), dtype=bool)
+    new[1:] = (np.diff(entries["passage"].astype(np.int64)) != 0) | (entries["term"][1:] != entries["term"][:-1])
+    result = entries[new]
+    if len(result) < len(entries):  # two words have the same hash
+        sums = np.add.reduceat(entries["count"].astype(np.int64), np.flatnonzero(new))
         result["count"] = np.minimum(sums, MOST)
     return np.asarray(result)
 
@@ -217,12 +217,12 @@ def records(messages: Iterable[tuple[int, bytes]]) -> Array:
     for message_id, data in messages:
         ids.append(message_id)
         packed.append(data)
-    found = np.frombuffer(b"".join(packed), dtype=ENTRY)
-    result = np.empty(len(found), dtype=RECORD)
+    entries = np.frombuffer(b"".join(packed), dtype=ENTRY)
+    result = np.empty(len(entries), dtype=RECORD)
     numbers = np.repeat(np.array(ids, dtype=np.int64), [len(data) // ENTRY.itemsize for data in packed])
-    result["document"] = document_key(numbers, found["passage"].astype(np.int64))
-    result["term"] = found["term"]
-    result["count"] = found["count"]
+    result["document"] = document_key(numbers, entries["passage"].astype(np.int64))
+    result["term"] = entries["term"]
+    result["count"] = entries["count"]
     return result
 
 

@@ -31,8 +31,10 @@ class Scores:
     def __len__(self) -> int:
         return len(self.documents)
 
-    def __getitem__(self, wanted: slice | npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Scores":
-        return Scores(self.documents[wanted], self.values[wanted], None if self.shares is None else self.shares[wanted])
+    def __getitem__(self, selection: slice | npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Scores":
+        return Scores(
+            self.documents[selection], self.values[selection], None if self.shares is None else self.shares[selection]
+        )
 
     @classmethod
     def of(cls, scores: Mapping[int, float]) -> Self:

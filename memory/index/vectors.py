@@ -104,18 +104,18 @@ class MessageVectors:
         """Returns the codes of messages, each given by its passages. `pictures`: number of a message in `texts` and of
         its passage → images in the passage, files of JPEG. Raises `EmbedderError`."""
         passages = [text for message in texts for text in message]
-        said = np.array([bool(text.strip()) for text in passages], dtype=bool)
+        has_text = np.array([bool(text.strip()) for text in passages], dtype=bool)
         with operation("embed", messages=len(texts)):
             vectors = self.source.documents([text for text in passages if text.strip()])
         if pictures:
             starts = np.concatenate([[0], np.cumsum([len(message) for message in texts])])
-            places = {int(starts[message]) + passage: shown for (message, passage), shown in pictures.items()}
-            vectors = self._with_pictures(vectors, np.flatnonzero(said), places)
+            places = {int(starts[message]) + passage: images for (message, passage), images in pictures.items()}
+            vectors = self._with_pictures(vectors, np.flatnonzero(has_text), places)
         rows = np.zeros((len(passages), code_bytes(vectors.shape[1])), dtype=np.uint8)
-        if said.any():
-            rows[said] = to_codes(vectors)
+        if has_text.any():
+            rows[has_text] = to_codes(vectors)
         ends = np.cumsum([len(message) for message in texts])[:-1]
-        parts = zip(np.split(rows, ends), np.split(said, ends), strict=True)
+        parts = zip(np.split(rows, ends), np.split(has_text, ends), strict=True)
         codes = [part.tobytes() if of_part.any() else EMPTY for part, of_part in parts]
         return MessageCodes(self.source.load().name, vectors.shape[1], codes)
 
@@ -124,12 +124,12 @@ class MessageVectors:
     ) -> Embeddings:
         """Returns the vectors of passages that are not empty, each with the mean of its text and its images. `places`:
         number of the passage of each vector; `pictures`: number of a passage → its images."""
-        found = [(row, image) for row, place in enumerate(places.tolist()) for image in pictures.get(place, ())]
-        if not found:
+        pairs = [(row, image) for row, place in enumerate(places.tolist()) for image in pictures.get(place, ())]
+        if not pairs:
             return vectors
-        shown = self.source.images([image for _, image in found])
+        picture_vectors = self.source.images([image for _, image in pairs])
         total = vectors.copy()
-        np.add.at(total, [row for row, _ in found], shown)
+        np.add.at(total, [row for row, _ in pairs], picture_vectors)
         lengths = np.linalg.norm(total, axis=1, keepdims=True)
         return np.where(lengths == 0, vectors, total / np.where(lengths == 0, 1, lengths))
 
@@ -168,8 +168,8 @@ class MessageVectors:
         """Returns why a question is answered by lexical search only, or None if it is not or there is no embedder."""
         if question.vector is None:
             return question.note
-        asked = question.embedder, len(question.vector)
-        if embeddings.has_codes(connection, bank_id, *asked) or not embeddings.has_any(connection, bank_id):
+        kind = question.embedder, len(question.vector)
+        if embeddings.has_codes(connection, bank_id, *kind) or not embeddings.has_any(connection, bank_id):
             return None
         return (
             f"lexical search only: no message of this bank was embedded by {question.embedder} with "
@@ -232,9 +232,9 @@ class CodeSearch:
             codes = codes[:visible]
         if not within.admits_all:
             allowed = sorted(messages.ids_within(connection, self.bank_id, within))
-            kept = np.isin(message_of(documents), allowed)
-            documents = documents[kept]
-            codes = np.ascontiguousarray(codes[kept])
+            is_allowed = np.isin(message_of(documents), allowed)
+            documents = documents[is_allowed]
+            codes = np.ascontiguousarray(codes[is_allowed])
         return documents[nearest(codes, self.question, limit)]
 
     def cosines(self, documents: Keys) -> npt.NDArray[np.float64]:
@@ -254,9 +254,9 @@ class CodeSearch:
         ascending."""
         places = np.searchsorted(self.documents, documents)
         places[places == len(self.documents)] = 0
-        known = self.documents[places] == documents
-        near = similarities(np.ascontiguousarray(self.codes[places[known]]), self.question)
-        return Scores(documents[known], near.astype(np.float64))
+        is_present = self.documents[places] == documents
+        values = similarities(np.ascontiguousarray(self.codes[places[is_present]]), self.question)
+        return Scores(documents[is_present], values.astype(np.float64))
 
 
 @dataclass(frozen=True)
@@ -276,10 +276,10 @@ class MessageCodes:
 
 def joined(codes: Sequence[MessageCodes | None]) -> MessageCodes | None:
     """Returns the codes of several messages as one value, or None if any is missing."""
-    made = [code for code in codes if code is not None]
-    if not made or len(made) < len(codes):
+    parts = [code for code in codes if code is not None]
+    if not parts or len(parts) < len(codes):
         return None
-    return MessageCodes(made[0].embedder, made[0].dimensions, [one for code in made for one in code.codes])
+    return MessageCodes(parts[0].embedder, parts[0].dimensions, [one for code in parts for one in code.codes])
 
 
 def spoken(text: str, speaker: str | None) -> str:
@@ -301,9 +301,9 @@ def _with_new(connection: Connection, bank_id: int, cached: _BankCodes) -> _Bank
     first = np.cumsum(passages) - passages
     ids = np.repeat(np.array([row.message_id for row in fresh], dtype=np.int64), passages)
     documents = document_key(ids, np.arange(len(ids), dtype=np.int64) - np.repeat(first, passages))
-    said = codes.any(axis=1)  # the code of a passage without text is zero
+    has_text = codes.any(axis=1)  # the code of a passage without text is zero
     return replace(
         cached,
-        documents=np.concatenate([cached.documents, documents[said]]),
-        codes=np.concatenate([cached.codes, codes[said]]),
+        documents=np.concatenate([cached.documents, documents[has_text]]),
+        codes=np.concatenate([cached.codes, codes[has_text]]),
     )
