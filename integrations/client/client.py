@@ -213,12 +213,12 @@ class Client:
         self, bank: str, calls: ModelCalls | Sequence[ModelCall | Mapping[str, object]]
     ) -> RecordedCalls:
         """Records what calls of models were billed; each is recorded once. Raises `InvalidInput`."""
-        given = (
+        items = (
             calls
             if isinstance(calls, values.savings.ModelCalls)
             else values.savings.ModelCalls.from_fields({"calls": list(calls)})
         )
-        body = given.model_dump(mode="json", exclude_unset=True)
+        body = items.model_dump(mode="json", exclude_unset=True)
         return self.ask(values.savings.RecordedCalls, Request("POST", bank_path(bank, "savings"), body=body))
 
     def savings(
@@ -449,8 +449,8 @@ class ClientRecords:
     def search(self, bank: str, search: RecordSearch | None = None, **fields: Unpack[RecordSearchFields]) -> Records:
         """Returns the records of some namespaces: all, those that match filters, or those that contain words. Raises
         `NotFound`, `InvalidInput`, `InvalidCursor`."""
-        given = {} if search is None else search.model_dump(exclude_unset=True)
-        request = Request("POST", bank_path(bank, "records", "search"), body={**given, **fields})
+        search_fields = {} if search is None else search.model_dump(exclude_unset=True)
+        request = Request("POST", bank_path(bank, "records", "search"), body={**search_fields, **fields})
         return self._client.ask(values.records.Records, request)
 
     def search_all(

@@ -55,8 +55,8 @@ def name_of(target: Target) -> str:
     """Returns a name of what holds a bank that is the same in the next process, and has no password."""
     if isinstance(target, ServiceOptions):
         return target.address
-    given = os.fspath(target) if isinstance(target, str | os.PathLike) else str(target.operations.database_url)
-    return address_of(given) if "://" in given else str(Path(given).resolve())
+    address = os.fspath(target) if isinstance(target, str | os.PathLike) else str(target.operations.database_url)
+    return address_of(address) if "://" in address else str(Path(address).resolve())
 
 
 class Connection:

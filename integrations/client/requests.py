@@ -88,8 +88,8 @@ def write_request(bank: str, writes: Iterable[object], idempotency_key: str | No
 
 def recall_request(bank: str, query: str | RecallQuery | None, fields: Mapping[str, object], format: str) -> Request:
     """Returns a recall request. `format`: "text" or "images"."""
-    given = query.model_dump(exclude_unset=True) if isinstance(query, BaseModel) else {"query": query}
-    return Request("POST", bank_path(bank, "recall"), body={**given, **fields, "format": format})
+    values = query.model_dump(exclude_unset=True) if isinstance(query, BaseModel) else {"query": query}
+    return Request("POST", bank_path(bank, "recall"), body={**values, **fields, "format": format})
 
 
 def import_request(bank: str, path: str | Path, fields: Mapping[str, object], *, dry_run: bool = False) -> Request:

@@ -48,8 +48,8 @@ class ServiceOptions:
         except ValueError:
             valid = False
         if not valid:
-            shown = "this" if "@" in self.url else f"'{self.url}'"
-            raise InvalidInput(f"{shown} is not the URL of a service; write it like http://127.0.0.1:8765")
+            place = "this" if "@" in self.url else f"'{self.url}'"
+            raise InvalidInput(f"{place} is not the URL of a service; write it like http://127.0.0.1:8765")
 
     @property
     def address(self) -> str:

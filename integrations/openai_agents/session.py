@@ -70,10 +70,10 @@ class FoxingSession(AsyncClosing):
     async def get_items(self, limit: int | None = None) -> "list[TResponseInputItem]":
         """Returns the last `limit` items in the order in which they were added. Default: the limit of the session's
         settings, or all items. Raises `InvalidInput` for a negative limit."""
-        most = limit if limit is not None or self.session_settings is None else self.session_settings.limit
-        if most is not None and most < 0:
-            raise InvalidInput(f"limit is {most}; it must be 0 or more, or None for all items")
-        items = await run_async(self.connection, self._transcript.items(most))
+        max_items = limit if limit is not None or self.session_settings is None else self.session_settings.limit
+        if max_items is not None and max_items < 0:
+            raise InvalidInput(f"limit is {max_items}; it must be 0 or more, or None for all items")
+        items = await run_async(self.connection, self._transcript.items(max_items))
         return [cast("TResponseInputItem", item) for item in items]
 
     async def add_items(self, items: "list[TResponseInputItem]") -> None:

@@ -163,9 +163,9 @@ class Delivery:
         """Waits until everything is stored that the outbox holds, and returns whether it is."""
         self.notify()
         with self._changed:
-            wanted = self._noted
-            self._changed.wait_for(lambda: self._looked >= wanted or not self._thread.is_alive(), timeout_s)
-            return self._looked >= wanted
+            target = self._noted
+            self._changed.wait_for(lambda: self._looked >= target or not self._thread.is_alive(), timeout_s)
+            return self._looked >= target
 
     @property
     def ended(self) -> bool:

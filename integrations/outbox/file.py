@@ -160,18 +160,18 @@ class OutboxFile:
 
     def pending(self) -> list[OutboxEntry]:
         """Returns the oldest messages, at least one, as many as fit into a request."""
-        found: list[OutboxEntry] = []
-        left = REQUEST_BYTES
+        entries: list[OutboxEntry] = []
+        room = REQUEST_BYTES
         with self.shared as connection:
             for number, message in connection.execute(
                 "SELECT number, message FROM outbox_entries WHERE scope = ? ORDER BY number LIMIT ?",
                 (self.scope, _AT_ONCE),
             ):
-                left -= len(message)
-                if found and left < 0:
+                room -= len(message)
+                if entries and room < 0:
                     break
-                found.append(OutboxEntry(number, json.loads(message)))
-        return found
+                entries.append(OutboxEntry(number, json.loads(message)))
+        return entries
 
     def remove(self, entries: Sequence[OutboxEntry], *, refused: bool = False) -> None:
         """Removes messages that are in the bank, or that it refused for ever."""

@@ -35,7 +35,7 @@ class Spool(Generic[T]):
     def take_in(self, handle: Callable[[T], None]) -> int:
         """Calls `handle` with each event, the oldest first, removes it, and returns their number. An event that may be
         handled another time waits, and those after it; one that is damaged is put aside."""
-        taken = 0
+        count = 0
         for path in self._waiting():
             try:
                 event = self._read(path)
@@ -49,17 +49,17 @@ class Spool(Generic[T]):
             except FoxingError as error:
                 if not refuses(error):
                     self._wait(event, error)
-                    return taken
+                    return count
                 self._note(f"{event}: {error}")
             except Exception as error:
                 self._put_aside(path, error)
                 continue
             Path(path).unlink(missing_ok=True)
-            taken += 1
+            count += 1
         self._pauses.end()
         self.pause_s = 0.0
         self.last_error = None
-        return taken
+        return count
 
     def _wait(self, event: T, error: FoxingError) -> None:
         reason = f"{event} waits: {error}"

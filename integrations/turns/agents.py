@@ -79,11 +79,11 @@ class AgentMemory:
         if self._remember:
             yield from self.outbox.put(session_fields(session, messages, first, thread))
 
-    def thread_name(self, given: Callable[[], object], member: str, adapter: str) -> str | None:
+    def thread_name(self, read: Callable[[], object], member: str, adapter: str) -> str | None:
         """Returns the thread: that of the options, else that of a framework's conversation. Raises `InvalidInput` for
-        an invalid one. `given`: returns the latter. `member`: its name. `adapter`: what takes the options."""
+        an invalid one. `read`: returns the latter. `member`: its name. `adapter`: what takes the options."""
         name = self._thread
-        if name is None and (conversation := given()) is not None:
+        if name is None and (conversation := read()) is not None:
             name = str(conversation)
             if not 1 <= len(name) <= _MOST_THREAD_CHARS or min(name) < " ":
                 raise InvalidInput(

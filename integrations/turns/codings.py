@@ -26,7 +26,7 @@ def decoded(content: bytes, encoding: str, most_bytes: int) -> bytes:
 
 
 def _names(encoding: str) -> list[str]:
-    return [name for each in encoding.split(",") if (name := each.strip().lower())]
+    return [name for part in encoding.split(",") if (name := part.strip().lower())]
 
 
 def _decoded(content: bytes, name: str, most_bytes: int) -> bytes:
@@ -36,10 +36,10 @@ def _decoded(content: bytes, name: str, most_bytes: int) -> bytes:
     try:
         if name in ("gzip", "x-gzip", "deflate"):
             reader = zlib.decompressobj(zlib.MAX_WBITS | 32)
-            found = reader.decompress(content, most_bytes + 1)
-            if not reader.eof and len(found) <= most_bytes:
+            data = reader.decompress(content, most_bytes + 1)
+            if not reader.eof and len(data) <= most_bytes:
                 raise ValueError("the body ends in the middle")
-            return found
+            return data
         if name == "zstd":
             with zstandard.ZstdDecompressor().stream_reader(content) as stream:
                 return stream.read(most_bytes + 1)

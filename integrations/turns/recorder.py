@@ -107,20 +107,20 @@ class TurnRecorder:
             for number, (turn, name, stretch, at) in enumerate(turns)
         ]
 
-    def _read(self, sent: SentConversation, session: SessionTurns, kept: Mapping[int, str]) -> ReadConversation:
-        """`kept`: number of a turn → its id, of turns that were said in an earlier stretch."""
+    def _read(self, sent: SentConversation, session: SessionTurns, names: Mapping[int, str]) -> ReadConversation:
+        """`names`: number of a turn → its id, of turns that were said in an earlier stretch."""
         turns = list[tuple[int, Turn, str]]()
         new = list[tuple[Turn, str, bytes]]()
         for place, message in sent.messages.items():
             for turn, name in session.read(message):
-                earlier = kept.get(len(turns))
+                earlier = names.get(len(turns))
                 if earlier is not None and turn.call_id is None:
                     session.counts[turn.digest] -= 1
                 turns.append((place, turn, earlier or name))
                 if earlier is None:
                     new.append((turn, name, _stretch(session)))
         written = self._journal.written_ids(name for _, name, _ in new)
-        return ReadConversation(sent, turns, session, [each for each in new if each[1] not in written])
+        return ReadConversation(sent, turns, session, [entry for entry in new if entry[1] not in written])
 
     def _continued(self, read: ReadConversation, session: str) -> ReadConversation | None:
         """Returns a conversation whose client left out the beginning, or put a summary in its place, as what goes on

@@ -22,15 +22,17 @@ class SentConversation:
     @property
     def turns(self) -> Iterator[Turn]:
         """Turns of the messages, without instructions."""
-        return (turn for each in self.messages.values() if each.role not in INSTRUCTIONS for turn in each.turns)
+        return (
+            turn for message in self.messages.values() if message.role not in INSTRUCTIONS for turn in message.turns
+        )
 
     @property
     def instructions(self) -> Iterator[str]:
         """Texts of its instructions."""
         form = FORMATS[self.wire]
-        given = [self.fields.get(form.instructions)]
-        given += [each.content for each in self.messages.values() if each.role in INSTRUCTIONS]
-        for content in given:
+        values = [self.fields.get(form.instructions)]
+        values += [message.content for message in self.messages.values() if message.role in INSTRUCTIONS]
+        for content in values:
             if isinstance(content, Mapping):  # that of Gemini is a message
                 content = content.get(form.content)
             yield from (str(part["text"]) for part in read_blocks(content).parts if part["type"] == "text")
@@ -38,12 +40,12 @@ class SentConversation:
 
 def read_request(wire: Wire, fields: Mapping[str, Any]) -> SentConversation | None:
     """Returns the conversation in the JSON of a request; None if its messages have another form than expected."""
-    given = fields.get(FORMATS[wire].member)
-    if isinstance(given, str):
-        return SentConversation(wire, fields, {0: text_of_user(given)} if given.strip() else {})
-    if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
+    items = fields.get(FORMATS[wire].member)
+    if isinstance(items, str):
+        return SentConversation(wire, fields, {0: text_of_user(items)} if items.strip() else {})
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         return None
-    return SentConversation(wire, fields, dict(_readable(wire, given)))
+    return SentConversation(wire, fields, dict(_readable(wire, items)))
 
 
 def read_messages(wire: Wire, items: Sequence[Json]) -> list[ProviderMessage]:

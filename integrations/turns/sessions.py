@@ -26,8 +26,8 @@ def session_of(sent: SentConversation, headers: Mapping[str, str]) -> str:
     """Returns the id of the session that a request belongs to: that of the client, else one that follows from the first
     user message. `headers`: names in lower case."""
     name = next((name for name in _HEADERS if headers.get(name, "").strip()), None)
-    given = headers[name] if name else _of_metadata(sent.fields.get("metadata")) or sent.fields.get("prompt_cache_key")
-    if isinstance(given, str) and (cleaned := _CONTROL.sub("", given).strip()):
+    value = headers[name] if name else _of_metadata(sent.fields.get("metadata")) or sent.fields.get("prompt_cache_key")
+    if isinstance(value, str) and (cleaned := _CONTROL.sub("", value).strip()):
         session = cleaned if len(cleaned) <= _MOST_CHARS else f"{cleaned[:150]}-{_digest(cleaned)}"
         return session if name == _HEADERS[0] else f"{_client(headers)}{session}"
     return own_session(sent)
@@ -60,8 +60,8 @@ def _of_metadata(metadata: Any) -> str | None:
         except ValueError:
             return None
         return named.get("session_id") if isinstance(named, dict) else None
-    found = _OF_USER_ID.search(user)
-    return found[1] if found else None
+    match = _OF_USER_ID.search(user)
+    return match[1] if match else None
 
 
 def _digest(text: str) -> str:

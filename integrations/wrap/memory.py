@@ -80,10 +80,10 @@ class ClientMemory:
         `headers`: names in any case. `since`: `time.monotonic()` of the call."""
         until = since + self._deadline_s - _RESERVE_S
         try:
-            found = wire_of(path)
-            if found is None:
+            wire_name = wire_of(path)
+            if wire_name is None:
                 return None
-            wire, counts = found
+            wire, counts = wire_name
             value = json.loads(body)
             sent = read_request(wire, value) if isinstance(value, dict) else None
             if sent is None:
@@ -152,26 +152,26 @@ class ClientMemory:
     def _additions(self, read: ReadConversation, counts: bool, until: float) -> dict[int, str]:
         """Returns place of a message → text to add. Earlier messages get what they got when they were asked."""
         additions: dict[int, str] = {}
-        shown = {name for _, _, name in read.turns}
-        last = max((at for at, each in read.sent.messages.items() if each.role not in INSTRUCTIONS), default=None)
-        for place, turns in groupby(read.turns, lambda each: each[0]):
+        names = {name for _, _, name in read.turns}
+        last = max((at for at, item in read.sent.messages.items() if item.role not in INSTRUCTIONS), default=None)
+        for place, turns in groupby(read.turns, lambda item: item[0]):
             (_, first, name), *others = turns
             if any(turn.role != "user" for turn in (first, *(turn for _, turn, _ in others))):
                 continue
             question = "\n".join((first.text, *(turn.text for _, turn, _ in others)))
-            asked = place == last and bool(question.strip()) and not counts
-            addition = self._journal.addition(name, _now() - _SAME_FOR if asked else None)
-            if addition is None and asked and self._recall:
-                addition = self._decide(name, question, shown, until)
+            is_question = place == last and bool(question.strip()) and not counts
+            addition = self._journal.addition(name, _now() - _SAME_FOR if is_question else None)
+            if addition is None and is_question and self._recall:
+                addition = self._decide(name, question, names, until)
             if addition is not None and addition.text:
                 additions[place] = addition.text
-                shown.update(addition.shown)
+                names.update(addition.shown)
         return additions
 
-    def _decide(self, name: str, question: str, shown: Collection[str], until: float) -> Addition:
+    def _decide(self, name: str, question: str, names: Collection[str], until: float) -> Addition:
         """Returns what is added to a new message, once that is written: what cannot be written cannot be added
         again."""
-        addition = self._recollection.find(question, shown, until)
+        addition = self._recollection.find(question, names, until)
         try:
             self._journal.add(name, addition, _now())
         except sqlite3.Error as error:

@@ -71,18 +71,18 @@ class Recollection:
         self._first = self._start(lambda: self._ask("what was said", frozenset()))
         futures.wait([self._first], timeout_s)
 
-    def find(self, question: str, said: Collection[str], until: float) -> Addition:
+    def find(self, question: str, names: Collection[str], until: float) -> Addition:
         """Returns fenced text for a question; none if nothing is relevant, the memory fails, or `time.monotonic()`
-        reaches `until`. `said`: ids of messages that the conversation already holds."""
+        reaches `until`. `names`: ids of messages that the conversation already holds."""
         with self._lock:
             busy = self._busy
             if time.monotonic() < self._resting_until:
                 return Addition()
         if busy is not None and not busy.done() and not self._is_free(busy, until):
             return Addition()
-        asked = self._start(lambda: self._ask(question[-MAX_QUERY_CHARS:], frozenset(said)))
+        answer = self._start(lambda: self._ask(question[-MAX_QUERY_CHARS:], frozenset(names)))
         try:
-            return asked.result(max(0.0, until - time.monotonic()))
+            return answer.result(max(0.0, until - time.monotonic()))
         except TimeoutError:
             return Addition()
         except Exception as error:
@@ -115,12 +115,12 @@ class Recollection:
         threading.Thread(target=run, name="foxing recall", daemon=True).start()
         return future
 
-    def _ask(self, question: str, said: frozenset[str]) -> Addition:
-        found = self.connection().run(lambda memory: memory.recall(self._bank, question, **self._fields))
-        new = [span for span in found.spans if span.message_id not in said]
+    def _ask(self, question: str, names: frozenset[str]) -> Addition:
+        result = self.connection().run(lambda memory: memory.recall(self._bank, question, **self._fields))
+        new = [span for span in result.spans if span.message_id not in names]
         if not new:
             return Addition()
-        return Addition(fenced(HEADING, _rendered(found, new)), tuple(span.message_id for span in new))
+        return Addition(fenced(HEADING, _rendered(result, new)), tuple(span.message_id for span in new))
 
     def close(self) -> None:
         """Closes the connection."""
@@ -131,10 +131,10 @@ class Recollection:
             connection.close()
 
 
-def _rendered(found: "RecallResult", new: "list[RecalledMessage]") -> str:
+def _rendered(result: "RecallResult", new: "list[RecalledMessage]") -> str:
     """Returns the spans as a model is to see them."""
-    if len(new) == len(found.spans):
-        return found.rendered
+    if len(new) == len(result.spans):
+        return result.rendered
     from foxing.memory.recall.transcript import Style, transcript_of
 
     return transcript_of(new, Style()).text

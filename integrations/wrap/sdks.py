@@ -18,25 +18,25 @@ def http_clients(client: object) -> dict[str, Http]:
     """Returns the HTTP clients of a client of an SDK by their names in it; none for other objects."""
     caller = getattr(client, _CALLER, None)
     holder, names = (client, ("_client",)) if caller is None else (caller, _OF_GOOGLE)
-    held: dict[str, Any] = {name: getattr(holder, name, None) for name in names}
-    return held if all(isinstance(each, Http) for each in held.values()) else {}
+    clients: dict[str, Any] = {name: getattr(holder, name, None) for name in names}
+    return clients if all(isinstance(value, Http) for value in clients.values()) else {}
 
 
 def with_http_clients(client: C, http: Mapping[str, Http]) -> C:
     """Returns a client of the same type and options that makes its requests with other HTTP clients. `http`: see
     `http_clients`."""
-    given: Any = client
-    caller = getattr(given, _CALLER, None)
+    copied: Any = client
+    caller = getattr(copied, _CALLER, None)
     if caller is None:
-        of_openai: C = given.copy(http_client=http["_client"])
+        of_openai: C = copied.copy(http_client=http["_client"])
         return of_openai
     new = copy.copy(caller)
     vars(new).update(http)
     # without a transport of the caller's, the asynchronous client sends with aiohttp where that is installed
     transport = {"transport": http[_OF_GOOGLE[1]]}
     new._http_options = caller._http_options.model_copy(update={"async_client_args": transport})
-    new.foxing_original = given  # closes its HTTP clients, which share their connections, when it is collected
-    changed: C = _calling_with(given, caller, new)
+    new.foxing_original = copied  # closes its HTTP clients, which share their connections, when it is collected
+    changed: C = _calling_with(copied, caller, new)
     return changed
 
 

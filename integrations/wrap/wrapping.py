@@ -67,7 +67,7 @@ def wrap(
             f"a {type(client).__name__} cannot be wrapped; pass OpenAI, AsyncOpenAI, Anthropic, AsyncAnthropic, or "
             "google.genai.Client, on httpx2"
         )
-    if any(isinstance(each, ClientWithMemory | AsyncClientWithMemory) for each in http.values()):
+    if any(isinstance(item, ClientWithMemory | AsyncClientWithMemory) for item in http.values()):
         raise InvalidInput("this client is wrapped already; pass the client that it was made of")
     path = outbox_path("wrap") if journal is None else Path(journal)
     recollection = Recollection(memory, bank, api_key, budget, min_relevance)
@@ -81,11 +81,11 @@ def wrap(
         recall=recall,
         deadline_s=deadline_s,
     )
-    _open.difference_update([each for each in _open if each.ended])
+    _open.difference_update([item for item in _open if item.ended])
     _open.add(remembered)
     if recall:
         recollection.warm(warm_up_s)
-    return with_http_clients(client, {name: with_memory(each, remembered) for name, each in http.items()})
+    return with_http_clients(client, {name: with_memory(item, remembered) for name, item in http.items()})
 
 
 def flush(client: object, timeout_s: float = 10.0) -> bool:
