@@ -45,7 +45,8 @@ class BodyRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Returns the handler of the route."""
-        handle, field = super().get_route_handler(), self.body_field
+        handle = super().get_route_handler()
+        field = self.body_field
         if field is None:
             return handle
 

@@ -39,7 +39,8 @@ from .problems import BODY_TOO_LARGE, BUSY, UNSUPPORTED_MEDIA, RequestError
 from .uploaded_files import UploadedFiles
 
 #: Number of files that are received or read at the same time, and of imports that wait or run.
-UPLOADS, IMPORTS = 4, 16
+UPLOADS = 4
+IMPORTS = 16
 #: How much larger than the limit of an upload its contents may be.
 EXPANSION = 10
 #: Seconds within which a file must be read, since few are read at the same time.

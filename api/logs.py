@@ -57,7 +57,8 @@ class _RateLimit(logging.Filter):
         kind = (record.name, str(record.msg).partition("\n")[0][:80])
         began, count = self._seen.get(kind, (record.created, 0))
         if record.created - began >= self.PERIOD_S:
-            began, count = record.created, 0
+            began = record.created
+            count = 0
         if len(self._seen) >= self.MOST_KINDS:
             self._seen.clear()
         self._seen[kind] = (began, count + 1)

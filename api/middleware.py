@@ -195,7 +195,9 @@ class RequestGuard:
 
     async def _run_streaming(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Runs the application, which reads the body itself; cancels it if a chunk of the body is late."""
-        more_body, started, late = True, False, False
+        more_body = True
+        started = False
+        late = False
 
         async def timed_receive() -> Message:
             nonlocal more_body, late

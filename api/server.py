@@ -309,7 +309,8 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     def _make_room(self) -> str | None:
         """Makes room for another request to a mounted app, closing a stalled one if necessary. Returns the reason if
         that is not possible, else None."""
-        maximum, mounted = self.limits.mounted, self.others.mounted
+        maximum = self.limits.mounted
+        mounted = self.others.mounted
         if len(mounted) + self.websockets >= maximum:
             longest = next((one for one in chain(self.others.stalled, self.others.streams) if one in mounted), None)
             if longest is None:

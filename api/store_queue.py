@@ -14,7 +14,8 @@ from foxing.memory.ingest.calls import StoreCall
 GATHER_S = 0.005  # maximum time that a call waits for others
 QUIET_S = 0.05  # without a call, after which nobody stores
 GATHERED = 64  # maximum number of calls in a batch
-GATHERED_CHARS, GATHERED_MESSAGES = 20_000, 32  # maximum size of a call that is batched
+GATHERED_CHARS = 20_000  # maximum size of a call that is batched
+GATHERED_MESSAGES = 32
 
 
 class StoreQueue:
@@ -65,7 +66,8 @@ class StoreQueue:
     async def _run(self) -> None:
         while self._waiting:
             await self._gather()
-            gathered, self._waiting = self._waiting[:GATHERED], self._waiting[GATHERED:]
+            gathered = self._waiting[:GATHERED]
+            self._waiting = self._waiting[GATHERED:]
             try:
                 answers = await self._store([call for call, _ in gathered])
             except Exception as error:

@@ -22,7 +22,8 @@ from .problems import BODY_TOO_LARGE, RequestError
 MAX_FILES = 10_000
 MAX_PATH_CHARS = 1_000
 #: Maximum number of other fields, and of the bytes of each.
-MAX_FIELDS, MAX_FIELD_BYTES = 20, 10_000
+MAX_FIELDS = 20
+MAX_FIELD_BYTES = 10_000
 #: Characters of a name that is shown.
 _NAME_CHARS = 200
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
@@ -36,7 +37,8 @@ class UploadedFiles(FormReader):
         """Raises `RequestError`."""
         super().__init__(headers)
         self.fields: dict[str, str] = {}
-        self._first, self._archive_path = folder / "file", folder / "files.zip"
+        self._first = folder / "file"
+        self._archive_path = folder / "files.zip"
         self._archive: zipfile.ZipFile | None = None
         #: Paths of the files, in the order of the form.
         self._paths: dict[str, None] = {}
@@ -52,7 +54,8 @@ class UploadedFiles(FormReader):
         if path is None:
             if len(self.fields) >= MAX_FIELDS:
                 raise invalid_form(f"the form has more than {MAX_FIELDS} fields; reload the page")
-            self._field, self._data = part.name, b""
+            self._field = part.name
+            self._data = b""
         elif path and self._error is None:  # without a path, no file was chosen
             self._error = self._refusal(path := _CONTROLS.sub("_", path))
             if self._error is None:

@@ -39,7 +39,9 @@ class Actions:
 
     async def pin(self, request: Request) -> Response:
         """Pins a page, or unpins it."""
-        form, bank, page = await _form(request), request.path_params["bank"], request.path_params["page"]
+        form = await _form(request)
+        bank = request.path_params["bank"]
+        page = request.path_params["page"]
         await self.service.run(self.memory.pin, bank, page, pinned=form.get("pinned") == "true")
         return _back(form, url("/banks/{}/overview", bank))
 
@@ -50,21 +52,25 @@ class Actions:
 
     async def age(self, request: Request) -> Response:
         """Ages what is due, or says what would age."""
-        bank, form = request.path_params["bank"], await _form(request)
+        bank = request.path_params["bank"]
+        form = await _form(request)
         dry = form.get("dry_run") == "true"
         kind = "age_preview" if dry else "age"
         return await self._job(kind, bank, lambda progress: self.memory.age(bank, dry_run=dry, progress=progress))
 
     async def undo(self, request: Request) -> Response:
         """Restores what ageing dropped within the undo window."""
-        bank, form = request.path_params["bank"], await _form(request)
+        bank = request.path_params["bank"]
+        form = await _form(request)
         page = form.get("page") or None
         return await self._job("undo", bank, lambda progress: self.memory.undo(bank, page=page, progress=progress))
 
     async def erase(self, request: Request) -> Response:
         """Erases a message, a thread or a bank, whose name has been typed."""
-        bank, form = request.path_params["bank"], await _form(request)
-        what, name = form.get("what", ""), form.get("name", "")
+        bank = request.path_params["bank"]
+        form = await _form(request)
+        what = form.get("what", "")
+        name = form.get("name", "")
         expected = bank if what == "bank" else name
         if not expected or form.get("confirmation", "").strip() != expected.strip():
             raise InvalidInput(f"to erase it, type its name exactly: {expected}; nothing was erased")
@@ -80,7 +86,8 @@ class Actions:
     async def policy(self, request: Request) -> Response | ConsolePage:
         """Previews a policy, shows pages at an age under it, or saves one that was previewed. It comes as JSON, or as
         that and the steps of a form, which take the place of those of the JSON."""
-        bank, form = request.path_params["bank"], await _form(request)
+        bank = request.path_params["bank"]
+        form = await _form(request)
         try:
             fields = json.loads(form.get("policy", ""))
             policy = Policy.parse(fields if "fresh" not in form else _with_steps(fields, form))
@@ -114,7 +121,8 @@ class Actions:
 
     async def import_page(self, request: Request) -> ConsolePage:
         """The progress or the report of an import; without an id, the form."""
-        bank, job = request.path_params["bank"], request.query_params.get("id")
+        bank = request.path_params["bank"]
+        job = request.query_params.get("id")
         if not job:
             limits = {"most_files": MAX_FILES, "most_bytes": self.service.settings.max_import_bytes}
             choices = {"formats": list(IMPORTERS.names())}

@@ -11,7 +11,8 @@ from foxing.memory import RELEVANCE_FLOOR, BankEnd, InvalidCursor, Memory, NotFo
 #: Seconds after which a part ends with the bank that is being searched.
 PART_S = 0.4
 #: Banks with matches after which a part ends, and the messages that are shown of each.
-BANKS_FOUND, FOUND_PER_BANK = 12, 3
+BANKS_FOUND = 12
+FOUND_PER_BANK = 3
 
 
 @dataclass(frozen=True)

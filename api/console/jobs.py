@@ -33,7 +33,8 @@ class ConsoleJob:
 
     def advance(self, done: int, total: int) -> None:
         """Notes the progress."""
-        self.done, self.total = done, total
+        self.done = done
+        self.total = total
 
 
 class ConsoleJobs:

@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from foxing.memory import Policy
 
-_WIDTH, _HEIGHT = 640, 150
+_WIDTH = 640
+_HEIGHT = 150
 #: Days at the right edge of the curve of a policy, at least.
 _LEAST_DAYS = 400.0
 
@@ -20,7 +21,8 @@ def tier_bar(pages: Mapping[str, int], open_messages: int) -> Markup:
     shares = [(tier, share) for tier, share in shares if share]
     total = sum(share for _, share in shares) or 1.0
     label = ", ".join([f"{count} pages at {tier}" for tier, count in pages.items() if count]) or "no pages"
-    parts, at = [], 0.0
+    parts = []
+    at = 0.0
     for tier, share in shares:
         wide = share / total * 100
         parts.append(

@@ -46,7 +46,8 @@ class Sessions:
 
     def begin(self, response: Response, *, secure: bool) -> None:
         """Adds the cookie of a new session to a response. `secure`: whether the request came over HTTPS."""
-        expires, nonce = str(int(time.time()) + LIFETIME_S), secrets.token_hex(16)
+        expires = str(int(time.time()) + LIFETIME_S)
+        nonce = secrets.token_hex(16)
         value = f"{expires}.{nonce}.{self._sign(expires, nonce)}"
         response.set_cookie(
             COOKIE, value, max_age=LIFETIME_S, path="/console", httponly=True, samesite="strict", secure=secure

@@ -34,7 +34,9 @@ from .plots import latency_bars, policy_curve, saved_bars, shown_days, tier_bar
 from .rendering import HEADERS, ConsolePage, text_of, url
 from .words import SHOWN_CHARS, marked_words
 
-BANKS, MESSAGES, FOUND = 50, 40, 20
+BANKS = 50
+MESSAGES = 40
+FOUND = 20
 #: Characters of a message in a list.
 LISTED_CHARS = 700
 #: Real pages that the preview of a policy shows.
@@ -57,7 +59,8 @@ class Views:
         """Banks, or what a search finds in them."""
         if chosen := request.query_params.get("import", "").strip():
             return RedirectResponse(url("/banks/{}/import", check_bank_name(chosen)), 303, HEADERS)
-        cursor, query = request.query_params.get("cursor"), request.query_params.get("q", "").strip()
+        cursor = request.query_params.get("cursor")
+        query = request.query_params.get("q", "").strip()
         if query:
             return await self._found(request, query, cursor)
         listed = await self.service.run(self.memory.banks, limit=BANKS, cursor=cursor)
@@ -87,7 +90,8 @@ class Views:
 
     async def timeline(self, request: Request) -> ConsolePage:
         """Messages by time, or what a search finds."""
-        bank, query = request.path_params["bank"], request.query_params
+        bank = request.path_params["bank"]
+        query = request.query_params
         question, since, cursor = (query.get(name, "").strip() for name in ("q", "since", "cursor"))
         thread = query.get("thread", "")
         fields: dict[str, Any] = {"thread": thread or None, "gap_mark": GAP_MARK, "cursor": cursor or None}
@@ -119,7 +123,8 @@ class Views:
 
     async def message(self, request: Request) -> ConsolePage:
         """One message, its pages at each tier and its neighbours."""
-        bank, key = request.path_params["bank"], request.query_params.get("id", "")
+        bank = request.path_params["bank"]
+        key = request.query_params.get("id", "")
         start = max(0, _number(request.query_params.get("from"), 0))
         info = await self.service.run_codec(self.memory.message, bank, key)
         neighbours = await self._neighbours(bank, info)
@@ -139,7 +144,8 @@ class Views:
 
     async def page_image(self, request: Request) -> Response:
         """The image of a page at a tier."""
-        bank, page = request.path_params["bank"], request.path_params["page"]
+        bank = request.path_params["bank"]
+        page = request.path_params["page"]
         image = await self.service.run_codec(self.memory.page_image, bank, page, request.query_params.get("tier"))
         return Response(image, media_type="image/png", headers=HEADERS | {"Cache-Control": "private, max-age=60"})
 
@@ -152,7 +158,8 @@ class Views:
 
     async def recall(self, request: Request) -> ConsolePage:
         """A recall, and why each message is in it."""
-        bank, query = request.path_params["bank"], request.query_params
+        bank = request.path_params["bank"]
+        query = request.query_params
         question = query.get("q", "").strip()
         tokens = _number(query.get("max_tokens"), 0)
         result = None
@@ -175,8 +182,10 @@ class Views:
 
     async def context(self, request: Request) -> ConsolePage:
         """A context, as it would be sent to a reader."""
-        bank, query = request.path_params["bank"], request.query_params
-        question, reader = query.get("q", "").strip(), query.get("reader", "claude")
+        bank = request.path_params["bank"]
+        query = request.query_params
+        question = query.get("q", "").strip()
+        reader = query.get("reader", "claude")
         budget = _number(query.get("budget"), 4_000)
         readers = sorted(Readers(self.service.settings.readers))
         values = {"bank": bank, "q": question, "reader": reader, "budget": budget, "readers": readers, "result": None}

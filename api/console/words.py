@@ -65,7 +65,8 @@ def _runs(message: RecalledMessage, gap_mark: str, start: int, stop: int) -> Ite
     gaps = [(offset, offset + len(gap_mark), None) for offset in message.gaps]
     at = start
     for begin, end, sure in sorted([*gaps, *message.uncertain], key=lambda run: run[:2]):
-        begin, end = max(begin, at), min(end, stop)
+        begin = max(begin, at)
+        end = min(end, stop)
         if begin < end:
             yield begin, end, sure
             at = end

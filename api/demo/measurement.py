@@ -68,7 +68,8 @@ def measure_tiers(memory: Memory, bank: str, originals: Mapping[str, PageReading
             texts = {message.message_id: message.text for message in original.messages}
             for message in reading.messages:
                 counted.add(texts[message.message_id], message.text, message.gaps)
-        full_text, remainder = [reading.text for reading in before], [reading.text for reading in after]
+        full_text = [reading.text for reading in before]
+        remainder = [reading.text for reading in after]
         rows.append(
             TierRow(
                 tier=tier,
@@ -106,7 +107,8 @@ def write_page(memory: Memory, messages: Sequence[NewMessage], output: Path) -> 
     page_id = memory.seal(SHOWN_BANK).pages[0]
     files: list[Path] = []
     for tier in tiers:
-        picture, text = output / f"page-{tier}.png", output / f"page-{tier}.txt"
+        picture = output / f"page-{tier}.png"
+        text = output / f"page-{tier}.txt"
         rows = (line.text.rstrip() for line in memory.read_page(SHOWN_BANK, page_id, tier).lines)
         try:
             picture.write_bytes(memory.page_image(SHOWN_BANK, page_id, tier))

@@ -45,7 +45,8 @@ def read_setting(name: str) -> str | None:
     """Returns a setting as text, from the environment or else from the file that it names; None if neither has it.
     Nothing is checked, and the other settings are not loaded. Raises `InvalidSettings` for a file that cannot be
     read."""
-    value, file = os.environ.get(environment_name(name)), named_file()
+    value = os.environ.get(environment_name(name))
+    file = named_file()
     if value or file is None:
         return value or None
     try:
