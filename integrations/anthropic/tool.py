@@ -20,18 +20,11 @@ from foxing.integrations.frameworks.closing import AsyncClosing, Closing
 from .files import Files
 
 
-class FoxingMemoryTool(Closing, BetaAbstractMemoryTool):
-    """Claude's memory tool with files in a bank. Responses are those of `BetaLocalFilesystemMemoryTool`.
-
-        memory = FoxingMemoryTool.connect("http://127.0.0.1:8765", bank="agent-7")
-        client.beta.messages.tool_runner(tools=[memory], …)
-
-    Methods return the response to Claude. They raise `ToolError` for an error that Claude sees, and `FoxingError` if
-    the service cannot be used.
-    """
+class _FilesOfBank:
+    """Connection and files of both tools."""
 
     def __init__(self, connection: Connection, *, cache_control: BetaCacheControlEphemeralParam | None = None) -> None:
-        super().__init__(cache_control=cache_control)
+        super().__init__(cache_control=cache_control)  # type: ignore[call-arg]  # of the SDK's tool, a base beside it
         #: Connection to the bank, for other calls.
         self.connection = connection
         self._files = Files(connection.bank)
@@ -48,6 +41,17 @@ class FoxingMemoryTool(Closing, BetaAbstractMemoryTool):
         """Returns a tool for a bank of `target`: the URL of a service, the URL or path of a database, or a `Memory`.
         Nothing is opened before the first call. Raises `InvalidInput` for an invalid target or bank."""
         return cls(connect(target, bank, api_key=api_key), cache_control=cache_control)
+
+
+class FoxingMemoryTool(_FilesOfBank, Closing, BetaAbstractMemoryTool):
+    """Claude's memory tool with files in a bank. Responses are those of `BetaLocalFilesystemMemoryTool`.
+
+        memory = FoxingMemoryTool.connect("http://127.0.0.1:8765", bank="agent-7")
+        client.beta.messages.tool_runner(tools=[memory], …)
+
+    Methods return the response to Claude. They raise `ToolError` for an error that Claude sees, and `FoxingError` if
+    the service cannot be used.
+    """
 
     def view(self, command: BetaMemoryTool20250818ViewCommand) -> str:
         """Returns a file with line numbers, or the listing of a directory."""
@@ -78,26 +82,8 @@ class FoxingMemoryTool(Closing, BetaAbstractMemoryTool):
         return run(self.connection, self._files.clear())
 
 
-class AsyncFoxingMemoryTool(AsyncClosing, BetaAsyncAbstractMemoryTool):
+class AsyncFoxingMemoryTool(_FilesOfBank, AsyncClosing, BetaAsyncAbstractMemoryTool):
     """Asynchronous version of `FoxingMemoryTool`."""
-
-    def __init__(self, connection: Connection, *, cache_control: BetaCacheControlEphemeralParam | None = None) -> None:
-        super().__init__(cache_control=cache_control)
-        #: Connection to the bank, for other calls.
-        self.connection = connection
-        self._files = Files(connection.bank)
-
-    @classmethod
-    def connect(
-        cls,
-        target: Target,
-        bank: str,
-        *,
-        api_key: str | None = None,
-        cache_control: BetaCacheControlEphemeralParam | None = None,
-    ) -> Self:
-        """Returns a tool for a bank of `target`; see `FoxingMemoryTool.connect`."""
-        return cls(connect(target, bank, api_key=api_key), cache_control=cache_control)
 
     async def view(self, command: BetaMemoryTool20250818ViewCommand) -> str:
         """Returns a file with line numbers, or the listing of a directory."""
