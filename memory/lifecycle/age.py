@@ -116,7 +116,8 @@ class Ager:
         moves = due.moves
         result = BatchResult[Move](due.impossible)
         if shared and moves:
-            moves = _rotated(moves, randrange(0, len(moves), BATCH))
+            first = randrange(0, len(moves), BATCH)
+            moves = [*moves[first:], *moves[:first]]
         purged = self._purge(due.bank_id, now) if due.expired else 0  # purging does not wait for ageing
         discard = DiscardTimes(now, trash.purge_time(now, due.policy.undo_window))
         in_turn = partial(self._in_turn, shared=shared)
@@ -267,10 +268,6 @@ def _is_carried_out(move: Move, row: PageRow) -> bool:
     that it requires."""
     as_required = row.tier == move.to_tier and not (move.drops_text and row.text_kept)
     return row.version == move.page.version + 1 and as_required
-
-
-def _rotated(moves: Sequence[Move], start: int) -> list[Move]:
-    return [*moves[start:], *moves[:start]]
 
 
 def _page_move(moved: _Moved) -> PageMove:

@@ -1,6 +1,6 @@
 """Typesetting of a page's messages in another layout."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -103,13 +103,13 @@ def _entry(part: MessagePart, message: Message) -> Entry:
 def _keepsakes_in(part: MessagePart, span: Placement) -> Ranges:
     """Returns the keepsakes of `part` in `span` of a new page, relative to the start of the span. A page break inside a
     keepsake splits it."""
-    return list(_overlaps(part.keepsakes, span.char_start, span.char_stop))
-
-
-def _overlaps(ranges: Ranges, first: int, last: int) -> Iterator[tuple[int, int]]:
-    for start, stop in ranges:
-        if max(start, first) < min(stop, last):
-            yield max(start, first) - first, min(stop, last) - first
+    first = span.char_start
+    last = span.char_stop
+    return [
+        (max(start, first) - first, min(stop, last) - first)
+        for start, stop in part.keepsakes
+        if max(start, first) < min(stop, last)
+    ]
 
 
 def _counted_in_message(part: MessagePart, span: Placement) -> Placement:
