@@ -1,6 +1,6 @@
 """`Session` of the Agents SDK over a bank."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self, cast
 
 from pydantic import JsonValue
@@ -10,9 +10,8 @@ from foxing.integrations.frameworks.call_sequences import run_async
 from foxing.integrations.frameworks.closing import AsyncClosing
 from foxing.integrations.frameworks.exact_json import exact_json
 from foxing.integrations.frameworks.transcript import Remember, Transcript, TranscriptItem
-from foxing.memory import InvalidInput
-
-from .items import message_of
+from foxing.integrations.frameworks.turns import message_fields
+from foxing.memory import Fields, InvalidInput, parse_message
 
 if TYPE_CHECKING:
     from agents import SessionSettings, TResponseInputItem
@@ -99,5 +98,13 @@ def _entries(items: "Sequence[TResponseInputItem]") -> list[TranscriptItem]:
         value: JsonValue = exact_json(item, f"item {number}")
         if not isinstance(value, dict):
             raise InvalidInput(f"item {number} is not an object; pass items of the Agents SDK")
-        entries.append(TranscriptItem(value, message_of(value)))
+        entries.append(TranscriptItem(value, _message_of(value)))
     return entries
+
+
+def _message_of(item: Mapping[str, JsonValue]) -> Fields | None:
+    """Returns the message of an item; None for one that says nothing, such as reasoning, or has no role."""
+    try:
+        return message_fields(parse_message("openai-responses", item))
+    except InvalidInput:
+        return None
