@@ -17,14 +17,14 @@ class FairSemaphore:
     """Semaphore for the threads of a process, first come, first served. Up to `number` threads may hold it at once.
 
     Callers that give their name take turns: each waits for one thread of each other caller at most, however many of
-    them wait. `each`: number of threads of one caller that may hold it at once; None for all.
+    them wait. `share`: number of threads of one caller that may hold it at once; None for all.
 
     `with semaphore:` waits without a timeout.
     """
 
-    def __init__(self, number: int = 1, each: int | None = None) -> None:
+    def __init__(self, number: int = 1, share: int | None = None) -> None:
         self._number = number
-        self._each = number if each is None else each
+        self._each = number if share is None else share
         self._begin()
 
     def _begin(self) -> None:

@@ -70,15 +70,15 @@ class MessageAssembler:
     def assemble(
         self,
         stored: StoredMessages,
-        known: Mapping[int, PageState | Unreadable] | None = None,
+        page_states: Mapping[int, PageState | Unreadable] | None = None,
         messages: Sequence[Message] | None = None,
     ) -> dict[int, RememberedMessage]:
         """Returns message id → remembered message, for `messages` (None: all of `stored`). May decode pages.
 
-        `known`: page id → state to use instead of reading the page.
+        `page_states`: page id → state to use instead of reading the page.
         """
         selection = stored.messages if messages is None else messages
-        states = self.read_pages(stored, known, selection)
+        states = self.read_pages(stored, page_states, selection)
         result = {
             m.id: open_message(m.content, damaged=not matches_digest(m, m.content, stored.digest_key))
             for m in selection
@@ -97,14 +97,14 @@ class MessageAssembler:
     def read_pages(
         self,
         stored: StoredMessages,
-        known: Mapping[int, PageState | Unreadable] | None = None,
+        page_states: Mapping[int, PageState | Unreadable] | None = None,
         messages: Sequence[Message] | None = None,
     ) -> dict[int, PageState | Unreadable]:
         """Returns page id → state, or the error that prevents reading it, for the pages of `messages` (None: all of
-        `stored`), along with `known`. May decode pages. Each is decoded up to its last message in `stored`, so that
-        reading another of these later does not decode it from its start again."""
+        `stored`), along with `page_states`. May decode pages. Each is decoded up to its last message in `stored`, so
+        that reading another of these later does not decode it from its start again."""
         selection = stored.messages if messages is None else messages
-        states = dict(known or {})
+        states = dict(page_states or {})
         if not stored.spans:  # all are open
             return states
         needed = {span.page_id for message in selection for span in _sealed_spans(stored, message)}

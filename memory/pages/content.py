@@ -49,8 +49,8 @@ class PageState:
     @classmethod
     def of(cls, reading: Reading) -> Self:
         """Returns the state of a page that was decoded completely."""
-        known = np.ones(1, dtype=bool)
-        return cls(reading.tier, "decoded", reading.flag_below, reading.cells, reading.confidence, known)
+        band_flags = np.ones(1, dtype=bool)
+        return cls(reading.tier, "decoded", reading.flag_below, reading.cells, reading.confidence, band_flags)
 
     @classmethod
     def written(cls, tier: str, cells: Cells, reading: Reading | None) -> Self:
@@ -66,8 +66,8 @@ class PageState:
     def verified(cls, tier: str, cells: Cells, bands: int, differences: Differences) -> Self:
         """Returns the state of an unread page at `tier` whose exact text is read from its tokens and corrected by
         `differences`. `cells`: blank, uint32[rows, columns]."""
-        known = np.zeros(bands, dtype=bool)
-        return cls(tier, "text", 0.0, cells, _certain(cells.shape), known, differences)
+        band_flags = np.zeros(bands, dtype=bool)
+        return cls(tier, "text", 0.0, cells, _certain(cells.shape), band_flags, differences)
 
     @property
     def memory_bytes(self) -> int:

@@ -150,13 +150,13 @@ class PageDecoder:
         return states | {error.page_id: error.error for error in errors if error is not None}
 
     def read_tokens(
-        self, tokens: Sequence[VisionTokens], known: Sequence[Reading | None] | None = None
+        self, tokens: Sequence[VisionTokens], readings: Sequence[Reading | None] | None = None
     ) -> list[Reading | CodecError]:
         """Decodes `tokens` as complete pages, bypassing the cache. Returns one result for each, a reading or an error
-        as from `DecodeQueue.decode`. Cells known to be misread have confidence 0. `known`: existing readings of the
+        as from `DecodeQueue.decode`. Cells known to be misread have confidence 0. `readings`: existing readings of the
         tokens, None where there is none."""
         results: dict[int, Reading | CodecError] = {
-            number: reading for number, reading in enumerate(known or ()) if reading is not None
+            number: reading for number, reading in enumerate(readings or ()) if reading is not None
         }
         by_codec: dict[str, list[int]] = {}
         for number, item in enumerate(tokens):

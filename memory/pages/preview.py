@@ -20,7 +20,7 @@ def word_counts(texts: Sequence[str], faded_texts: Sequence[FadedText] | None) -
             counts[fact][0] += 1
             counts[fact][1] += bool(stays[word.start : word.stop].all())
     names = {"facts": counts[True], "other_words": counts[False]}
-    return {name: WordCount(words=words, kept=kept) for name, (words, kept) in names.items() if words}
+    return {name: WordCount(words=words, kept=remaining) for name, (words, remaining) in names.items() if words}
 
 
 def kept_characters(text: str, faded_text: FadedText) -> npt.NDArray[np.bool_]:
