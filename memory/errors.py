@@ -111,6 +111,12 @@ class TimeTravelForbidden(MemoryFault):
     kind = ProblemKind("time-travel-forbidden", 403, "Setting the time is not allowed")
 
 
+class Forbidden(MemoryFault):
+    """The key of the caller does not permit the call."""
+
+    kind = ProblemKind("forbidden", 403, "The key does not permit this")
+
+
 class Unavailable(MemoryFault):
     """The memory or a component that it needs is temporarily unavailable."""
 

@@ -9,6 +9,7 @@ from .errors import (
     Conflict,
     DatabaseTooNew,
     EmbedderError,
+    Forbidden,
     Forgotten,
     InvalidCursor,
     InvalidInput,
@@ -38,6 +39,7 @@ from .values.fences import fenced
 from .values.fold import FoldRequest, FoldResult
 from .values.forecasts import PolicyForecast
 from .values.imports import ImportJob, ImportPreview, ImportQuery, ImportReport, LeftOutOfImport
+from .values.keys import KeyInfo, KeyRequest, Keys, NewKey
 from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
 from .values.parts import ImagePart, TextPart, ToolCall, ToolResult
@@ -104,6 +106,7 @@ __all__ = [
     "Fields",
     "FoldRequest",
     "FoldResult",
+    "Forbidden",
     "Forgotten",
     "FoundRecords",
     "ImagePart",
@@ -118,6 +121,9 @@ __all__ = [
     "InvalidInput",
     "InvalidPolicy",
     "InvalidTime",
+    "KeyInfo",
+    "KeyRequest",
+    "Keys",
     "LeftOut",
     "LeftOutOfImport",
     "Maintenance",
@@ -132,6 +138,7 @@ __all__ = [
     "ModelCalls",
     "NamedFile",
     "Namespaces",
+    "NewKey",
     "NewMessage",
     "NoDatabase",
     "NotFound",

@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from .ingest.importers.jobs import ImportJobs
     from .ingest.seal import Sealer
     from .ingest.store import MessageStore, PreparedCall
+    from .keys import ApiKeys
     from .lifecycle.age import Ager
     from .lifecycle.embed import MessageEmbedder
     from .lifecycle.erase import Eraser
@@ -664,6 +665,13 @@ class Operations:
         from .ingest.importers.jobs import ImportJobs
 
         return ImportJobs(self._memory._store, self._memory.now)
+
+    @cached_property
+    def keys(self) -> ApiKeys:
+        """API keys of a service over this memory."""
+        from .keys import ApiKeys
+
+        return ApiKeys(self._memory._database, self._memory.now)
 
     @staticmethod
     def import_parts() -> None:

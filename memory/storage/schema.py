@@ -23,7 +23,7 @@ from sqlalchemy import (
 from .columns import ByteOrdered, JsonObject, Key, UtcDateTime, user_text
 
 #: (table, column) of columns that exist on PostgreSQL only, for its row-level security policies.
-POLICY_COLUMNS = frozenset({("blobs", "owner"), ("message_keys", "owner")})
+POLICY_COLUMNS = frozenset({("api_keys", "owner"), ("blobs", "owner"), ("message_keys", "owner")})
 
 #: Tables without data of banks, which have no policies.
 SHARED_TABLES = frozenset({"embedders", "secrets"})
@@ -67,6 +67,28 @@ secrets = Table(
     Column("name", String(40), primary_key=True),
     Column("value", LargeBinary(32), nullable=False),
     sqlite_with_rowid=False,
+)
+
+#: Keys of callers of a service.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Key, primary_key=True),
+    #: Public part of the key, by which it is found.
+    Column("prefix", String(16), nullable=False, unique=True),
+    Column("salt", LargeBinary(16), nullable=False),
+    #: HMAC-SHA256 of the whole key under the salt. A key is random, so that a slow digest would add nothing.
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("name", user_text(200), nullable=False),
+    #: "read", "write" or "admin".
+    Column("role", String(10), nullable=False),
+    #: Patterns of names of banks; null for all banks.
+    Column("banks", JSON(none_as_null=True)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    sqlite_autoincrement=True,
 )
 
 threads = Table(
