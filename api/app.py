@@ -61,7 +61,9 @@ def create_app(
     add_exception_handlers(app)
     # The middleware added last is the outermost.
     app.add_middleware(
-        RequestGuard, authenticator=Authenticator(settings, token), max_body_bytes=settings.max_body_bytes
+        RequestGuard,
+        authenticator=Authenticator(settings, token, lambda: app.state.service.key_checks),
+        max_body_bytes=settings.max_body_bytes,
     )
     app.add_middleware(RequestLogging, metrics=metrics)
     app.add_middleware(RequestTracing, tracing=traces)

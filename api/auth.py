@@ -1,32 +1,37 @@
 """Authentication by API key; without a key, checks of the `Host` and `Origin` headers."""
 
 import hmac
+from collections.abc import Callable
 
 from starlette.datastructures import Headers
 
-from foxing.memory import doors
+from foxing.memory import Access, doors
 from foxing.renderer import TOKEN_HEADER
 from foxing.renderer.announcement import CHALLENGE_HEADER, proof_for
 
+from .key_checks import KeyChecks
+from .permissions import RequestNeeds
 from .problems import UNAUTHORIZED, WRONG_HOST, RequestError
 from .settings import Settings
-
-#: Paths that need no key: health checks for orchestrators, the API reference, and the icon.
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json", "/favicon.ico"})
 
 CONSOLE = "/console/"
 SCHEME = "bearer "
 _HOW_ELSEWHERE = "set FOXING_API_KEY to serve it under another name"
 _HOW_FROM_PAGES = "set FOXING_API_KEY and send the key, or call the service from outside a browser"
+FULL = Access("admin")
+#: Access of a request without a key: to no bank.
+NONE = Access("read", ())
 
 
 class Authenticator:
-    """Checks the API key of requests or, if no key is set, their `Host` and `Origin` headers."""
+    """Checks the API key of requests or, if there is none, their `Host` and `Origin` headers. A service needs a key if
+    one is set, or has been created in its database."""
 
-    def __init__(self, settings: Settings, token: str | None = None) -> None:
-        """`token`: that of the service in its announcement."""
+    def __init__(self, settings: Settings, token: str | None, checks: Callable[[], KeyChecks]) -> None:
+        """`token`: that of the service in its announcement. `checks`: returns the keys of the database."""
         self._token = token
         self._key = None if settings.key is None else settings.key.encode()
+        self._checks = checks
         self._console = settings.console  # which has sessions instead, see `console.session`
         self._hosts = doors.LOOPBACK_NAMES | {settings.host.lower()}
 
@@ -46,26 +51,36 @@ class Authenticator:
         nonce = headers.get(CHALLENGE_HEADER)
         return None if nonce is None or self._token is None else proof_for(self._token, nonce)
 
-    def check(self, path: str, scheme: str, headers: Headers) -> None:
-        """Raises `RequestError`: 401 if the API key is missing or wrong; if no key is set, 421 for a host name that is
-        not served and 403 for a cross-site request of a browser. `scheme`: that of the connection."""
+    async def access(self, path: str, scheme: str, headers: Headers, needs: RequestNeeds) -> Access | None:
+        """Returns the access of a request, None for a page of the console, which asks for it itself. `scheme`: that of
+        the connection.
+
+        Raises `RequestError`: 401 if the API key is missing or wrong; if no key is set, 421 for a host name that is not
+        served; if none is needed, 403 for a cross-site request of a browser. Raises `StorageError` if the keys have
+        never been read."""
         if self._key is None:
             doors.check_host(headers.raw, self._hosts, _HOW_ELSEWHERE)
-            if path not in OPEN_PATHS:
-                check_site(scheme, headers)
-        elif path not in OPEN_PATHS and not (self._console and (path + "/").startswith(CONSOLE)):
-            self._check_key(self._key, headers)
+        is_console = self._console and (path + "/").startswith(CONSOLE)
+        if needs.role is None and not is_console:
+            return NONE
+        if self._key is None and not await self._checks().required():
+            check_site(scheme, headers)
+            return None if is_console else FULL
+        return None if is_console else await self._access_of(given_key(headers))
 
-    @staticmethod
-    def _check_key(key: bytes, headers: Headers) -> None:
-        sent = given_key(headers)
-        if not hmac.compare_digest(sent.encode("utf-8", "surrogateescape"), key):
-            reason = "the API key is wrong" if sent else "an API key is required"
+    async def _access_of(self, sent: str) -> Access:
+        if self._key is not None and hmac.compare_digest(sent.encode("utf-8", "surrogateescape"), self._key):
+            return FULL
+        key = await self._checks().find(sent) if sent else None
+        if key is None:
+            reason = "the API key is wrong, expired or revoked" if sent else "an API key is required"
             raise RequestError(
                 UNAUTHORIZED,
-                f"{reason}: send the header 'Authorization: Bearer <key>' with the FOXING_API_KEY of the service",
+                f"{reason}: send the header 'Authorization: Bearer <key>' with FOXING_API_KEY or a key of "
+                "foxing keys create",
                 {"WWW-Authenticate": "Bearer"},
             )
+        return Access.of(key)
 
 
 def given_key(headers: Headers) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 from datetime import datetime
 from functools import partial
 from threading import Event
@@ -17,6 +18,7 @@ from foxing.memory.values.base import CURSOR, MAX_CURSOR_CHARS
 from foxing.renderer import FoxingError
 
 from .imports import Imports
+from .key_checks import KeyChecks
 from .metrics import Metrics
 from .readiness import Readiness
 from .settings import Settings
@@ -50,6 +52,8 @@ class Service:
         self._unembedded: set[str] = set()
         self._embedding: asyncio.Task[None] | None = None
         self._readiness = Readiness(memory)
+        #: Checks of API keys.
+        self.key_checks = KeyChecks(memory)
         #: Imports of uploaded files.
         self.imports = Imports(memory, settings.max_import_bytes)
 
@@ -65,7 +69,8 @@ class Service:
         """Schedules embedding of the new messages of a bank, so that storing does not wait for it."""
         self._unembedded.add(bank)
         if self._embedding is None or self._embedding.done():
-            self._embedding = asyncio.get_running_loop().create_task(self._embed())
+            # in an empty context: it embeds for the callers of later requests too
+            self._embedding = asyncio.get_running_loop().create_task(self._embed(), context=Context())
 
     async def _embed(self) -> None:
         """Embeds the new messages of all banks; the scheduler retries what fails here."""
@@ -87,6 +92,7 @@ class Service:
         self._unembedded.clear()
         if self._embedding is not None:
             await asyncio.wait([self._embedding])
+        await self.key_checks.close()
 
     def raise_if_stopping(self, done: int, total: int) -> None:
         """Raises `Closed` if the service is stopping. Passed to long calls as their progress callback."""

@@ -14,16 +14,18 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from foxing.memory import Problem
+from foxing.memory import Access, Problem
 from foxing.memory.doors import check_length
 from foxing.memory.problems import VERSION_HEADER
+from foxing.renderer import FoxingError
 from foxing.renderer.announcement import PROOF_HEADER
 from foxing.renderer.plugins import CLIENT
 
-from .auth import CONSOLE, Authenticator
+from .auth import CONSOLE, FULL, NONE, Authenticator
 from .bodies import LARGE_BODY, check_json_body
 from .logs import get_logger
 from .metrics import Metrics
+from .permissions import needs_of
 from .plugins.apps import PREFIX
 from .problems import (
     BODY_TOO_LARGE,
@@ -163,8 +165,7 @@ class RequestGuard:
         try:
             _check_room(scope)
             check_length(scope["headers"])
-            if not self.authenticator.is_local(headers):
-                self.authenticator.check(scope["path"], scope["scheme"], headers)
+            access = await self._access(scope, headers)
             proof = self.authenticator.proof(headers)
             if proof is not None:
                 send = _with_header(send, PROOF_HEADER, proof)
@@ -173,12 +174,13 @@ class RequestGuard:
             if _CONVERSATION.fullmatch(scope["path"]):
                 limit = max(limit, CONVERSATION_BYTES)
             body = None if streaming else await self._read_body(headers, receive, limit)
-        except RequestError as error:
+        except FoxingError as error:
             problem = problem_of(error, instance=scope["path"], request_id=scope["state"]["request_id"])
-            await problem_response(problem, error.headers)(scope, receive, send)
+            await problem_response(problem, getattr(error, "headers", None))(scope, receive, send)
             return
         if streaming:
-            await self._run_streaming(scope, receive, send)
+            with access.limiting():
+                await self._run_streaming(scope, receive, send)
             return
         if body is None:
             return  # the client disconnected
@@ -191,7 +193,20 @@ class RequestGuard:
             replayed = True
             return {"type": "http.request", "body": body, "more_body": False}
 
-        await self.app(scope, replay, send)
+        with access.limiting():
+            await self.app(scope, replay, send)
+
+    async def _access(self, scope: Scope, headers: Headers) -> Access:
+        """Returns the access of a request, checked against what its route needs. Raises `RequestError`, `Forbidden`,
+        and `NotFound` for a bank that does not exist for it."""
+        if scope["type"] == "http" and self.authenticator.is_local(headers):
+            return FULL
+        needs = needs_of(scope)
+        access = await self.authenticator.access(scope["path"], scope["scheme"], headers, needs)
+        if access is None:
+            return NONE
+        needs.check(access, f"{scope.get('method', 'GET')} {scope['path']}")
+        return access
 
     async def _run_streaming(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Runs the application, which reads the body itself; cancels it if a chunk of the body is late."""
@@ -228,11 +243,12 @@ class RequestGuard:
         """Authenticates a websocket, which only mounted apps have. A rejected one is closed before it is accepted,
         which the client sees as status 403."""
         try:
-            self.authenticator.check(scope["path"], scope["scheme"], Headers(scope=scope))
-        except RequestError as error:
+            access = await self._access(scope, Headers(scope=scope))
+        except FoxingError as error:
             await send({"type": "websocket.close", "code": 1008, "reason": str(error)[:120]})
             return
-        await self.app(scope, receive, send)
+        with access.limiting():
+            await self.app(scope, receive, send)
 
     async def _read_body(self, headers: Headers, receive: Receive, limit: int) -> bytes | None:
         """Returns the body, or None if the client disconnected before its end. `limit`: its maximum size in bytes.

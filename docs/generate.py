@@ -1,4 +1,4 @@
-"""Generates reference/cli.md, http.md, python.md, readers.md, settings.md and openapi.json, and
+"""Generates reference/cli.md, http.md, permissions.md, python.md, readers.md, settings.md and openapi.json, and
 explanation/traces.md.
 
     .venv/bin/python docs/generate.py            write the pages
@@ -18,6 +18,7 @@ from typing import Any
 
 from generators.cli import cli_page
 from generators.http import http_page
+from generators.permissions import permissions_page
 from generators.python import python_page
 from generators.readers import readers_page
 from generators.settings import settings_page
@@ -51,6 +52,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "explanation/traces.md": traces_page,
     "reference/cli.md": cli_page,
     "reference/http.md": lambda: http_page(openapi()),
+    "reference/permissions.md": permissions_page,
     "reference/python.md": python_page,
     "reference/readers.md": readers_page,
     "reference/settings.md": settings_page,

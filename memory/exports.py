@@ -39,7 +39,7 @@ from .values.fences import fenced
 from .values.fold import FoldRequest, FoldResult
 from .values.forecasts import PolicyForecast
 from .values.imports import ImportJob, ImportPreview, ImportQuery, ImportReport, LeftOutOfImport
-from .values.keys import KeyInfo, KeyRequest, Keys, NewKey
+from .values.keys import KeyInfo, KeyRequest, KeyRole, KeyRotation, Keys, NewKey
 from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
 from .values.parts import ImagePart, TextPart, ToolCall, ToolResult
@@ -71,8 +71,10 @@ from .values.savings import ModelCall, ModelCalls, RecordedCalls, Savings, Savin
 from .values.threads import ThreadInfo, Threads
 
 if TYPE_CHECKING:
+    from .access import Access
     from .async_memory import AsyncMemory
     from .ingest.importers import ImportOptions, NamedFile
+    from .keys import LiveKeys
     from .maintenance import Maintenance
     from .memory import Memory, Operations
     from .options import MemoryOptions
@@ -83,6 +85,7 @@ __all__ = [
     "FORMATS",
     "MAX_QUERY_CHARS",
     "RELEVANCE_FLOOR",
+    "Access",
     "AgeReport",
     "AgeingForecast",
     "AsyncMemory",
@@ -123,9 +126,12 @@ __all__ = [
     "InvalidTime",
     "KeyInfo",
     "KeyRequest",
+    "KeyRole",
+    "KeyRotation",
     "Keys",
     "LeftOut",
     "LeftOutOfImport",
+    "LiveKeys",
     "Maintenance",
     "MatchScore",
     "Memory",

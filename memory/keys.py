@@ -6,20 +6,19 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection
 
 from foxing.renderer.clock import later
 
-from .access import Access
 from .errors import Conflict, InvalidCursor, InvalidInput, NotFound
 from .recall.cursors import decode_cursor, encode_cursor
 from .storage.database import Database
 from .storage.repositories import api_keys
 from .storage.repositories.api_keys import ApiKeyRow
 from .values.base import INVALID_CURSOR, check_limit
-from .values.keys import KeyInfo, KeyRequest, Keys, NewKey
+from .values.keys import KeyInfo, KeyRequest, KeyRole, Keys, NewKey
 
 #: Maximum number of keys that are neither revoked nor expired: a service holds all of them.
 MAX_KEYS = 10_000
@@ -111,10 +110,11 @@ class LiveKeys:
         matches = hmac.compare_digest(_digest(row.salt, key), row.digest)
         return _info(row) if matches and mark == MARK and not _is_over(row.expires_at, now) else None
 
-
-def access_of(key: KeyInfo) -> Access:
-    """Returns the access that a key gives."""
-    return Access(key.role, key.banks)
+    def by_id(self, key_id: str, now: datetime) -> tuple[KeyInfo, bytes] | None:
+        """Returns the key with an id and its digest, 32 bytes, for signatures that are valid while it works; None if
+        there is none, or it has expired."""
+        row = self._rows.get(key_id)
+        return None if row is None or _is_over(row.expires_at, now) else (_info(row), row.digest)
 
 
 #: Compared with keys whose prefix is unknown. No key has its digest.
@@ -147,7 +147,7 @@ def _info(row: ApiKeyRow) -> KeyInfo:
     return KeyInfo.model_construct(
         id=row.prefix,
         name=row.name,
-        role=row.role,
+        role=cast("KeyRole", row.role),
         banks=row.banks,
         created_at=row.created_at,
         expires_at=row.expires_at,

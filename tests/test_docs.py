@@ -122,7 +122,7 @@ def test_the_cli_reference_has_every_command_and_option() -> None:
     text = (REFERENCE / "cli.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^##+ `(foxing .+?)`\n(.*?)(?=^##+ |\Z)", text, re.DOTALL | re.MULTILINE))
     known = dict(commands())
-    assert set(sections) == set(known) | {"foxing codec", "foxing db"}
+    assert set(sections) == set(known) | {"foxing codec", "foxing db", "foxing keys"}
     for name, command in known.items():
         options = {option for p in command.params for option in (*p.opts, *p.secondary_opts) if option.startswith("-")}
         rows = re.findall(r"^\* `(-[^`]*)`", sections[name], re.MULTILINE)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from foxing.api.settings import Settings
-    from foxing.memory import BankInfo, DatabaseOptions, Memory, PageInfo
+    from foxing.memory import BankInfo, DatabaseOptions, KeyInfo, Memory, PageInfo
     from foxing.renderer import FoxingError
 
     from .progress import Advance
@@ -210,6 +210,12 @@ def _parts(listing: Callable[[str | None], P]) -> Iterator[P]:
 def all_banks(memory: "Memory") -> "list[BankInfo]":
     """Returns all banks of the database."""
     return [bank for part in _parts(lambda cursor: memory.banks(limit=500, cursor=cursor)) for bank in part.banks]
+
+
+def all_keys(memory: "Memory") -> "list[KeyInfo]":
+    """Returns all keys of the database, revoked ones included."""
+    keys = memory.operations.keys
+    return [key for part in _parts(lambda cursor: keys.list(limit=500, cursor=cursor)) for key in part.keys]
 
 
 def all_pages(memory: "Memory", bank: str) -> "list[PageInfo]":

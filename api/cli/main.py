@@ -44,6 +44,7 @@ COMMANDS = {
     "reindex": ".reindex:reindex",
     "savings": ".savings:savings",
     "codec": ".codec:codec_commands",
+    "keys": ".keys:key_commands",
     "db": ".db:database_commands",
 }
 OUT_OF_MEMORY = (

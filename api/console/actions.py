@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from foxing.api.dependencies import Service
 from foxing.api.uploaded_files import MAX_FILES
-from foxing.memory import ImportQuery, InvalidInput, NotFound, Policy
+from foxing.memory import Access, ImportQuery, InvalidInput, NotFound, Policy
 from foxing.memory.ingest.importers import AUTO, IMPORTERS
 from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.values.base import first_error
@@ -154,7 +154,7 @@ class Actions:
     async def job(self, request: Request) -> ConsolePage:
         """A job, with its progress or its report."""
         job = self.jobs.get(request.path_params["job"])
-        if job is None:
+        if job is None or not Access.current().sees(job.bank):
             raise NotFound("there is no such job; the service may have been restarted")
         return _job_page(job)
 

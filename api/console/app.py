@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from foxing.api.auth import check_site
 from foxing.api.dependencies import Service
+from foxing.api.permissions import needs_of
 from foxing.api.problems import CROSS_SITE, RequestError
 from foxing.api.settings.names import explained
 from foxing.renderer import FoxingError
@@ -54,7 +55,7 @@ class Console:
 
     def __init__(self, service: Callable[[], Service], key: str | None) -> None:
         self._service = service
-        self._sessions = Sessions(key)
+        self._sessions = Sessions(key, lambda: service().key_checks)
         self._built: tuple[Views, Actions] | None = None
         self._pending = PendingPages()
 
@@ -119,10 +120,13 @@ class Console:
         try:
             if request.method == "POST":
                 _check_origin(request)
-            if not self._sessions.is_open(request):
+            access = await self._sessions.access(request)
+            if access is None:
                 return RedirectResponse(url("/login", next=request.url.path), 303, HEADERS)
+            needs_of(request.scope).check(access, f"{request.method} {request.url.path}")
             if request.method == "POST":
                 self._pending.discard()
+            access.limit()  # also what the response streams
             answer = view()(request)
             page = await (self._pending.page(request, answer) if may_wait else answer)
         except FoxingError as error:
@@ -152,9 +156,8 @@ class Console:
             except FoxingError as error:
                 return self._html(_error_page(error), request)
             form = await _form(request)
-            if self._sessions.matches(form.get("key", "").strip()):
-                response = RedirectResponse(_inside(form.get("next", "")), 303, HEADERS)
-                self._sessions.begin(response, secure=request.url.scheme == "https")
+            response = RedirectResponse(_inside(form.get("next", "")), 303, HEADERS)
+            if await self._sessions.begin(response, form.get("key", "").strip(), secure=request.url.scheme == "https"):
                 return response
             await anyio.sleep(REFUSAL_S)
             wrong = True
@@ -167,7 +170,7 @@ class Console:
         except FoxingError as error:
             return self._html(_error_page(error), request)
         response = RedirectResponse(url("/login"), 303, HEADERS)
-        self._sessions.end(request, response)
+        await self._sessions.end(request, response)
         return response
 
     @staticmethod

@@ -9,6 +9,8 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
+from foxing.memory import Access
+
 from .rendering import ConsolePage
 
 #: Seconds after which a page that is not ready says so.
@@ -22,7 +24,8 @@ Answer: TypeAlias = ConsolePage | Response
 
 
 class PendingPages:
-    """Pages in the making, by their address. Each is made once however often it is asked for, and given once."""
+    """Pages in the making, by their address and the access of who asks. Each is made once however often it is asked
+    for, and given once."""
 
     def __init__(self) -> None:
         self._tasks: OrderedDict[str, asyncio.Task[Answer]] = OrderedDict()
@@ -31,7 +34,7 @@ class PendingPages:
         """Returns the page that `view` makes, or one that asks for it again. Raises the errors of `view`."""
         part = request.headers.get("hx-request") == "true"
         address = quote(request.url.path, safe="/:@") + (f"?{request.url.query}" if request.url.query else "")
-        key = f"{address} {part}"
+        key = f"{address} {part} {Access.current()}"
         task = self._tasks.get(key)
         if task is None:
             task = self._start(key, view)

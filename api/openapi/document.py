@@ -20,7 +20,7 @@ from foxing.api.problems import (
     UNSUPPORTED_MEDIA,
     WRONG_HOST,
 )
-from foxing.memory import Conflict, Forgotten, NotFound, Problem, StorageError, TimeTravelForbidden
+from foxing.memory import Conflict, Forbidden, Forgotten, NotFound, Problem, StorageError, TimeTravelForbidden
 
 from .examples import BANK, BODIES, Example, Json
 
@@ -41,19 +41,21 @@ TAGS: list[Json] = [
     {"name": "savings", "description": "What models billed, and what folding saved."},
     {"name": "banks", "description": "Banks, which are isolated memories, and their statistics."},
     {"name": "ageing", "description": "Seal open messages, move pages to lower tiers, and undo that."},
+    {"name": "keys", "description": "API keys, their roles and their banks."},
     {"name": "service", "description": "Health, metrics and the API reference."},
 ]
 
 #: Declares the API key in the document. `RequestGuard` checks it, before a request is routed.
 bearer = HTTPBearer(
-    scheme_name="key", description="The FOXING_API_KEY of the service, if one is set.", auto_error=False
+    scheme_name="key", description="FOXING_API_KEY or a key of `foxing keys create`, if there is one.", auto_error=False
 )
 
 
 #: Kinds of problems that describe their statuses.
 _KINDS = (
-    *(INVALID_JSON, UNAUTHORIZED, TimeTravelForbidden.kind, CROSS_SITE, NotFound.kind, REQUEST_TIMEOUT, Conflict.kind),
-    *(Forgotten.kind, BODY_TOO_LARGE, UNSUPPORTED_MEDIA, WRONG_HOST, INVALID_REQUEST, INTERNAL, StorageError.kind),
+    *(INVALID_JSON, UNAUTHORIZED, Forbidden.kind, TimeTravelForbidden.kind, CROSS_SITE, NotFound.kind),
+    *(REQUEST_TIMEOUT, Conflict.kind, Forgotten.kind, BODY_TOO_LARGE, UNSUPPORTED_MEDIA, WRONG_HOST),
+    *(INVALID_REQUEST, INTERNAL, StorageError.kind),
     BUSY,
 )
 #: Error statuses of all operations under /v1, and additional ones of operations with a body.

@@ -13,6 +13,7 @@ MESSAGE_ID = "msg_01jqz5d8e2"
 IMPORT_ID = "5f0c1d7e2d9a4c55a1f06c3b8e7d2f10"
 TEXT_HASH = "9f86d081884c7d659a2feaa0"
 REF = "k7q"
+KEY_ID = "3f9a1c2e"
 
 
 class Example(NamedTuple):
@@ -23,6 +24,13 @@ class Example(NamedTuple):
 
 
 BODIES: Mapping[str, list[Example]] = {
+    "KeyRequest": [
+        Example(
+            "A key that reads the banks of a team for 90 days",
+            {"name": "dashboard", "role": "read", "banks": ["team-a.*"], "expires_after": "P90D"},
+        )
+    ],
+    "KeyRotation": [Example("A new key, while the old one works for another day", {"overlap": "P1D"})],
     "ModelCalls": [
         Example(
             "A call of a folded conversation",

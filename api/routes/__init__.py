@@ -10,6 +10,7 @@ from . import (
     fold,
     health,
     imports,
+    keys,
     messages,
     pages,
     policy,
@@ -34,5 +35,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     banks.router,
     policy.router,
     ageing.router,
+    keys.router,
     health.router,
 )

@@ -1,5 +1,6 @@
 """Endpoints of LiteLLM's compression guardrail: excerpts in place of long older texts, and their exact words."""
 
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b, scrypt
 from typing import Annotated
@@ -11,7 +12,7 @@ from foxing.api.dependencies import ServiceDep
 from foxing.api.logs import get_logger
 from foxing.api.openapi.document import problem_responses
 from foxing.api.openapi.examples import TEXT_HASH
-from foxing.memory import CompressRequest, CompressResult, RetrieveResult
+from foxing.memory import Access, CompressRequest, CompressResult, RetrieveResult
 from foxing.memory.values.compression import RetrieveQuery
 
 from .router import memory_router
@@ -43,7 +44,8 @@ async def compress(
     message, the last ten messages of users and tools, and open tool exchanges stay as they are. Stores the texts in a
     bank of the API key and the header `x-headroom-affinity`, which is created if necessary."""
     bank = await service.run(bank_of, given_key(request.headers), affinity)
-    result = await service.run(service.memory.operations.compress, bank, body)
+    with replace(Access.current(), banks=(bank,)).limiting():  # its own, whatever banks the key opens
+        result = await service.run(service.memory.operations.compress, bank, body)
     get_logger().info("compress", bank=bank, saved=result.tokens_saved, new=result.new_hashes, note=result.note)
     if result.new_hashes:
         service.embed_soon(bank)
@@ -75,7 +77,8 @@ async def retrieve(
     """Returns the exact text, as remembered, that an excerpt stands for. A hash is answered only to the API key and the
     `x-headroom-affinity` for which the text was compressed; for others it does not exist."""
     bank = await service.run(bank_of, given_key(request.headers), affinity)
-    return await service.run_codec(service.memory.operations.retrieve, bank, hash, query or None)
+    with replace(Access.current(), banks=(bank,)).limiting():
+        return await service.run_codec(service.memory.operations.retrieve, bank, hash, query or None)
 
 
 @lru_cache(maxsize=10_000)

@@ -7,7 +7,7 @@ from typing import Any
 
 from foxing.api import problems
 from foxing.api.openapi.document import DEFAULT, examples_of, operations, problem_example, schema_names
-from foxing.api.openapi.examples import BANK, IMPORT_ID, MESSAGE_ID, PAGE_ID, TEXT_HASH, Json
+from foxing.api.openapi.examples import BANK, IMPORT_ID, KEY_ID, MESSAGE_ID, PAGE_ID, TEXT_HASH, Json
 from foxing.memory.problems import TYPE_PREFIX
 from foxing.renderer.errors import FoxingError, NoEngine, ProblemKind
 
@@ -23,8 +23,9 @@ HEAD = """\
 RULES = """\
 - Request bodies are JSON in UTF-8 with `Content-Type: application/json`, but for files to import. An unknown field
   is an error.
-- If the service has a key (`FOXING_API_KEY`), add `-H "Authorization: Bearer $FOXING_API_KEY"` to the examples.
-  `/healthz`, `/readyz`, `/docs` and `/openapi.json` need no key.
+- If the service has a key (`FOXING_API_KEY`, or one of `foxing keys create`), add
+  `-H "Authorization: Bearer $FOXING_API_KEY"` to the examples. `/healthz`, `/readyz`, `/docs` and `/openapi.json` need
+  no key. [Permissions](permissions.md) has the role that each call needs.
 - Times are written `2026-03-02T09:15:00Z` or `2026-03-02T18:15:00+09:00`, durations as in ISO 8601: `P7D`, `PT30S`.
 - Every response has an `X-Request-ID`: the one that the client sent, or a new one. Log entries of the request carry it.
 - Every call under `/v1` can fail with the [problems](#problems) 401, 403, 421, 422, 500 and 503, and one with a body
@@ -37,6 +38,7 @@ PATH_VALUES = {
     "message_id": MESSAGE_ID,
     "import_id": IMPORT_ID,
     "hash": TEXT_HASH,
+    "key_id": KEY_ID,
 }
 PROBLEM_VALUES = ("Problem", "FieldError")
 ANY_JSON = "JsonValue"  # pydantic's name for it; it has no fields to show
@@ -51,7 +53,8 @@ ADVICE = {
     "unsupported-media-type": "Send `Content-Type: application/json`; a file to import as `application/octet-stream`.",
     "body-too-large": "Send fewer messages per request, or raise `FOXING_MAX_BODY_BYTES`; for a file to import, "
     "`FOXING_MAX_IMPORT_BYTES`.",
-    "unauthorized": "Send `Authorization: Bearer <key>` with the key of the service.",
+    "unauthorized": "Send `Authorization: Bearer <key>` with a key that works.",
+    "forbidden": "Use a key with the role that `detail` names; see [keys](../guides/team.md#keys).",
     "wrong-host": "Address the service as `127.0.0.1` or `localhost`, or set `FOXING_API_KEY` to allow other names.",
     "cross-site": "Call the service from outside of a browser, or set `FOXING_API_KEY` and send the key.",
     "no-such-path": "Check the path against this page.",

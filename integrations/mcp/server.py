@@ -1,19 +1,22 @@
 """The MCP server: tools, resources and prompts for one bank, or for the bank in the path of the request."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from inspect import getdoc
+from typing import Any, cast
 
 from mcp.server.mcpserver import MCPServer
 from mcp_types import ToolAnnotations
+
+from foxing.memory import KeyRole
 
 from .banks import ConnectionOf, note_bank
 from .prompts import Prompts, add_prompts
 from .resources import Resources, add_resources
 from .tool import MemoryTool
-from .tools import PageTools
+from .tools import PageTools, Tools
 
 INSTRUCTIONS = """\
 Long-term memory of earlier conversations. Call recall before answering a question about what was said, decided or done
@@ -27,30 +30,30 @@ _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
 _SETS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 _DESTROYS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
+#: Tool → its title, its annotations, and the role that a caller over HTTP needs; first those that a model needs, then
+#: those of an operator, for pages and their ageing.
+TOOLS: dict[str, tuple[str, ToolAnnotations, KeyRole]] = {
+    "remember": ("Remember", _ADDS, "write"),
+    "recall": ("Recall", _READS, "read"),
+    "build_context": ("Build context", _READS, "read"),
+    "recent": ("Recent conversations", _READS, "read"),
+    "search": ("Search", _READS, "read"),
+    "fetch": ("Fetch a message", _READS, "read"),
+    "forget": ("Erase permanently", _DESTROYS, "write"),
+    "recall_pages": ("Recall page images", _READS, "read"),
+    "read_page": ("Read a page", _READS, "read"),
+    "timeline": ("Timeline", _READS, "read"),
+    "pin_page": ("Pin a page", _SETS, "write"),
+    "unpin_page": ("Unpin a page", _SETS, "write"),
+    "age_pages": ("Age pages", _DESTROYS, "admin"),
+}
 
 
 def make_server(connection_of: ConnectionOf, *, all_tools: bool = False) -> MCPServer:
     """Returns a server for the bank that `connection_of` selects per request; see `banks.fixed` and
     `banks.by_address`. `all_tools`: whether it has the tools of an operator too, for pages and their ageing."""
     tools = PageTools(connection_of)
-    needed = (
-        (tools.remember, "Remember", _ADDS),
-        (tools.recall, "Recall", _READS),
-        (tools.build_context, "Build context", _READS),
-        (tools.recent, "Recent conversations", _READS),
-        (tools.search, "Search", _READS),
-        (tools.fetch, "Fetch a message", _READS),
-        (tools.forget, "Erase permanently", _DESTROYS),
-    )
-    for_operators = (
-        (tools.recall_pages, "Recall page images", _READS),
-        (tools.read_page, "Read a page", _READS),
-        (tools.timeline, "Timeline", _READS),
-        (tools.pin_page, "Pin a page", _SETS),
-        (tools.unpin_page, "Unpin a page", _SETS),
-        (tools.age_pages, "Age pages", _DESTROYS),
-    )
-    listed = (*needed, *for_operators) if all_tools else needed
+    listed = TOOLS if all_tools else {name: row for name, row in TOOLS.items() if hasattr(Tools, name)}
     with _root_logger_unchanged():
         server: MCPServer = MCPServer(
             "foxing",
@@ -59,8 +62,8 @@ def make_server(connection_of: ConnectionOf, *, all_tools: bool = False) -> MCPS
             instructions=INSTRUCTIONS,
             version=version("foxing"),
             tools=[
-                MemoryTool.from_function(tool, title=title, description=getdoc(tool), annotations=annotations)
-                for tool, title, annotations in listed
+                _tool(getattr(tools, name), title, annotations, role)
+                for name, (title, annotations, role) in listed.items()
             ],
             middleware=[note_bank],
             log_level="WARNING",
@@ -68,6 +71,11 @@ def make_server(connection_of: ConnectionOf, *, all_tools: bool = False) -> MCPS
     add_resources(server, Resources(connection_of, tools))
     add_prompts(server, Prompts(tools))
     return server
+
+
+def _tool(call: Callable[..., Any], title: str, annotations: ToolAnnotations, role: KeyRole) -> MemoryTool:
+    tool = MemoryTool.from_function(call, title=title, description=getdoc(call), annotations=annotations)
+    return cast("MemoryTool", tool.model_copy(update={"role": role}))
 
 
 @contextmanager

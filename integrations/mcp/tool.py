@@ -7,11 +7,15 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from pydantic import ValidationError
 
+from foxing.memory import Access, Forbidden, KeyRole
 from foxing.memory.values.base import first_error
 
 
 class MemoryTool(Tool):
     """A tool that refuses arguments that it does not have, and says in a sentence what is wrong with others."""
+
+    #: Role that a caller over HTTP needs.
+    role: KeyRole = "admin"
 
     def model_post_init(self, context: Any, /) -> None:
         """Closes the schema of the arguments."""
@@ -19,6 +23,10 @@ class MemoryTool(Tool):
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
         """See `Tool.run`. Raises `ToolError` with a message of its own, without the prefix of the package."""
+        try:
+            Access.current().check(self.role, f"the tool {self.name}")
+        except Forbidden as error:
+            raise ToolError(str(error)) from error
         properties = self.parameters.get("properties", {})
         for name in arguments:
             if name not in properties:

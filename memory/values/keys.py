@@ -9,9 +9,9 @@ from pydantic_core import PydanticCustomError
 from .base import MemoryRequest, Value
 from .policy import Duration
 
-Role: TypeAlias = Literal["read", "write", "admin"]
+KeyRole: TypeAlias = Literal["read", "write", "admin"]
 #: Roles in ascending order: each permits what those before it permit.
-ROLES: Final[tuple[Role, ...]] = get_args(Role)
+ROLES: Final[tuple[KeyRole, ...]] = get_args(KeyRole)
 MAX_PATTERNS = 100
 
 BankPattern = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._:@*?-]+$")]
@@ -22,7 +22,7 @@ class KeyRequest(MemoryRequest):
     """A key to create."""
 
     name: KeyName = Field(description="Who uses the key, for people. Several keys may have one name.")
-    role: Role = Field(
+    role: KeyRole = Field(
         description="`read` recalls and lists; `write` also stores, imports, pins and erases messages; `admin` also "
         "erases banks, sets policies, seals, ages and manages keys."
     )
@@ -45,12 +45,20 @@ class KeyRequest(MemoryRequest):
         return self
 
 
+class KeyRotation(MemoryRequest):
+    """Replacement of a key."""
+
+    overlap: Duration = Field(
+        default=timedelta(0), description="Time for which the old key works on, in ISO 8601. Default: none."
+    )
+
+
 class KeyInfo(Value):
     """A key, without its secret."""
 
     id: str = Field(description="Public id, the beginning of the key after `foxing_`.")
     name: str = Field(description="Who uses the key.")
-    role: Role = Field(description="What the key permits.")
+    role: KeyRole = Field(description="What the key permits.")
     banks: list[str] | None = Field(description="Patterns of the banks that the key opens; null for all.")
     created_at: datetime = Field(description="Time at which it was created.")
     expires_at: datetime | None = Field(description="Time from which it no longer works; null for none.")

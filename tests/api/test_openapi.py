@@ -47,6 +47,9 @@ PATHS = {
     "/v1/banks/{bank}/threads": {"get"},
     "/v1/banks/{bank}/threads/{thread}": {"delete"},
     "/v1/banks/{bank}/undo": {"post"},
+    "/v1/keys": {"get", "post"},
+    "/v1/keys/{key_id}": {"delete"},
+    "/v1/keys/{key_id}/rotate": {"post"},
     "/healthz": {"get"},
     "/readyz": {"get"},
     "/metrics": {"get"},
@@ -108,7 +111,7 @@ def test_every_request_body_has_an_example(document: dict[str, Any]) -> None:
         for name, operation in operations(document)
         if "requestBody" in operation
     ]
-    assert len(bodies) == 15
+    assert len(bodies) == 17
     for name, content in bodies:
         if name == "post /v1/banks/{bank}/import":  # a file
             assert content["application/octet-stream"]["schema"]["format"] == "binary"
@@ -175,7 +178,7 @@ def test_every_example_is_a_value_of_its_type() -> None:
                 shown = expected.dump_python(expected.validate_python(example), by_alias=True)
                 assert set(shown) >= set(example), route.name
                 checked += 1
-    assert checked == 19
+    assert checked == 21
 
 
 def test_the_reference_works_without_network(client: httpx.Client, document: dict[str, Any]) -> None:

@@ -6,9 +6,8 @@ import pytest
 from support.clock import Clock
 from support.databases import execute
 
-from foxing.memory import Conflict, InvalidCursor, InvalidInput, KeyRequest, Memory, NotFound
+from foxing.memory import Access, Conflict, InvalidCursor, InvalidInput, KeyRequest, Memory, NotFound
 from foxing.memory import keys as api_keys
-from foxing.memory.access import Access, limited_to
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 MESSAGE = {"role": "user", "content": "Titan ships on 14 March."}
@@ -172,7 +171,7 @@ def test_other_banks_do_not_exist_for_limited_access(database_url: str) -> None:
     with Memory(database_url) as memory:
         for bank in ("anna", "ann", "ben"):
             memory.store(bank, [MESSAGE])
-        with limited_to(Access("write", ["a*"])):
+        with Access("write", ["a*"]).limiting():
             assert [bank.id for bank in memory.banks().banks] == ["ann", "anna"]
             assert [bank.id for bank in memory.banks(limit=1).banks] == ["ann"]
             assert {end.bank for end in memory.operations.newest_banks()} == {"ann", "anna"}
@@ -185,7 +184,7 @@ def test_other_banks_do_not_exist_for_limited_access(database_url: str) -> None:
                     memory.set_policy(bank, {})
             assert memory.recall("ann", "Titan", banks=["ben"]).spans[0].bank == "ann"
             assert len(memory.recall("ann", "Titan", banks=["ben"]).spans) == 1
-        with limited_to(Access("read", ["b*"])), pytest.raises(NotFound) as error:
+        with Access("read", ["b*"]).limiting(), pytest.raises(NotFound) as error:
             memory.bank("anne")
         assert "did you mean" not in str(error.value)
         assert [bank.id for bank in memory.banks().banks] == ["ann", "anna", "ben"]

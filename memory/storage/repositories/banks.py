@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, bindparam, literal, select
 
-from foxing.memory import access
+from foxing.memory.access import Access
 from foxing.memory.errors import Conflict, NotFound
 from foxing.memory.storage import columns, schema, snapshot
 from foxing.memory.storage.dialects import insert_into
@@ -51,7 +51,7 @@ def _bank(row: Any) -> Bank:
 def find(connection: Connection, name: str) -> Bank | None:
     """Returns the bank called `name`; None if it does not exist for the caller, which takes the same time."""
     row = connection.execute(_named, {"name": name}).first()
-    if row is None or not access.current().sees(name):
+    if row is None or not Access.current().sees(name):
         return None
     bank_versions.note(connection, row)
     return _bank(row)
@@ -61,19 +61,8 @@ def get(connection: Connection, name: str) -> Bank:
     """Returns the bank called `name`. Raises `NotFound`, with a suggestion."""
     bank = find(connection, name)
     if bank is None:
-        raise no_bank(name, _similar(connection, name))
+        raise Access.current().no_bank(name, _similar(connection, name))
     return bank
-
-
-def no_bank(name: str, similar: str | None = None) -> NotFound:
-    """Returns the error for a bank that does not exist for the caller. `similar`: name of one that it may mean."""
-    banks = access.current().banks
-    hint = "a bank is created with its first message or its policy"
-    if similar:
-        hint = f"did you mean '{similar}'?"
-    elif banks is not None and not access.current().sees(name):
-        hint = f"this key opens banks named {' or '.join(banks[:5])}{' …' if len(banks) > 5 else ''}"
-    return NotFound(f"there is no bank '{name}'; {hint}")
 
 
 def _similar(connection: Connection, name: str) -> str | None:
@@ -81,7 +70,7 @@ def _similar(connection: Connection, name: str) -> str | None:
     enough."""
     following = select(_c.name).where(_c.name > name).order_by(_c.name).limit(HINT_CANDIDATES)
     preceding = select(_c.name).where(_c.name < name).order_by(_c.name.desc()).limit(HINT_CANDIDATES)
-    sees = access.current().sees
+    sees = Access.current().sees
     nearby = (*connection.scalars(following), *connection.scalars(preceding))
     names = {other.lower(): other for other in nearby if sees(other)}
     return next((names[other] for other in get_close_matches(name.lower(), names, n=1, cutoff=MIN_SIMILARITY)), None)
@@ -91,8 +80,8 @@ def get_or_create(connection: Connection, name: str, now: datetime, policy: dict
     """Returns the bank called `name`, created with `policy` if it does not exist, and locks it against other writers
     until the transaction ends, so that none of them stores the same message or thread. Raises `Conflict` if another
     owner has a bank of that name, and `NotFound` for a name that the caller may not use."""
-    if not access.current().sees(name):
-        raise no_bank(name)
+    if not Access.current().sees(name):
+        raise Access.current().no_bank(name)
     row = connection.execute(_named_and_locked, {"name": name}).first()
     if row is None:
         insert = insert_into(connection, schema.banks).values(name=name, created_at=now, policy=policy)
@@ -106,7 +95,7 @@ def get_or_create(connection: Connection, name: str, now: datetime, policy: dict
 def find_locked(connection: Connection, name: str) -> Bank | None:
     """Returns the bank called `name`, locked as by `get_or_create`; None if it does not exist for the caller."""
     row = connection.execute(_named_and_locked, {"name": name}).first()
-    return None if row is None or not access.current().sees(name) else _bank(row)
+    return None if row is None or not Access.current().sees(name) else _bank(row)
 
 
 _named_and_locked = select(schema.banks).where(_c.name == bindparam("name")).with_for_update(key_share=True)
@@ -128,7 +117,7 @@ def list_after(connection: Connection, after: str | None, limit: int) -> list[Ba
     query = select(schema.banks).order_by(_c.name)
     if after is not None:
         query = query.where(_c.name > after)
-    caller = access.current()
+    caller = Access.current()
     if caller.banks is None:
         query = query.limit(limit)
     else:
@@ -141,7 +130,7 @@ def list_after(connection: Connection, after: str | None, limit: int) -> list[Ba
 def newest_first(connection: Connection) -> list[tuple[str, datetime]]:
     """Returns (name, time of the last message) of the caller's banks that have messages, newest first, then by
     name."""
-    sees = access.current().sees
+    sees = Access.current().sees
     rows = [
         (name, max(time for time in times if time is not None))
         for name, *times in connection.execute(_last_times)

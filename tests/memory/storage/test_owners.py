@@ -90,6 +90,7 @@ def filled(url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
         memory.message("notes", "m1")
         memory.operations.jobs.fill(memory.now())
         memory.operations.imports.add("notes", check_file(path, ImportOptions()))
+        memory.operations.keys.create({"name": "Ana", "role": "read"})
     with Memory(options(url, "ben")) as memory:
         memory.store("diary", [{"role": "user", "content": "Hello.", "id": "m1"}])
     bank = execute(url, "SELECT id FROM banks WHERE name = 'notes'")[0][0]

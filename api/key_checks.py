@@ -1,0 +1,100 @@
+"""Checks of API keys in the database, without waiting for it."""
+
+import asyncio
+import time
+from contextvars import Context
+from datetime import datetime
+
+import anyio
+import anyio.to_thread
+
+from foxing.memory import KeyInfo, LiveKeys, Memory
+from foxing.renderer import FoxingError
+
+from .logs import get_logger
+
+#: Seconds after which the keys are read again: a key that was revoked works no longer than that.
+REREAD_S = 5.0
+#: The same for a key that is not among them: one that was just created elsewhere works after that.
+REREAD_UNKNOWN_S = 1.0
+#: Seconds between two notes of the last use of a key.
+USE_S = 60.0
+
+
+class KeyChecks:
+    """The keys of a database, held in memory. While the database cannot be read, those that were read last work on."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._keys = memory.operations.keys
+        self._now = memory.now
+        self._live: LiveKeys | None = None
+        self._read_at = 0.0
+        self._reading = anyio.Lock()
+        #: id → monotonic time of the last note of its use, and the uses to note.
+        self._noted: dict[str, float] = {}
+        self._uses: dict[str, datetime] = {}
+        self._noting: asyncio.Task[None] | None = None
+
+    async def required(self) -> bool:
+        """Returns True if a key has ever been created. Raises `StorageError` if that has never been read."""
+        return (await self._read(REREAD_S)).required
+
+    async def find(self, key: str) -> KeyInfo | None:
+        """Returns a key that works, and notes its use; None if it does not. Raises `StorageError`."""
+        info = (await self._read(REREAD_S)).find(key, self._now())
+        if info is None:
+            info = (await self._read(REREAD_UNKNOWN_S)).find(key, self._now())
+        if info is not None:
+            self._note(info.id)
+        return info
+
+    @property
+    def are_required(self) -> bool:
+        """True if a key had been created when the keys were read last."""
+        return self._live is not None and self._live.required
+
+    async def by_id(self, key_id: str) -> tuple[KeyInfo, bytes] | None:
+        """Returns the key with an id, if it works, and its digest, for signatures. Raises `StorageError`."""
+        return (await self._read(REREAD_S)).by_id(key_id, self._now())
+
+    def expire(self) -> None:
+        """Has the next check read the keys, after a change by this process."""
+        self._read_at = 0.0
+
+    async def _read(self, max_age_s: float) -> LiveKeys:
+        if self._live is not None and time.monotonic() - self._read_at < max_age_s:
+            return self._live
+        async with self._reading:
+            if self._live is None or time.monotonic() - self._read_at >= max_age_s:  # nobody has read them meanwhile
+                started = time.monotonic()
+                try:
+                    self._live = await anyio.to_thread.run_sync(self._keys.live)
+                except FoxingError as error:
+                    if self._live is None:
+                        raise
+                    get_logger().warning("API keys cannot be read", reason=str(error))
+                self._read_at = started
+            return self._live
+
+    def _note(self, key_id: str) -> None:
+        last, now = self._noted.get(key_id), time.monotonic()
+        if last is not None and now - last < USE_S:
+            return
+        self._noted[key_id] = now
+        self._uses[key_id] = self._now()
+        if self._noting is None or self._noting.done():
+            # in an empty context, not in the trace of this request
+            self._noting = asyncio.get_running_loop().create_task(self._write(), context=Context())
+
+    async def _write(self) -> None:
+        while self._uses:
+            uses, self._uses = self._uses, {}
+            try:
+                await anyio.to_thread.run_sync(self._keys.note_uses, uses)
+            except FoxingError as error:
+                get_logger().warning("the last use of API keys was not noted", reason=str(error))
+
+    async def close(self) -> None:
+        """Waits until uses are noted."""
+        if self._noting is not None:
+            await asyncio.wait([self._noting])

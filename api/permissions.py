@@ -1,0 +1,121 @@
+"""Roles that the routes of the service need: one table for HTTP, the console and the mounted apps.
+
+A route that is not in the table needs the role `admin`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from starlette.datastructures import QueryParams
+from starlette.routing import compile_path
+from starlette.types import Scope
+
+from foxing.memory import Access, KeyRole
+
+BANK = "/v1/banks/{bank}"
+PAGE = f"{BANK}/pages/{{page_id}}"
+CONSOLE_BANK = "/console/banks/{bank}"
+
+#: Routes that need no key: health checks for orchestrators, the API reference, the icon, and signing in.
+OPEN: tuple[str, ...] = (
+    *("GET /healthz", "GET /readyz", "GET /docs", "GET /openapi.json", "GET /favicon.ico"),
+    *("GET /console", "GET /console/", "GET /console/login", "POST /console/login", "POST /console/logout"),
+    "GET /console/static/{name}",
+)
+
+NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
+    "read": (
+        *("GET /v1/banks", f"GET {BANK}", f"GET {BANK}/threads", f"GET {BANK}/policy"),
+        *(
+            f"POST {BANK}/recall",
+            f"POST {BANK}/context",
+            f"GET {BANK}/fetch",
+            f"GET {BANK}/messages/{{message_id:path}}",
+        ),
+        *(f"GET {BANK}/pages", f"GET {PAGE}", f"GET {PAGE}/image", f"GET {PAGE}/read", f"GET {PAGE}/preview"),
+        f"GET {PAGE}/tokens",
+        *(f"POST {BANK}/records/get", f"POST {BANK}/records/search", f"POST {BANK}/records/namespaces"),
+        *(f"GET {BANK}/savings", f"GET {BANK}/savings.csv", f"GET {BANK}/import/{{import_id}}"),
+        "GET /v1/retrieve/{hash}",
+        *("GET /console/banks", "GET /console/banks.json", "GET /console/images/{digest}"),
+        *("GET /console/jobs/{job}", "GET /console/jobs/{job}.json"),
+        *(
+            f"GET {CONSOLE_BANK}/{page}{form}"
+            for page in ("overview", "timeline", "message", "recall", "context", "policy", "import", "savings")
+            for form in ("", ".json")
+        ),
+        *(f"GET {CONSOLE_BANK}/pages/{{page}}/image", f"GET {CONSOLE_BANK}/export"),
+        # the tools check their own roles
+        *("GET /x/mcp/{bank}", "POST /x/mcp/{bank}", "DELETE /x/mcp/{bank}"),
+        *("GET /x/mcp/{bank}/mcp", "POST /x/mcp/{bank}/mcp", "DELETE /x/mcp/{bank}/mcp"),
+    ),
+    "write": (
+        *(f"POST {BANK}/messages", f"DELETE {BANK}/messages/{{message_id:path}}"),
+        *(f"DELETE {BANK}/threads/{{thread:path}}", f"POST {BANK}/records", f"POST {BANK}/fold"),
+        *(f"POST {BANK}/savings", f"POST {BANK}/import", f"DELETE {BANK}/import/{{import_id}}"),
+        *(f"PUT {PAGE}/pin", f"DELETE {PAGE}/pin"),
+        "POST /v1/compress",
+        *(f"POST {CONSOLE_BANK}/pages/{{page}}/pin", f"POST {CONSOLE_BANK}/import"),
+        "POST /x/hooks/{tool}/{event}",
+    ),
+    "admin": (
+        *(f"DELETE {BANK}", f"PUT {BANK}/policy", f"POST {BANK}/seal", f"POST {BANK}/age", f"POST {BANK}/undo"),
+        *("GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/{key_id}", "POST /v1/keys/{key_id}/rotate"),
+        "GET /metrics",
+        *(f"POST {CONSOLE_BANK}/{action}" for action in ("seal", "age", "undo", "erase", "policy")),
+        *("GET /console/health", "GET /console/health.json"),
+        *("GET /x/hooks/status", "POST /x/hooks/status"),
+    ),
+}
+
+
+class RoutePermission(NamedTuple):
+    """A row of the table."""
+
+    #: None for a route that needs no key.
+    role: KeyRole | None
+    method: str
+    #: Path template of the route.
+    path: str
+
+
+def permissions() -> Iterator[RoutePermission]:
+    """Yields the rows of the table."""
+    groups: list[tuple[KeyRole | None, tuple[str, ...]]] = [(None, OPEN), *NEEDED.items()]
+    for role, routes in groups:
+        for route in routes:
+            method, _, path = route.partition(" ")
+            yield RoutePermission(role, method, path)
+
+
+#: Method → patterns of its paths, fixed ones first, and their permissions.
+_PATTERNS: dict[str, list[tuple[re.Pattern[str], RoutePermission]]] = {}
+for _row in sorted(permissions(), key=lambda row: "{" in row.path):
+    _PATTERNS.setdefault(_row.method, []).append((compile_path(_row.path)[0], _row))
+
+
+class RequestNeeds(NamedTuple):
+    """Needs of a request."""
+
+    #: None if it needs no key.
+    role: KeyRole | None
+    #: Bank in its path or query; None without one.
+    bank: str | None
+
+    def check(self, access: Access, what: str) -> None:
+        """Raises `Forbidden` if the role of an access does not permit the request, which is called `what`, and
+        `NotFound` if the bank does not exist for it, as for a bank that nobody has."""
+        if self.role is not None:
+            access.check(self.role, what, self.bank)
+
+
+def needs_of(scope: Scope) -> RequestNeeds:
+    """Returns the needs of a request or a websocket. The bank of a hook is in its query."""
+    method, path = scope.get("method", "GET"), scope["path"]
+    for pattern, row in _PATTERNS.get("GET" if method == "HEAD" else method, ()):
+        match = pattern.match(path)
+        if match is not None:
+            bank = match.groupdict().get("bank") or QueryParams(scope.get("query_string", b"")).get("bank")
+            return RequestNeeds(row.role, bank)
+    return RequestNeeds("admin", None)

@@ -1,0 +1,247 @@
+"""API keys over HTTP: who may do what, by the table of permissions."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from starlette.routing import Mount
+from support.clock import Clock
+from support.service import check_problem, ok, serve
+
+from foxing.api import key_checks
+from foxing.api.app import create_app
+from foxing.api.permissions import RoutePermission, permissions
+from foxing.api.settings import Settings
+from foxing.integrations.hooks.app import make_app as make_hooks
+from foxing.integrations.mcp.app import PATHS as MCP_PATHS
+from foxing.integrations.mcp.server import TOOLS
+from foxing.memory import Memory
+from foxing.memory.values.keys import ROLES
+
+NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
+OWN = "the-key-of-the-settings"
+MESSAGES = {"messages": [{"role": "user", "content": "Titan ships on 14 March."}]}
+#: Rows of the table, of which each request of the matrix is made.
+ROWS = list(permissions())
+NO_KEY = ("none", "wrong", "expired", "revoked")
+
+
+def routes(application: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Methods and path templates of all routes, those of mounted applications included."""
+    for route in application.routes:
+        if isinstance(route, Mount):
+            if hasattr(route.app, "routes"):
+                yield from routes(route.app, prefix + route.path)
+        else:
+            yield from ((method, prefix + route.path) for method in route.methods if method != "HEAD")
+
+
+def all_routes(memory: Memory) -> set[tuple[str, str]]:
+    mcp = {(method, f"/x/mcp{path}") for method in ("GET", "POST", "DELETE") for path in MCP_PATHS}
+    return {*routes(create_app(Settings.model_construct())), *routes(make_hooks(memory), "/x/hooks"), *mcp}
+
+
+def test_every_route_has_a_row_and_every_row_a_route(memory: Memory) -> None:
+    rows = [(row.method, row.path) for row in ROWS]
+    assert set(rows) == all_routes(memory)
+    assert len(rows) == len(set(rows))
+
+
+class Keys:
+    """One key of each kind."""
+
+    def __init__(self, memory: Memory, clock: Clock) -> None:
+        keys = memory.operations.keys
+        now, clock.now = clock.now, clock.now - timedelta(hours=2)
+        expired = keys.create({"name": "n", "role": "admin", "expires_after": "PT1H"})
+        clock.now = now
+        revoked = keys.create({"name": "n", "role": "admin"})
+        keys.revoke(revoked.id)
+        self.by_kind = {"none": None, "wrong": f"foxing_{revoked.id}_wrong", "own": OWN}
+        self.by_kind |= {"expired": expired.key, "revoked": revoked.key}
+        self.by_kind |= {role: keys.create({"name": "n", "role": role}).key for role in ROLES}
+        self.by_kind |= {
+            f"other-{role}": keys.create({"name": "n", "role": role, "banks": ["other*"]}).key for role in ROLES[:2]
+        }
+
+    def headers(self, kind: str) -> dict[str, str]:
+        key = self.by_kind[kind]
+        return {} if key is None else {"Authorization": f"Bearer {key}"}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, Keys]]:
+    clock = Clock(NOW)
+    with Memory(tmp_path_factory.mktemp("keys") / "foxing.db", clock=clock) as memory:
+        keys = Keys(memory, clock)
+        with serve(memory, api_key=OWN) as client:
+            yield client, keys
+
+
+def request(client: httpx.Client, row: RoutePermission, headers: dict[str, str], bank: str = "bank") -> httpx.Response:
+    path = re.sub(r"\{(\w+)(:path)?\}", lambda match: bank if match[1] == "bank" else "x", row.path)
+    return client.request(row.method, path, headers=headers)
+
+
+@pytest.mark.parametrize("kind", [*NO_KEY, *ROLES, "own", "other-read", "other-write"])
+def test_the_matrix(served: tuple[httpx.Client, Keys], kind: str) -> None:
+    client, keys = served
+    for row in ROWS:
+        if row.path.startswith("/console"):
+            continue  # has sessions
+        response = request(client, row, keys.headers(kind))
+        if row.role is None:
+            assert response.status_code == 200, row
+        elif kind in NO_KEY:
+            check_problem(response, 401, "unauthorized")
+        elif kind != "own" and ROLES.index(kind.rpartition("-")[2]) < ROLES.index(row.role):  # type: ignore[arg-type]
+            assert f"needs a key of the role {row.role}" in check_problem(response, 403, "forbidden")["detail"]
+        elif kind.startswith("other") and "{bank}" in row.path:
+            assert "no bank 'bank'" in check_problem(response, 404, "not-found")["detail"]
+        else:
+            assert response.status_code not in (401, 403), (row, response.text)
+
+
+@pytest.mark.parametrize("kind", [*NO_KEY, *ROLES, "own", "other-read", "other-write"])
+def test_the_matrix_of_the_console(served: tuple[httpx.Client, Keys], kind: str) -> None:
+    client, keys = served
+    origin = {"Origin": str(client.base_url).rstrip("/")}
+    client.cookies.clear()
+    key = keys.by_kind[kind]
+    signed_in = client.post("/console/login", data={"key": key or ""}, headers=origin)
+    assert (signed_in.status_code == 303) == (kind not in NO_KEY)
+    for row in ROWS:
+        if not row.path.startswith("/console/") or row.role is None:
+            continue
+        response = request(client, row, origin)
+        if kind in NO_KEY:
+            assert response.headers["location"].startswith("/console/login"), row
+        elif kind != "own" and ROLES.index(kind.rpartition("-")[2]) < ROLES.index(row.role):  # type: ignore[arg-type]
+            assert response.status_code == 403, row
+            assert f"needs a key of the role {row.role}" in response.text
+        elif kind.startswith("other") and "{bank}" in row.path:
+            assert response.status_code == 404, row
+            assert "this key opens banks named other*" in response.text
+        else:
+            assert response.status_code not in (401, 403), row
+    client.cookies.clear()
+
+
+def call_tool(client: httpx.Client, headers: dict[str, str], name: str, bank: str = "bank", **arguments: Any) -> Any:
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments}}
+    accept = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
+    response = client.post(f"/x/mcp/{bank}?tools=all", json=body, headers={**headers, **accept})
+    assert response.status_code == 200, response.text
+    return response.text
+
+
+@pytest.mark.parametrize("kind", ROLES)
+def test_the_matrix_of_mcp_tools(served: tuple[httpx.Client, Keys], kind: str) -> None:
+    client, keys = served
+    for name, (_, _, role) in TOOLS.items():
+        refused = ROLES.index(kind) < ROLES.index(role)
+        said = f"the tool {name} needs a key of the role {role}"
+        assert (said in call_tool(client, keys.headers(kind), name)) == refused, name
+
+
+def test_a_bank_of_others_is_answered_like_one_that_does_not_exist(served: tuple[httpx.Client, Keys]) -> None:
+    client, keys = served
+    own = keys.headers("own")
+    for bank in ("secret", "other-1"):
+        assert client.post(f"/v1/banks/{bank}/messages", json=MESSAGES, headers=own).status_code == 201
+    other = keys.headers("other-write")
+    for row in ROWS:
+        if "{bank}" in row.path and not row.path.startswith("/console"):
+            exists, missing = (request(client, row, other, bank) for bank in ("secret", "absent"))
+            for response in (exists, missing):
+                assert response.status_code in (403, 404), row
+            same = exists.text.replace("secret", "absent")
+            without_id = [re.sub(r'"request_id":"\w+"', "", text) for text in (same, missing.text)]
+            assert without_id[0] == without_id[1], row
+    assert [bank["id"] for bank in ok(client.get("/v1/banks", headers=other))["banks"]] == ["other-1"]
+    body = {"query": "Titan", "banks": ["secret"]}
+    recalled = ok(client.post("/v1/banks/other-1/recall", json=body, headers=other))
+    assert {span["bank"] for span in recalled["spans"]} == {"other-1"}
+    recalled = ok(client.post("/v1/banks/other-1/recall", json=body, headers=own))
+    assert {span["bank"] for span in recalled["spans"]} == {"other-1", "secret"}
+    hinted = client.get("/v1/banks/other-2", headers=keys.headers("other-read")).json()["detail"]
+    assert "did you mean 'other-1'" in hinted
+    said = call_tool(client, other, "build_context", "other-1", query="Titan", banks=["secret"])
+    assert "there is no bank 'secret'; this key opens" in said
+    stored = client.post("/v1/banks/other-3/messages", json=MESSAGES, headers=other)
+    assert stored.status_code == 201
+    compressed = {"messages": [{"role": "user", "content": "hello"}]}
+    assert client.post("/v1/compress", json=compressed, headers=other).status_code in (200, 422)
+
+
+def test_keys_are_managed_over_http(memory: Memory) -> None:
+    with serve(memory, api_key=OWN) as client:
+        own = {"Authorization": f"Bearer {OWN}"}
+        assert ok(client.get("/v1/keys", headers=own)) == {"keys": [], "next_cursor": None}
+        body = {"name": "Ana", "role": "write", "banks": ["a*"], "expires_after": "P1D"}
+        response = client.post("/v1/keys", json=body, headers=own)
+        assert response.status_code == 201
+        new = response.json()
+        ana = {"Authorization": f"Bearer {new['key']}"}
+        assert client.post("/v1/banks/ana/messages", json=MESSAGES, headers=ana).status_code == 201
+        check_problem(client.get("/v1/keys", headers=ana), 403, "forbidden")
+        (listed,) = ok(client.get("/v1/keys", headers=own))["keys"]
+        assert "key" not in listed
+        assert (listed["id"], listed["banks"]) == (new["id"], ["a*"])
+        rotated = client.post(f"/v1/keys/{new['id']}/rotate", json={"overlap": "PT1H"}, headers=own).json()
+        second = {"Authorization": f"Bearer {rotated['key']}"}
+        assert client.get("/v1/banks/ana", headers=ana).status_code == 200
+        assert client.get("/v1/banks/ana", headers=second).status_code == 200
+        assert ok(client.delete(f"/v1/keys/{rotated['id']}", headers=own))["revoked_at"]
+        check_problem(client.get("/v1/banks/ana", headers=second), 401, "unauthorized")
+        check_problem(client.post(f"/v1/keys/{rotated['id']}/rotate", headers=own), 409, "conflict")
+        check_problem(client.delete("/v1/keys/00000000", headers=own), 404, "not-found")
+        wrong = {"name": "n", "role": "admin", "banks": ["a*"]}
+        check_problem(client.post("/v1/keys", json=wrong, headers=own), 422, "invalid-request")
+
+
+def test_the_first_key_closes_a_service_without_one(memory: Memory) -> None:
+    with serve(memory) as client:
+        assert client.get("/v1/banks").status_code == 200
+        first = client.post("/v1/keys", json={"name": "first", "role": "admin"}).json()["key"]
+        check_problem(client.get("/v1/banks"), 401, "unauthorized")
+        assert client.get("/console/banks").status_code == 303
+        assert client.get("/v1/banks", headers={"Authorization": f"Bearer {first}"}).status_code == 200
+
+
+def test_a_key_of_another_process_is_revoked_within_seconds(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = memory.operations.keys
+    with serve(memory, api_key=OWN) as client:
+        new = keys.create({"name": "n", "role": "read"})
+        headers = {"Authorization": f"Bearer {new.key}"}
+        client.get("/v1/banks", headers=headers)
+        monkeypatch.setattr(key_checks, "REREAD_UNKNOWN_S", 0.0)
+        assert client.get("/v1/banks", headers=headers).status_code == 200
+        keys.revoke(new.id)
+        monkeypatch.setattr(key_checks, "REREAD_S", 0.0)  # as if the seconds had passed
+        check_problem(client.get("/v1/banks", headers=headers), 401, "unauthorized")
+
+
+def test_a_session_of_the_console_ends_with_its_key(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_checks, "REREAD_S", 0.0)
+    keys = memory.operations.keys
+    new = keys.create({"name": "n", "role": "read"})
+    with serve(memory) as client:
+        origin = {"Origin": str(client.base_url).rstrip("/")}
+        assert client.post("/console/login", data={"key": new.key}, headers=origin).status_code == 303
+        assert client.get("/console/banks").status_code == 200
+        keys.revoke(new.id)
+        assert client.get("/console/banks").headers["location"].startswith("/console/login")
+
+
+def test_the_last_use_is_noted_once_a_minute(memory: Memory) -> None:
+    keys = memory.operations.keys
+    new = keys.create({"name": "n", "role": "read"})
+    with serve(memory) as client:
+        for _ in range(3):
+            client.get("/v1/banks", headers={"Authorization": f"Bearer {new.key}"})
+    (used,) = keys.list().keys
+    assert used.last_used_at is not None
