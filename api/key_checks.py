@@ -41,9 +41,10 @@ class KeyChecks:
 
     async def find(self, key: str) -> KeyInfo | None:
         """Returns a key that works, and notes its use; None if it does not. Raises `StorageError`."""
-        info = (await self._read(REREAD_S)).find(key, self._now())
-        if info is None:
-            info = (await self._read(REREAD_UNKNOWN_S)).find(key, self._now())
+        live = await self._read(REREAD_S)
+        info = live.find(key, self._now())
+        if info is None and (reread := await self._read(REREAD_UNKNOWN_S)) is not live:
+            info = reread.find(key, self._now())
         if info is not None:
             self._note(info.id)
         return info

@@ -99,6 +99,7 @@ class LiveKeys:
 
     def __init__(self, rows: Mapping[str, ApiKeyRow], required: bool) -> None:
         self._rows = rows
+        self._infos = {prefix: _info(row) for prefix, row in rows.items()}
         #: True if a service over the database requires a key, since one has been created. Revoking the last one does
         #: not open the service.
         self.required = required
@@ -108,13 +109,13 @@ class LiveKeys:
         mark, _, rest = key.partition("_")
         row = self._rows.get(rest.partition("_")[0], _NO_KEY)
         matches = hmac.compare_digest(_digest(row.salt, key), row.digest)
-        return _info(row) if matches and mark == MARK and not _is_over(row.expires_at, now) else None
+        return self._infos.get(row.prefix) if matches and mark == MARK and not _is_over(row.expires_at, now) else None
 
     def by_id(self, key_id: str, now: datetime) -> tuple[KeyInfo, bytes] | None:
         """Returns the key with an id and its digest, 32 bytes, for signatures that are valid while it works; None if
         there is none, or it has expired."""
         row = self._rows.get(key_id)
-        return None if row is None or _is_over(row.expires_at, now) else (_info(row), row.digest)
+        return None if row is None or _is_over(row.expires_at, now) else (self._infos[key_id], row.digest)
 
 
 #: Compared with keys whose prefix is unknown. No key has its digest.
