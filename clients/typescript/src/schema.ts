@@ -725,6 +725,73 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List keys
+         * @description Returns keys in the order of their creation, those that were revoked or have expired included.
+         */
+        get: operations["list_keys"];
+        put?: never;
+        /**
+         * Create a key
+         * @description Creates a key with a role, for all banks or for those whose names match a pattern. The database keeps a salted
+         *     hash of it. Once a key has been created, every call needs a key, also if FOXING_API_KEY is not set.
+         */
+        post: operations["create_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a key
+         * @description Revokes a key for good. It works no longer at this process, and after at most five seconds at others. It
+         *     does not stop answers in progress.
+         */
+        delete: operations["revoke_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/keys/{key_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate a key
+         * @description Creates a key with the name, role, banks and expiry of another, which is revoked, or works for the time of
+         *     `overlap`. The body is optional.
+         */
+        post: operations["rotate_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/retrieve/{hash}": {
         parameters: {
             query?: never;
@@ -2028,6 +2095,109 @@ export interface components {
         };
         JsonValue: unknown;
         /**
+         * KeyInfo
+         * @description A key, without its secret.
+         */
+        KeyInfo: {
+            /**
+             * Banks
+             * @description Patterns of the banks that the key opens; null for all.
+             */
+            banks: string[] | null;
+            /**
+             * Created At
+             * Format: date-time
+             * @description Time at which it was created.
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * @description Time from which it no longer works; null for none.
+             */
+            expires_at: string | null;
+            /**
+             * Id
+             * @description Public id, the beginning of the key after `foxing_`.
+             */
+            id: string;
+            /**
+             * Last Used At
+             * @description Time of its last use, to the minute; null if unused.
+             */
+            last_used_at: string | null;
+            /**
+             * Name
+             * @description Who uses the key.
+             */
+            name: string;
+            /**
+             * Revoked At
+             * @description Time at which it was revoked; null if it was not.
+             */
+            revoked_at: string | null;
+            /**
+             * Role
+             * @description What the key permits.
+             * @enum {string}
+             */
+            role: "read" | "write" | "admin";
+        };
+        /**
+         * KeyRequest
+         * @description A key to create.
+         */
+        KeyRequest: {
+            /**
+             * Banks
+             * @description Names of the banks that the key opens, in which `*` stands for any characters and `?` for one. For other banks it gets the answer for a bank that does not exist. Default: all banks. Not with `admin`.
+             */
+            banks?: string[] | null;
+            /**
+             * Expires After
+             * @description Time after which the key no longer works, in ISO 8601. Default: never.
+             */
+            expires_after?: string | null;
+            /**
+             * Name
+             * @description Who uses the key, for people. Several keys may have one name.
+             */
+            name: string;
+            /**
+             * Role
+             * @description `read` recalls and lists; `write` also stores, imports, pins and erases messages; `admin` also erases banks, sets policies, seals, ages and manages keys.
+             * @enum {string}
+             */
+            role: "read" | "write" | "admin";
+        };
+        /**
+         * KeyRotation
+         * @description Replacement of a key.
+         */
+        KeyRotation: {
+            /**
+             * Overlap
+             * Format: duration
+             * @description Time for which the old key works on, in ISO 8601. Default: none.
+             */
+            overlap?: string;
+        };
+        /**
+         * Keys
+         * @description A list of keys, with a cursor.
+         */
+        Keys: {
+            /**
+             * Keys
+             * @description Keys in the order in which they were created.
+             */
+            keys: components["schemas"]["KeyInfo"][];
+            /**
+             * Next Cursor
+             * @description Cursor of the next page of the list; null at its end.
+             */
+            next_cursor: string | null;
+        };
+        /**
          * LeftOut
          * @description A message that matches but is not in the answer.
          */
@@ -2639,6 +2809,59 @@ export interface components {
              * @description Cursor of the next page of the list; null at its end.
              */
             next_cursor: string | null;
+        };
+        /**
+         * NewKey
+         * @description A key that was created, with its secret, which is shown only now.
+         */
+        NewKey: {
+            /**
+             * Banks
+             * @description Patterns of the banks that the key opens; null for all.
+             */
+            banks: string[] | null;
+            /**
+             * Created At
+             * Format: date-time
+             * @description Time at which it was created.
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * @description Time from which it no longer works; null for none.
+             */
+            expires_at: string | null;
+            /**
+             * Id
+             * @description Public id, the beginning of the key after `foxing_`.
+             */
+            id: string;
+            /**
+             * Key
+             * @description The key to send as `Authorization: Bearer <key>`. It cannot be shown again.
+             */
+            key: string;
+            /**
+             * Last Used At
+             * @description Time of its last use, to the minute; null if unused.
+             */
+            last_used_at: string | null;
+            /**
+             * Name
+             * @description Who uses the key.
+             */
+            name: string;
+            /**
+             * Revoked At
+             * @description Time at which it was revoked; null if it was not.
+             */
+            revoked_at: string | null;
+            /**
+             * Role
+             * @description What the key permits.
+             * @enum {string}
+             */
+            role: "read" | "write" | "admin";
         };
         /**
          * NewMessage
@@ -5644,6 +5867,105 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CompressResult"];
+                };
+            };
+        };
+    };
+    list_keys: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of entries. */
+                limit?: number;
+                /** @description The `next_cursor` of the previous response. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The keys, without their secrets. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keys"];
+                };
+            };
+        };
+    };
+    create_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyRequest"];
+            };
+        };
+        responses: {
+            /** @description The key, which is shown only now. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewKey"];
+                };
+            };
+        };
+    };
+    revoke_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key. */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key, revoked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyInfo"];
+                };
+            };
+        };
+    };
+    rotate_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key. */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["KeyRotation"] | null;
+            };
+        };
+        responses: {
+            /** @description The new key, which is shown only now. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewKey"];
                 };
             };
         };
