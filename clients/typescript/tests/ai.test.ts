@@ -73,7 +73,7 @@ test('a stream with tools, aborted, retried and run twice, stores each turn once
 test('the prompt is the same byte for byte from call to call', async () => {
   await foxing.remember('ana', [{ role: 'user', content: 'We ship Titan on 14 March.', thread: 'before' }]);
   const model = streaming(answers, answers, answers, answers);
-  const memory = foxingMiddleware({ foxing, bank: 'ana', thread: 'now' });
+  const memory = foxingMiddleware({ foxing, bank: 'ana', thread: 'now', deadlineMs: 60_000 });
   const wrapped = wrapLanguageModel({ model, middleware: memory });
   const asked = [{ role: 'user' as const, content: 'When do we ship Titan?' }];
   for (let n = 0; n < 2; n++) await streamText({ model: wrapped, messages: asked }).text;

@@ -35,7 +35,7 @@ async function said(speaker: Agent, prompt: string): Promise<string> {
 
 test('a run of an agent with a tool is stored once, with what is remembered in its prompt', async () => {
   await foxing.remember('ana', [{ role: 'user', content: 'Titan is the ship of Mina.', thread: 'before' }]);
-  const processor = new FoxingProcessor({ foxing, bank: 'ana', thread: 'now' });
+  const processor = new FoxingProcessor({ foxing, bank: 'ana', thread: 'now', deadlineMs: 60_000 });
   const call = [...words('I look.'), { type: 'tool-call', toolCallId: CALL, toolName: 'berth', input: '{}' }, end('tool-calls')];
   const mock = model(call, answer('At berth 3.'));
   assert.equal((await said(agent(processor, mock), 'Where is Titan?')).slice(-11), 'At berth 3.');

@@ -26,7 +26,7 @@ export async function use(baseUrl: string, key: string, bank: string): Promise<R
     },
     doStream: () => Promise.reject(new Error('not used')),
   };
-  const memory = foxingMiddleware({ foxing, bank, thread: 'ai', deadlineMs: 10_000 });
+  const memory = foxingMiddleware({ foxing, bank, thread: 'ai', deadlineMs: 60_000 });
   await generateText({ model: wrapLanguageModel({ model: model as never, middleware: memory }), prompt: 'When do we ship Titan?' });
 
   const chunk = { id: 'c', object: 'chat.completion.chunk', choices: [{ index: 0, delta: { content: 'Aye.' }, finish_reason: 'stop' }] };

@@ -68,7 +68,7 @@ test('an answer of Anthropic in a stream that is left after some words keeps the
 test('what is remembered is added to the newest message, and stays there byte for byte', async () => {
   await foxing.remember('ana', [{ role: 'user', content: 'We ship Titan on 14 March.', thread: 'before' }]);
   const { fetch, sent } = provider(completion('On 14 March.'), completion('Aye.'));
-  const client = wrap(new OpenAI({ apiKey: 'k', fetch }), { foxing, bank: 'ana', thread: 'now' });
+  const client = wrap(new OpenAI({ apiKey: 'k', fetch }), { foxing, bank: 'ana', thread: 'now', deadlineMs: 60_000 });
   const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: 'user', content: 'When do we ship Titan?' }];
   await client.chat.completions.create({ model: 'm', messages });
   assert.match(String(sent[0]?.messages?.[0]?.content), /remembered>[\s\S]*14 March[\s\S]*\n\nWhen do we ship Titan\?$/);
