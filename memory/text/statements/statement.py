@@ -121,7 +121,7 @@ class Statement:
 
     @cached_property
     def changed(self) -> bool:
-        """Whether it announces a change, as its sentence may, or says since when it holds."""
+        """True if it announces a change, as its sentence may, or says since when it holds."""
         announces = (self.kinds | kinds_of(self.lead_tokens)) & Kind.CHANGE
         return self.since or self.frame.changed or bool(announces)
 
