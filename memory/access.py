@@ -13,7 +13,7 @@ from .errors import Forbidden, NotFound
 from .values.keys import ROLES, KeyInfo, KeyRole
 
 #: Number of patterns of a key that an error names.
-SHOWN = 5
+PATTERNS_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class Access:
         if similar:
             hint = f"did you mean '{similar}'?"
         elif self.banks is not None and not self.sees(name):
-            shown = " or ".join(self.banks[:SHOWN])
-            hint = f"this key opens banks named {shown}{' …' if len(self.banks) > SHOWN else ''}"
+            patterns = " or ".join(self.banks[:PATTERNS_NAMED])
+            hint = f"this key opens banks named {patterns}{' …' if len(self.banks) > PATTERNS_NAMED else ''}"
         return NotFound(f"there is no bank '{name}'; {hint}")
 
 

@@ -23,7 +23,9 @@ from .values.keys import KeyInfo, KeyRequest, KeyRole, Keys, NewKey
 #: Maximum number of keys that are neither revoked nor expired: a service holds all of them.
 MAX_KEYS = 10_000
 MARK = "foxing"
-_PREFIX_BYTES, _SALT_BYTES, _SECRET_BYTES = 4, 16, 32
+_PREFIX_BYTES = 4
+_SALT_BYTES = 16
+_SECRET_BYTES = 32
 
 
 class ApiKeys:
@@ -106,8 +108,8 @@ class LiveKeys:
 
     def find(self, key: str, now: datetime) -> KeyInfo | None:
         """Returns a key; None if it is wrong or has expired. Takes the same time for a right key and a wrong one."""
-        mark, _, rest = key.partition("_")
-        row = self._rows.get(rest.partition("_")[0], _NO_KEY)
+        mark, _, prefix = key.partition("_")
+        row = self._rows.get(prefix.partition("_")[0], _NO_KEY)
         matches = hmac.compare_digest(_digest(row.salt, key), row.digest)
         return self._infos.get(row.prefix) if matches and mark == MARK and not _is_over(row.expires_at, now) else None
 

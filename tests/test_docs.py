@@ -35,7 +35,8 @@ DOCS = REPOSITORY / "docs"
 REFERENCE, EXPLANATION = DOCS / "reference", DOCS / "explanation"
 #: Pages that docs/generate.py writes as a whole.
 GENERATED = tuple(
-    f"reference/{name}" for name in ("cli.md", "http.md", "openapi.json", "python.md", "readers.md", "settings.md")
+    f"reference/{name}"
+    for name in ("cli.md", "http.md", "openapi.json", "permissions.md", "python.md", "readers.md", "settings.md")
 )
 PACKAGES = ("foxing.memory", "foxing.encoder", "foxing.renderer")
 PAGES = [REPOSITORY / "README.md", *sorted(DOCS.rglob("*.md"))]

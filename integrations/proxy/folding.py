@@ -220,9 +220,9 @@ class Folding:
     def report(self) -> dict[str, Any]:
         """Returns the state of the latest conversations, newest first, the number of folds that are made for calls to
         come, and the scales of tokens."""
-        latest = [known.state for known in reversed(self._known.values()) if known.state][:_REPORTED]
-        ahead = [known.ahead for known in list(self._known.values()) if known.ahead is not None]
-        making = sum(not made.done() for _, made in ahead)
+        latest = [record.state for record in reversed(self._known.values()) if record.state][:_REPORTED]
+        ahead = [record.ahead for record in list(self._known.values()) if record.ahead is not None]
+        making = sum(not answer.done() for _, answer in ahead)
         return {"conversations": latest, "folds_in_progress": making, "token_scale": self._bank_counts.report()}
 
     async def fold(self, body: RequestBody, session: str, *, counting: bool = False) -> FoldedCall:
@@ -238,69 +238,71 @@ class Folding:
             return call
         if not counting:
             conversation = self._mark(call, conversation)
-        known = call._known = self._of(call, conversation)
-        async with known.lock:
-            before = known.fold.number if known.fold is not None else 0
-            await self._ask_if_due(call, conversation, known, counting)
-            self._apply(call, conversation, known)
+        record = call._known = self._of(call, conversation)
+        async with record.lock:
+            before = record.fold.number if record.fold is not None else 0
+            await self._ask_if_due(call, conversation, record, counting)
+            self._apply(call, conversation, record)
             if not counting:
-                self._tell(call, conversation, known)
-                known.items, known.digest = len(conversation.items), conversation.prefix_digest(len(conversation.items))
-                known.last_call_at = datetime.now(UTC)
-            call.new_fold = known.fold is not None and known.fold.number != before
+                self._tell(call, conversation, record)
+                record.items = len(conversation.items)
+                record.digest = conversation.prefix_digest(record.items)
+                record.last_call_at = datetime.now(UTC)
+            call.new_fold = record.fold is not None and record.fold.number != before
         return call
 
-    def _tell(self, call: FoldedCall, conversation: Conversation, known: _Known) -> None:
+    def _tell(self, call: FoldedCall, conversation: Conversation, record: _Known) -> None:
         """Says in the log, once, that a conversation is folded, or that folding does not help it."""
         binds = conversation.wire == "anthropic" and model_terms(call.body.model).binds_thinking
         if call.failure is None and binds and conversation.thinks_on and call.all_tokens > self._estimated_limit(call):
             call.failure = BOUND_LOOP
         name = f"the conversation {call.session} with {call.body.model}"
-        if call.failure is not None and known.reason is None:
+        if call.failure is not None and record.reason is None:
             log.warning("%s (about %s tokens) is not folded: %s", name, f"{call.sent_tokens:,.0f}", call.failure)
             self.counts["not folded"] += 1
-        elif known.fold is not None and known.fold.number == 1 and call.reason is not None:
+        elif record.fold is not None and record.fold.number == 1 and call.reason is not None:
             log.warning(
                 "%s is folded from here on: about %s of %s tokens are sent; %s shows the state of all",
                 *(name, f"{call.sent_tokens:,.0f}", f"{call.original_tokens:,.0f}", "/foxing/status"),
             )
-            if self._options.reader is None and self._bank.lacks_profile(call.body.model, known.notes):
+            if self._options.reader is None and self._bank.lacks_profile(call.body.model, record.notes):
                 offer_calibration(call.body.model, self._options)
         if call.failure is not None or call.folded:
-            known.reason = call.failure
+            record.reason = call.failure
         scale = self._estimates.of(call.body.model)
-        known.state = {
+        record.state = {
             "session": call.session,
             "model": call.body.model,
             "called_at": datetime.now(UTC).isoformat(),
             "budget": self.budget(call.body),
             "sent_tokens": round(call.sent_tokens * scale),
             "original_tokens": round(call.all_tokens * scale),
-            "fold": known.fold.number if known.fold is not None else 0,
-            "not_folded": known.reason,
-            "notes": list(known.notes),
+            "fold": record.fold.number if record.fold is not None else 0,
+            "not_folded": record.reason,
+            "notes": list(record.notes),
         }
 
     async def fold_ahead(self, call: FoldedCall) -> None:
         """Asks the bank for the fold that a call has left to those that follow, and returns once it has answered. The
         next call takes the answer."""
-        known = call._known
-        if known is None or call.conversation is None or known.ahead is not None:
+        record = call._known
+        if record is None or call.conversation is None or record.ahead is not None:
             return
-        request = self._request(call, call.conversation, known, counting=False)
-        made = asyncio.ensure_future(self._bank.fold(request))
-        known.ahead = call, made
-        await asyncio.wait([made])
+        request = self._request(call, call.conversation, record, counting=False)
+        answer = asyncio.ensure_future(self._bank.fold(request))
+        record.ahead = call, answer
+        await asyncio.wait([answer])
 
     async def drop(self, call: FoldedCall) -> None:
         """Notes that the provider has refused the fold of a call although it takes the conversation as it came. The
         fold is not applied again, here or by the bank."""
         if call.marked:
             self._without_breakpoints.add(call.body.model)
-        known, fold = call._known, call._fold
-        if known is None or fold is None or known.fold is None or known.fold.number != fold.number:
+        record = call._known
+        fold = call._fold
+        if record is None or fold is None or record.fold is None or record.fold.number != fold.number:
             return
-        known.fold, known.dropped, known.tells = None, fold.number, True
+        record.fold, record.dropped, record.tells = None, fold.number, True
         self.counts["dropped"] += 1
         log.warning("a fold that the provider refuses is dropped; the conversation goes out unfolded for some calls")
 
@@ -319,37 +321,37 @@ class Folding:
 
     def _of(self, call: FoldedCall, conversation: Conversation) -> _Known:
         key = thread_key(f"{call.session} {call.body.model}", conversation.wire, conversation.first_question)
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = _Known()
+        record = self._known.get(key)
+        if record is None:
+            record = self._known[key] = _Known()
             if len(self._known) > CONVERSATIONS:
                 self._known.popitem(last=False)
         self._known.move_to_end(key)
-        return known
+        return record
 
-    async def _ask_if_due(self, call: FoldedCall, conversation: Conversation, known: _Known, counting: bool) -> None:
+    async def _ask_if_due(self, call: FoldedCall, conversation: Conversation, record: _Known, counting: bool) -> None:
         if len(conversation.calls) <= LEAST_KEPT_CALLS:
-            known.fold = None  # a shorter conversation than any that was folded
+            record.fold = None  # a shorter conversation than any that was folded
             return
-        if known.ahead is not None and known.ahead[1].done():
-            await self._receive_ahead(call, known)
-        strange = known.tells or self._is_strange(conversation, known)
-        cold = self._is_cold(call, known)
+        if record.ahead is not None and record.ahead[1].done():
+            await self._receive_ahead(call, record)
+        strange = record.tells or self._is_strange(conversation, record)
+        cold = self._is_cold(call, record)
         if counting:
             if not strange:
                 return
         elif not strange:
-            reason = self._due(conversation, known, cold, call)
+            reason = self._due(conversation, record, cold, call)
             if reason is None:
                 return
             if reason == "pays" and self._may_wait(call, conversation):
                 call.pays_later = True
                 return
-        if known.ahead is not None:  # the bank makes one fold at a time
-            await asyncio.wait([known.ahead[1]])
-            await self._receive_ahead(call, known)
-        asked = self._bank.fold(self._request(call, conversation, known, counting))
-        await self._receive(asked, call, conversation, known, counting=counting)
+        if record.ahead is not None:  # the bank makes one fold at a time
+            await asyncio.wait([record.ahead[1]])
+            await self._receive_ahead(call, record)
+        answer = self._bank.fold(self._request(call, conversation, record, counting))
+        await self._receive(answer, call, conversation, record, counting=counting)
 
     def _may_wait(self, call: FoldedCall, conversation: Conversation) -> bool:
         """Returns True if a fold may be made after the answer: a dry run measures each call, and thinking that is bound
@@ -357,75 +359,75 @@ class Folding:
         binds = conversation.wire == "anthropic" and model_terms(call.body.model).binds_thinking
         return not (binds or self._options.dry_run)
 
-    async def _receive_ahead(self, call: FoldedCall, known: _Known) -> None:
+    async def _receive_ahead(self, call: FoldedCall, record: _Known) -> None:
         """Takes over what the bank has answered after an earlier call."""
-        assert known.ahead is not None
-        (earlier, made), known.ahead = known.ahead, None
+        assert record.ahead is not None
+        (earlier, answer), record.ahead = record.ahead, None
         assert earlier.conversation is not None
-        await self._receive(made, earlier, earlier.conversation, known)
+        await self._receive(answer, earlier, earlier.conversation, record)
         call.reason = earlier.reason
 
     async def _receive(
         self,
-        asked: Awaitable[FoldResult],
+        answer: Awaitable[FoldResult],
         call: FoldedCall,
         conversation: Conversation,
-        known: _Known,
+        record: _Known,
         *,
         counting: bool = False,
     ) -> None:
         """Takes over what the bank answers, or that it fails."""
         tokens = call.sizes
-        late = known.late if known.late is not None and not known.late.done() else None
+        late = record.late if record.late is not None and not record.late.done() else None
         try:
-            result = await asked
+            result = await answer
         except BankFailed as error:
-            known.unsure = known.unsure or error.made
-            known.late = error.late or late
+            record.unsure = record.unsure or error.made
+            record.late = error.late or late
             call.failure = str(error)
             self.counts["unfolded"] += 1
-            if known.fold is not None and not known.fold.applies(conversation):
-                known.fold = None
+            if record.fold is not None and not record.fold.applies(conversation):
+                record.fold = None
             return
         except FoldRefused as error:
             log.info("a conversation is not folded: %s", error)
-            known.tells = False
+            record.tells = False
             call.failure = str(error)
-            known.asked_tokens, known.left, known.fold, known.unsure = sum(tokens), 0.0, None, False
+            record.asked_tokens, record.left, record.fold, record.unsure = sum(tokens), 0.0, None, False
             return
         if not counting:
-            known.asked_tokens = sum(tokens)
-            known.left = 0.0 if result.reason is not None else self._limit(call) - result.sent_tokens
+            record.asked_tokens = sum(tokens)
+            record.left = 0.0 if result.reason is not None else self._limit(call) - result.sent_tokens
             call.counted_tokens = result.sent_tokens
-            known.notes = result.notes
-        self._take(result, call, conversation, known)
+            record.notes = result.notes
+        self._take(result, call, conversation, record)
         if late is not None:  # this answer may not know of it
-            known.unsure, known.late = True, late
+            record.unsure, record.late = True, late
 
-    def _is_strange(self, conversation: Conversation, known: _Known) -> bool:
+    def _is_strange(self, conversation: Conversation, record: _Known) -> bool:
         """Returns True if the proxy does not know what was sent of the conversation so far."""
         items = conversation.items
-        if not known.items or known.unsure or known.items > len(items):
+        if not record.items or record.unsure or record.items > len(items):
             return True
-        if conversation.prefix_digest(known.items) != known.digest:
+        if conversation.prefix_digest(record.items) != record.digest:
             return True
-        if known.fold is not None and not known.fold.applies(conversation):
+        if record.fold is not None and not record.fold.applies(conversation):
             return True
-        return sum(call >= known.items for call in conversation.calls) > 1
+        return sum(call >= record.items for call in conversation.calls) > 1
 
-    def _is_cold(self, call: FoldedCall, known: _Known) -> bool:
-        if known.last_call_at is None:
+    def _is_cold(self, call: FoldedCall, record: _Known) -> bool:
+        if record.last_call_at is None:
             return False
-        return datetime.now(UTC) - known.last_call_at >= timedelta(seconds=cache_ttl_s(call.body))
+        return datetime.now(UTC) - record.last_call_at >= timedelta(seconds=cache_ttl_s(call.body))
 
-    def _due(self, conversation: Conversation, known: _Known, cold: bool, call: FoldedCall) -> str | None:
+    def _due(self, conversation: Conversation, record: _Known, cold: bool, call: FoldedCall) -> str | None:
         """Returns why the bank may make a fold now, or say that the budget is too small: whenever it would with tokens
         counted generously. None if it would not."""
         tokens = call.sizes
         terms_of_model = model_terms(call.body.model)
         budget = self._estimated_limit(call)
         binds = conversation.wire == "anthropic" and terms_of_model.binds_thinking
-        grown = sum(tokens) - known.asked_tokens
+        grown = sum(tokens) - record.asked_tokens
         if not cold and grown < min(_MAY_PAY, _NEAR_LIMIT * budget):
             return None
         items = conversation.items
@@ -434,8 +436,8 @@ class Folding:
         if binds and conversation.thinks_on:
             return None
         standing = Standing()
-        if known.fold is not None:
-            fold = known.fold
+        if record.fold is not None:
+            fold = record.fold
             standing = Standing(fold.items, fold.tokens, fold.raw_tokens, fold.until, _HAS_SAVED)
         terms = Terms.generous(
             budget,
@@ -450,7 +452,7 @@ class Folding:
             return None if step is None else "limit"
         return None if step.reason == "pays" and grown < _MAY_PAY else step.reason
 
-    def _request(self, call: FoldedCall, conversation: Conversation, known: _Known, counting: bool) -> FoldRequest:
+    def _request(self, call: FoldedCall, conversation: Conversation, record: _Known, counting: bool) -> FoldRequest:
         fields = call.body.fields
         wire = call.body.wire
         request = FoldRequest.model_construct(  # parsed from JSON, so that there is nothing to validate
@@ -462,17 +464,17 @@ class Folding:
             reader=call.body.model or "text",
             budget=MAX_BUDGET if counting else self._limit(call),  # without a limit, nothing is folded
             model=call.body.model or None,
-            cache="warm" if counting or known.last_call_at is None else None,
-            last_call_at=known.last_call_at,
+            cache="warm" if counting or record.last_call_at is None else None,
+            last_call_at=record.last_call_at,
             cache_ttl_s=cache_ttl_s(call.body),
         )
-        return request.model_copy(update={"refused": known.dropped}) if known.tells else request
+        return request.model_copy(update={"refused": record.dropped}) if record.tells else request
 
-    def _take(self, result: FoldResult, call: FoldedCall, conversation: Conversation, known: _Known) -> None:
+    def _take(self, result: FoldResult, call: FoldedCall, conversation: Conversation, record: _Known) -> None:
         """Takes over what the bank has answered."""
         items = conversation.items
         sizes = call.sizes
-        before = known.fold
+        before = record.fold
         if result.reason is not None:
             self.counts[f"fold {result.reason}"] += 1
             call.reason = result.reason
@@ -480,21 +482,21 @@ class Folding:
             self.counts["edited"] += 1
             log.info("a conversation was edited in its folded part; it is folded anew")
         known_number = before.number if before is not None else 0
-        if known.unsure and result.reason is None and result.fold != known_number:
+        if record.unsure and result.reason is None and result.fold != known_number:
             # The bank made this fold while a call went out without it: what the model thought then is bound to that.
             if conversation.answers_tools and any(item.thinks for item in items[conversation.latest_turn :]):
                 if before is None or before.applies(conversation):
                     return
-            elif known.items:
-                known.refused = max(known.refused, len(items))
-        known.unsure = known.tells = False
-        if result.folded_at is None or result.fold == known.dropped:
-            known.fold = None
+            elif record.items:
+                record.refused = max(record.refused, len(items))
+        record.unsure = record.tells = False
+        if result.folded_at is None or result.fold == record.dropped:
+            record.fold = None
             return
         first = result.folded_at + result.folded
         stripped = _stripped(conversation, result, first)
         content: Any = result.messages[result.folded_at]["content"]
-        known.fold = _Fold(
+        record.fold = _Fold(
             number=result.fold,
             items=first,
             digest=conversation.prefix_digest(first),
@@ -508,12 +510,12 @@ class Folding:
             request_fields=result.request_fields,
         )
 
-    def _apply(self, call: FoldedCall, conversation: Conversation, known: _Known) -> None:
+    def _apply(self, call: FoldedCall, conversation: Conversation, record: _Known) -> None:
         """Sets the body to send."""
         sizes = call.sizes
         call.sent_tokens = call.original_tokens
-        fold = known.fold
-        refused = known.refused if known.refused <= len(conversation.items) else 0
+        fold = record.fold
+        refused = record.refused if record.refused <= len(conversation.items) else 0
         if fold is None:
             if refused and any(item.thinks for item in conversation.items[:refused]):
                 kept = [

@@ -80,10 +80,23 @@ const CALLS: Record<Operations, () => Promise<void>> = {
     await foxing.remember(bank, [{ role: 'user', content: 'Bye.' }], { thread: 'a thread/with a slash' });
     assert.equal((await foxing.delete('/v1/banks/{bank}/threads/{thread}', { params: { path: { bank, thread: 'a thread/with a slash' } } })).messages, 1);
   },
+  'POST /v1/keys': async () => {
+    const made = await foxing.post('/v1/keys', { body: { name: 'reports', role: 'read', banks: ['a*'] } });
+    await new Foxing({ baseUrl: foxing.baseUrl, key: made.key }).get('/v1/banks/{bank}', { params: { path } });
+    keyId = made.id;
+  },
+  'GET /v1/keys': async () => assert.deepEqual((await foxing.get('/v1/keys')).keys.map(({ name, role }) => [name, role]), [['reports', 'read']]),
+  'POST /v1/keys/{key_id}/rotate': async () => {
+    const next = await foxing.post('/v1/keys/{key_id}/rotate', { params: { path: { key_id: keyId } }, body: {} });
+    assert.notEqual(next.id, keyId);
+    keyId = next.id;
+  },
+  'DELETE /v1/keys/{key_id}': async () => assert.ok((await foxing.delete('/v1/keys/{key_id}', { params: { path: { key_id: keyId } } })).revoked_at),
   'DELETE /v1/banks/{bank}': async () => assert.ok(await foxing.delete('/v1/banks/{bank}', { params: { path } })),
 };
 
 let importId = '';
+let keyId = '';
 const CALL: Schemas['ModelCall'] = { id: 'c1', called_at: '2026-01-05T09:00:00Z', model: 'gpt-5.1', wire: 'openai', folded: false, fresh_tokens: 9, original_tokens: 9, original_prefix: 0 };
 
 async function page(): Promise<Schemas['PageInfo']> {
