@@ -78,7 +78,8 @@ class KeyChecks:
             return self._live
 
     def _note(self, key_id: str) -> None:
-        last, now = self._noted.get(key_id), time.monotonic()
+        last = self._noted.get(key_id)
+        now = time.monotonic()
         if last is not None and now - last < USE_S:
             return
         self._noted[key_id] = now
@@ -89,7 +90,8 @@ class KeyChecks:
 
     async def _write(self) -> None:
         while self._uses:
-            uses, self._uses = self._uses, {}
+            uses = self._uses
+            self._uses = {}
             try:
                 await anyio.to_thread.run_sync(self._keys.note_uses, uses)
             except FoxingError as error:

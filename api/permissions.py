@@ -112,7 +112,8 @@ class RequestNeeds(NamedTuple):
 
 def needs_of(scope: Scope) -> RequestNeeds:
     """Returns the needs of a request or a websocket. The bank of a hook is in its query."""
-    method, path = scope.get("method", "GET"), scope["path"]
+    method = scope.get("method", "GET")
+    path = scope["path"]
     for pattern, row in _PATTERNS.get("GET" if method == "HEAD" else method, ()):
         match = pattern.match(path)
         if match is not None:

@@ -57,6 +57,7 @@ REASONS = frozenset(
         "needs Claude Code",
         "needs Node.js",
         "needs Tesseract",
+        "needs the id of a key",
         "takes hours",
         ".ci/run runs it",
     }
