@@ -42,7 +42,7 @@ from support.texts import chat
 from test_docs import DOCS, REFERENCE, REPOSITORY, WRITTEN, commands
 
 from foxing.api.openapi.examples import BANK as HTTP_BANK
-from foxing.api.openapi.examples import BODIES, IMPORT_ID, PAGE_ID, REF, TEXT_HASH
+from foxing.api.openapi.examples import BODIES, IMPORT_ID, KEY_ID, PAGE_ID, REF, TEXT_HASH
 from foxing.api.settings import load_settings
 from foxing.memory import Policy
 
@@ -96,7 +96,8 @@ STUBS = {
     "uv": "exit 0",
     # By the kernel's clock, as the times of files: faketime sets another one for commands (see .ci/dates).
     "find": f'unset LD_PRELOAD; exec {shutil.which("find")} "$@"',
-    "curl": f'exec {shutil.which("curl")} --fail-with-body --silent --show-error "$@"',
+    "curl": f"exec {shutil.which('curl')} --fail-with-body --silent --show-error "
+    '${SERVICE_KEY:+--header "Authorization: Bearer $SERVICE_KEY"} "$@"',
 }
 #: What runs a block, without its text. Statements of SQL run one by one, as a superuser.
 COMMANDS = {
@@ -108,6 +109,7 @@ COMMANDS = {
 KEEPING = """[ ! -f ../exported ] || . ../exported
 trap 'export -p | grep -E " (FOXING|PG)" > ../exported || true' EXIT"""
 STARTING_S = 300
+SERVICE_KEY = "a-long-random-string"
 #: Timezone of the machine in the pages.
 TIMEZONE = "UTC"
 
@@ -157,7 +159,8 @@ class Surroundings:
 
     def prepare(self) -> None:
         """The bank that the block finds, and what it calls the page and the message."""
-        with httpx.Client(base_url=f"{self.url}/v1/banks/{self.bank}", timeout=60) as client:
+        headers = {"Authorization": f"Bearer {self.environment['SERVICE_KEY']}"} if self.page == HTTP else {}
+        with httpx.Client(base_url=f"{self.url}/v1/banks/{self.bank}", headers=headers, timeout=60) as client:
             if self.fresh_bank:
                 client.delete("")
                 messages = [message.model_dump(mode="json", exclude_none=True) for message in chat(20, STARTS_AT)]
@@ -173,6 +176,8 @@ class Surroundings:
                     ]
                     body = {"messages": told, "model": "claude-fable-5"}
                     compressed = client.post(f"{self.url}/v1/compress", json=body)
+                    key = client.post(f"{self.url}/v1/keys", json={"name": "dashboard", "role": "read"})
+                    self.names[KEY_ID] = key.json()["id"]
                     self.names[TEXT_HASH] = compressed.json()["ccr_hashes"][0]
                     self.names[RECORD_VERSION] = f'"if_version": {change["version"]}'
                 thread = "titan-planning" if self.page == HTTP else "titan"
@@ -302,6 +307,8 @@ def surroundings(request: pytest.FixtureRequest, tmp_path: Path, command_server:
             server.execute("CREATE ROLE foxing LOGIN SUPERUSER")
             server.execute(f"CREATE DATABASE foxing OWNER foxing TEMPLATE {TEMPLATE}")
         environment["PATH"] = f"{programs}:{client_programs()}:{os.environ['PATH']}"
+    if page == HTTP:  # whose examples create keys, after which the service asks for one
+        environment |= {"SERVICE_KEY": SERVICE_KEY, "FOXING_API_KEY": SERVICE_KEY}
     with service(environment) as url:
         bank = HTTP_BANK if page == HTTP else "ana"
         yield Surroundings(page, folder, url, environment, bank, page != README and page.parent != GUIDES)

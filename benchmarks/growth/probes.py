@@ -16,6 +16,7 @@ from foxing.memory import Memory, MemoryOptions
 LOCAL = "http://127.0.0.1"
 #: Bank with some messages, for entries that read.
 LIBRARY = "library"
+_KEY = "key-of-the-benchmark"
 
 
 @dataclass
@@ -31,8 +32,10 @@ class World:
     def open(cls, folder: Path) -> "World":
         """Opens an empty world without an embedder, whose time is measured elsewhere."""
         memory = Memory(folder / "foxing.db", options=MemoryOptions(embedder="none"))
-        app: FastAPI = create_app(load_settings({"ageing_enabled": False, "embedder": "none"}), memory)
-        client = TestClient(app, base_url=LOCAL, raise_server_exceptions=False)
+        settings = load_settings({"ageing_enabled": False, "embedder": "none", "api_key": _KEY})
+        app: FastAPI = create_app(settings, memory)
+        headers = {"Authorization": f"Bearer {_KEY}"}  # probes create keys, after which the service asks for one
+        client = TestClient(app, base_url=LOCAL, headers=headers, raise_server_exceptions=False)
         client.__enter__()
         said = (f"Note {number}: the berth of vessel {number} costs {number}.50 EUR a day." for number in range(60))
         memory.store(LIBRARY, [{"role": "user", "content": text} for text in said])
