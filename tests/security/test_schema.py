@@ -28,6 +28,9 @@ TIMES = int(os.environ.get("SCHEMA_TEST_TIMES", "1"))
 EXAMPLES = 18 * TIMES  # for each operation
 RUNS = 9 * TIMES  # of operations that follow on each other
 STEPS = 8  # operations in each run
+#: Requests create keys, after which the service asks for one.
+KEY = "key-of-the-requests"
+HEADERS = {"Authorization": f"Bearer {KEY}"}
 #: Problems of rules that a schema cannot express: words that name a time, a cursor that was given, ages in order, the
 #: readers of the settings, the format of a file.
 INEXPRESSIBLE = (
@@ -50,7 +53,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Do not use the .random. module i
 
 
 def document() -> dict[str, Any]:
-    """The OpenAPI document of a service without a key."""
+    """The OpenAPI document without keys: every request has one."""
     found = create_app(load_settings({})).openapi()
     for methods in found["paths"].values():
         for operation in methods.values():
@@ -72,10 +75,12 @@ def drop_images(value: Any) -> None:
 
 SCHEMA = schemathesis.openapi.from_dict(document())
 OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operations()}
-#: Rules that a schema does not state: the size of metadata, the length of vectors, an order that needs `exact`.
+#: Rules that a schema does not state: the size of metadata, the length of vectors, an order that needs `exact`,
+#: banks of a key that opens all.
 BETWEEN_VALUES = (
     *(".metadata: ", "vectors differ in length", "requires exact: true", "original_prefix cannot exceed"),
     "session and answer need provider",
+    "an admin key opens all banks",
 )
 REJECTED, ACCEPTED = CHECKS.get_one("positive_data_acceptance"), CHECKS.get_one("negative_data_rejection")
 
@@ -88,14 +93,14 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         memory.store("agent-7", [{"id": f"m{n}", "role": "user", "content": f"Titan, note {n}"} for n in range(30)])
         memory.seal("agent-7")
         memory.store("agent-7", [{"id": "open", "role": "user", "content": "Is it still March?"}])
-        app = create_app(load_settings({"ageing_enabled": False, "time_travel": True}), memory)
+        app = create_app(load_settings({"ageing_enabled": False, "time_travel": True, "api_key": KEY}), memory)
         with BackgroundServer(app) as server:
             yield server.url
 
 
 def check(case: schemathesis.Case, url: str) -> None:
     """Sends a request and checks the response."""
-    response = case.call(base_url=url, timeout=120)
+    response = case.call(base_url=url, headers=HEADERS, timeout=120)
     excluded = [REJECTED, ACCEPTED] if of_a_provider(case) else [REJECTED]
     case.validate_response(response, excluded_checks=excluded)
     if case.meta is not None and case.meta.generation.mode.is_positive and response.status_code == 422:
@@ -136,7 +141,7 @@ def test_every_answer_is_as_the_document_says(label: str, url: str) -> None:
 
 def test_operations_that_follow_on_each_other(url: str) -> None:
     machine: Any = SCHEMA.as_state_machine()
-    machine.get_call_kwargs = lambda self, case: {"base_url": url, "timeout": 120}
+    machine.get_call_kwargs = lambda self, case: {"base_url": url, "headers": HEADERS, "timeout": 120}
     machine.validate_response = lambda self, response, case, **options: check_answer(response, case)
     machine.run(settings=hypothesis.settings(settings, max_examples=RUNS))
 
