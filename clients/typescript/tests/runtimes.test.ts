@@ -1,7 +1,7 @@
 // The package in other runtimes than Node, each where it is on PATH; all take the same bundle.
 //
-//     npm install --prefix /tmp/runtimes --allow-scripts=bun,deno,workerd bun deno workerd     # 350 MB
-//     PATH=/tmp/runtimes/node_modules/.bin:$PATH node --import tsx --test tests/runtimes.test.ts
+//     npm install --prefix FOLDER --allow-scripts=bun,deno,workerd bun deno workerd     # 350 MB
+//     PATH=FOLDER/node_modules/.bin:$PATH node --import tsx --test tests/runtimes.test.ts
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
