@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from foxing.renderer.clock import later
 
-from .errors import Conflict, InvalidCursor, InvalidInput, NotFound
+from .access import Access
+from .errors import Conflict, Forbidden, InvalidCursor, InvalidInput, NotFound
 from .recall.cursors import decode_cursor, encode_cursor
 from .storage.database import Database
 from .storage.repositories import api_keys
@@ -41,7 +42,8 @@ class ApiKeys:
         request = request if isinstance(request, KeyRequest) else KeyRequest.from_fields(request)
         now = self._now()
         expires_at = None if request.expires_after is None else later(now, request.expires_after)
-        row = ApiKeyRow("", b"", b"", request.name, request.role, request.banks, now, expires_at)
+        tenant = _tenant_for(request.tenant)
+        row = ApiKeyRow("", b"", b"", request.name, request.role, tenant, request.banks, now, expires_at)
         with self._database.write() as connection:
             if api_keys.count_live(connection, now) >= MAX_KEYS:
                 raise Conflict(f"there are {MAX_KEYS:,} keys; revoke those that are not needed")
@@ -53,7 +55,7 @@ class ApiKeys:
         check_limit(limit)
         after = _key_after(cursor) if cursor else None
         with self._database.read() as connection:
-            rows = api_keys.list_after(connection, after, limit + 1)
+            rows = api_keys.list_after(connection, Access.current().tenant, after, limit + 1)
         following = encode_cursor("keys", [rows[limit - 1].prefix]) if len(rows) > limit else None
         return Keys(keys=[_info(row) for row in rows[:limit]], next_cursor=following)
 
@@ -121,7 +123,7 @@ class LiveKeys:
 
 
 #: Compared with keys whose prefix is unknown. No key has its digest.
-_NO_KEY = ApiKeyRow("", b"\0" * _SALT_BYTES, b"\0" * 32, "", "read", [], datetime.min.replace(tzinfo=UTC))
+_NO_KEY = ApiKeyRow("", b"\0" * _SALT_BYTES, b"\0" * 32, "", "read", None, [], datetime.min.replace(tzinfo=UTC))
 
 
 def _digest(salt: bytes, key: str) -> bytes:
@@ -141,9 +143,17 @@ def _insert(connection: Connection, row: ApiKeyRow) -> NewKey:
 
 def _get(connection: Connection, key_id: str) -> ApiKeyRow:
     row = api_keys.find_locked(connection, key_id)
-    if row is None:
+    if row is None or Access.current().tenant not in (None, row.tenant):
         raise NotFound(f"there is no key '{key_id[:40]}'; list the keys, and give the id of one")
     return row
+
+
+def _tenant_for(asked: str | None) -> str | None:
+    """Returns the tenant of a key to create. Raises `Forbidden` if it is not that of the caller."""
+    own = Access.current().tenant
+    if own is not None and asked not in (None, own):
+        raise Forbidden(f"this key belongs to the tenant {own} and creates keys of it alone; leave out tenant")
+    return asked if own is None else own
 
 
 def _info(row: ApiKeyRow) -> KeyInfo:
@@ -151,6 +161,7 @@ def _info(row: ApiKeyRow) -> KeyInfo:
         id=row.prefix,
         name=row.name,
         role=cast("KeyRole", row.role),
+        tenant=row.tenant,
         banks=row.banks,
         created_at=row.created_at,
         expires_at=row.expires_at,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from foxing.memory.access import TENANT_MARK, Access
 from foxing.memory.errors import InvalidInput, InvalidTime, MessageTooLarge
 from foxing.memory.values.base import kind_of
 from foxing.memory.values.messages import NewMessage
@@ -18,17 +19,18 @@ _EXAMPLE = "{'role': 'user', 'content': 'hello'}"
 
 
 def check_bank_name(bank: str) -> str:
-    """Returns the name. Raises `InvalidInput` if it cannot be part of a URL path."""
-    if (
-        not isinstance(bank, str)
-        or not 1 <= len(bank) <= 200
-        or not _BANK_CHARACTERS.issuperset(bank)
-        or bank in (".", "..")
-    ):
+    """Returns the full name of a bank that the caller calls `bank`. Raises `InvalidInput` if it cannot be part of a URL
+    path."""
+    full_name = Access.current().full_name(bank) if isinstance(bank, str) else ""
+    tenant, mark, name = full_name.rpartition(TENANT_MARK)
+    is_name = 1 <= len(name) <= 200 and _BANK_CHARACTERS.issuperset(name) and name not in (".", "..")
+    is_tenant = not mark or (1 <= len(tenant) <= 50 and _BANK_CHARACTERS.issuperset(tenant))
+    if not is_name or not is_tenant:
         raise InvalidInput(
-            "a bank's name must be 1 to 200 characters long and may contain ASCII letters, digits and . _ - : @"
+            "a bank's name must be 1 to 200 characters long and may contain ASCII letters, digits and . _ - : @; that "
+            "of a tenant's bank may begin with the tenant and ~"
         )
-    return bank
+    return full_name
 
 
 def check_idempotency_key(key: str | None) -> None:

@@ -41,7 +41,10 @@ banks = Table(
     "banks",
     metadata,
     Column("id", Key, primary_key=True),
-    Column("name", String(200), nullable=False, unique=True),
+    #: Full name: that of its tenant, a mark, and its own.
+    Column("name", String(251), nullable=False, unique=True),
+    #: Tenant that it belongs to; null for none.
+    Column("tenant", String(50), index=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("policy", JSON, nullable=False),
     #: Incremented by every sealing, to detect concurrent sealing.
@@ -82,6 +85,8 @@ api_keys = Table(
     Column("name", user_text(200), nullable=False),
     #: "read", "write" or "admin".
     Column("role", String(10), nullable=False),
+    #: Tenant that the key belongs to; null for none.
+    Column("tenant", String(50)),
     #: Patterns of names of banks; null for all banks.
     Column("banks", JSON(none_as_null=True)),
     Column("created_at", UtcDateTime, nullable=False),

@@ -15,6 +15,7 @@ ROLES: Final[tuple[KeyRole, ...]] = get_args(KeyRole)
 MAX_PATTERNS = 100
 
 BankPattern = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._:@*?-]+$")]
+TenantName = Annotated[str, Field(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9._:@-]+$")]
 KeyName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 
 
@@ -25,6 +26,12 @@ class KeyRequest(MemoryRequest):
     role: KeyRole = Field(
         description="`read` recalls and lists; `write` also stores, imports, pins and erases messages; `admin` also "
         "erases banks, sets policies, seals, ages and manages keys."
+    )
+    tenant: TenantName | None = Field(
+        default=None,
+        description="Tenant that the key belongs to, whose banks alone exist for it. A tenant exists with its first "
+        "key. Default: the tenant of the caller, or none: a key for the banks of all tenants.",
+        examples=["acme"],
     )
     banks: Annotated[list[BankPattern], Field(min_length=1, max_length=MAX_PATTERNS)] | None = Field(
         default=None,
@@ -59,6 +66,7 @@ class KeyInfo(Value):
     id: str = Field(description="Public id, the beginning of the key after `foxing_`.")
     name: str = Field(description="Who uses the key.")
     role: KeyRole = Field(description="What the key permits.")
+    tenant: str | None = Field(description="Tenant that the key belongs to; null for none.")
     banks: list[str] | None = Field(description="Patterns of the banks that the key opens; null for all.")
     created_at: datetime = Field(description="Time at which it was created.")
     expires_at: datetime | None = Field(description="Time from which it no longer works; null for none.")

@@ -29,6 +29,7 @@ def test_a_key_is_created_listed_and_found_by_its_secret(database_url: str) -> N
             "banks": ["a*", "shared"],
             "created_at": NOW,
             "expires_at": None,
+            "tenant": None,
             "last_used_at": None,
             "revoked_at": None,
         }

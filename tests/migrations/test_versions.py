@@ -30,4 +30,4 @@ def test_each_migration_follows_the_one_before() -> None:
     scripts = [*ScriptDirectory.from_config(alembic_config()).walk_revisions()][::-1]
     revisions = [script.revision for script in scripts]
     assert [script.down_revision for script in scripts] == [None, *revisions[:-1]]
-    assert [file.stem[: len("2026_12_02_0030")] for file in VERSIONS] == revisions
+    assert [file.stem[: len("2026_12_02_1430")] for file in VERSIONS] == revisions

@@ -22,6 +22,7 @@ class ApiKeyRow:
     digest: bytes
     name: str
     role: str
+    tenant: str | None
     banks: list[str] | None
     created_at: datetime
     expires_at: datetime | None = None
@@ -44,9 +45,12 @@ def find_locked(connection: Connection, prefix: str) -> ApiKeyRow | None:
     return None if row is None else ApiKeyRow(*row)
 
 
-def list_after(connection: Connection, after: str | None, limit: int) -> list[ApiKeyRow]:
-    """Returns up to `limit` keys in the order of their creation, after the key with the prefix `after`."""
+def list_after(connection: Connection, tenant: str | None, after: str | None, limit: int) -> list[ApiKeyRow]:
+    """Returns up to `limit` keys in the order of their creation, after the key with the prefix `after`: those of a
+    tenant, or all."""
     query = select(*_columns).order_by(_c.id).limit(limit)
+    if tenant is not None:
+        query = query.where(_c.tenant == tenant)
     if after is not None:
         query = query.where(_c.id > select(_c.id).where(_c.prefix == after).scalar_subquery())
     return [ApiKeyRow(*row) for row in connection.execute(query)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, bindparam, literal, select
 
-from foxing.memory.access import Access
+from foxing.memory.access import Access, tenant_of
 from foxing.memory.errors import Conflict, NotFound
 from foxing.memory.storage import columns, schema, snapshot
 from foxing.memory.storage.dialects import insert_into
@@ -49,9 +49,11 @@ def _bank(row: Any) -> Bank:
 
 
 def find(connection: Connection, name: str) -> Bank | None:
-    """Returns the bank called `name`; None if it does not exist for the caller, which takes the same time."""
+    """Returns the bank that the caller calls `name`; None if it does not exist for it, which takes the same time."""
+    access = Access.current()
+    name = access.full_name(name)
     row = connection.execute(_named, {"name": name}).first()
-    if row is None or not Access.current().sees(name):
+    if row is None or not access.sees(name):
         return None
     bank_versions.note(connection, row)
     return _bank(row)
@@ -61,12 +63,12 @@ def get(connection: Connection, name: str) -> Bank:
     """Returns the bank called `name`. Raises `NotFound`, with a suggestion."""
     bank = find(connection, name)
     if bank is None:
-        raise Access.current().no_bank(name, _similar(connection, name))
+        raise Access.current().no_bank(name, _similar(connection, Access.current().full_name(name)))
     return bank
 
 
 def _similar(connection: Connection, name: str) -> str | None:
-    """Returns the name most similar to `name` among its neighbours in alphabetical order; None if none is similar
+    """Returns the full name most similar to `name` among its neighbours in alphabetical order; None if none is similar
     enough."""
     following = select(_c.name).where(_c.name > name).order_by(_c.name).limit(HINT_CANDIDATES)
     preceding = select(_c.name).where(_c.name < name).order_by(_c.name.desc()).limit(HINT_CANDIDATES)
@@ -80,11 +82,15 @@ def get_or_create(connection: Connection, name: str, now: datetime, policy: dict
     """Returns the bank called `name`, created with `policy` if it does not exist, and locks it against other writers
     until the transaction ends, so that none of them stores the same message or thread. Raises `Conflict` if another
     owner has a bank of that name, and `NotFound` for a name that the caller may not use."""
-    if not Access.current().sees(name):
-        raise Access.current().no_bank(name)
+    access = Access.current()
+    name = access.full_name(name)
+    if not access.sees(name):
+        raise access.no_bank(name)
     row = connection.execute(_named_and_locked, {"name": name}).first()
     if row is None:
-        insert = insert_into(connection, schema.banks).values(name=name, created_at=now, policy=policy)
+        insert = insert_into(connection, schema.banks).values(
+            name=name, tenant=tenant_of(name), created_at=now, policy=policy
+        )
         connection.execute(insert.on_conflict_do_nothing())  # another writer may have created it meanwhile
         row = connection.execute(_named_and_locked, {"name": name}).first()
     if row is None:
@@ -94,8 +100,10 @@ def get_or_create(connection: Connection, name: str, now: datetime, policy: dict
 
 def find_locked(connection: Connection, name: str) -> Bank | None:
     """Returns the bank called `name`, locked as by `get_or_create`; None if it does not exist for the caller."""
+    access = Access.current()
+    name = access.full_name(name)
     row = connection.execute(_named_and_locked, {"name": name}).first()
-    return None if row is None or not Access.current().sees(name) else _bank(row)
+    return None if row is None or not access.sees(name) else _bank(row)
 
 
 _named_and_locked = select(schema.banks).where(_c.name == bindparam("name")).with_for_update(key_share=True)
@@ -113,11 +121,13 @@ def lock(connection: Connection, bank_id: int) -> None:
 
 
 def list_after(connection: Connection, after: str | None, limit: int) -> list[Bank]:
-    """Returns up to `limit` banks of the caller by name, starting after the name `after`."""
+    """Returns up to `limit` banks of the caller by name, starting after the full name `after`."""
     query = select(schema.banks).order_by(_c.name)
     if after is not None:
         query = query.where(_c.name > after)
     caller = Access.current()
+    if caller.tenant is not None:
+        query = query.where(_c.tenant == caller.tenant)
     if caller.banks is None:
         query = query.limit(limit)
     else:
@@ -128,12 +138,14 @@ def list_after(connection: Connection, after: str | None, limit: int) -> list[Ba
 
 
 def newest_first(connection: Connection) -> list[tuple[str, datetime]]:
-    """Returns (name, time of the last message) of the caller's banks that have messages, newest first, then by
+    """Returns (full name, time of the last message) of the caller's banks that have messages, newest first, then by
     name."""
-    sees = Access.current().sees
+    caller = Access.current()
+    sees = caller.sees
+    query = _last_times if caller.tenant is None else _last_times.where(_c.tenant == caller.tenant)
     rows = [
         (name, max(time for time in times if time is not None))
-        for name, *times in connection.execute(_last_times)
+        for name, *times in connection.execute(query)
         if any(times) and sees(name)
     ]
     return sorted(sorted(rows), key=itemgetter(1), reverse=True)
