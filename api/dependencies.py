@@ -121,9 +121,16 @@ async def get_service(request: Request) -> Service:
 ServiceDep = Annotated[Service, Depends(get_service)]
 
 #: The names that `memory.ingest.validate.check_bank_name` accepts.
-BANK_NAME = {"pattern": r"^(?!\.{1,2}$)[A-Za-z0-9._:@-]{1,200}$"}
+BANK_NAME = {"pattern": r"^([A-Za-z0-9._:@-]{1,50}~)?(?!\.{1,2}$)[A-Za-z0-9._:@-]{1,200}$"}
 
-BankPath = Annotated[str, Path(description="Name of the bank.", examples=["agent-7"], json_schema_extra=BANK_NAME)]
+BankPath = Annotated[
+    str,
+    Path(
+        description="Name of the bank; that of a tenant's bank may begin with the tenant and `~`.",
+        examples=["agent-7"],
+        json_schema_extra=BANK_NAME,
+    ),
+]
 PagePath = Annotated[str, Path(description="Id of the page.", json_schema_extra={"pattern": "^[0-9a-f]{32}$"})]
 CursorQuery = Annotated[
     str | None,

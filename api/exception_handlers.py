@@ -16,7 +16,7 @@ from foxing.memory.values.base import reason_of
 from foxing.renderer import FoxingError, ProblemKind
 
 from .logs import get_logger
-from .middleware import problem_response
+from .middleware import PATH, problem_response
 from .problems import (
     HTTP_ERROR,
     INVALID_JSON,
@@ -43,10 +43,16 @@ def add_exception_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, on_http_error)
 
 
+def _path_of(request: Request) -> str:
+    """Returns the path of a request as its caller wrote it."""
+    path: str = request.scope["state"].get(PATH, request.url.path)
+    return path
+
+
 async def on_foxing_error(request: Request, error: Exception) -> JSONResponse:
     """Returns the problem document of a `FoxingError`; logs the error if its status is 500 or more."""
     assert isinstance(error, FoxingError)
-    problem = problem_of(error, instance=request.url.path, request_id=request_id_of(request))
+    problem = problem_of(error, instance=_path_of(request), request_id=request_id_of(request))
     if isinstance(error, InvalidInput) and error.index is not None:
         where = FieldError(where=f"body.messages.{error.index}", message=encodable(error.reason))
         problem = problem.model_copy(update={"errors": [where]})
@@ -75,7 +81,7 @@ async def on_invalid_request(request: Request, error: Exception) -> JSONResponse
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     """Returns the problem document of an HTTP error of Starlette or FastAPI, such as an unknown path."""
     assert isinstance(error, HTTPException)
-    path = request.url.path
+    path = _path_of(request)
     if error.status_code == HTTPStatus.NOT_FOUND:
         return _respond(request, NO_SUCH_PATH, f"the path {path} does not exist; /docs lists the paths")
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
@@ -124,5 +130,5 @@ def _respond(
     errors: list[FieldError] | None = None,
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
-    problem = Problem.of(kind, detail, request.url.path, request_id=request_id_of(request), errors=errors)
+    problem = Problem.of(kind, detail, _path_of(request), request_id=request_id_of(request), errors=errors)
     return problem_response(problem, headers)

@@ -48,6 +48,8 @@ CONVERSATION_BYTES = 32 << 20
 BODY_S = 60.0  # timeout for receiving the body of a request
 #: Key in the state of a request that the server rejects; its value is the reason.
 REFUSAL = "refusal"
+#: Key in the state of a request of its path as the caller wrote it.
+PATH = "path"
 #: Paths that are polled; their successful requests are logged at debug level.
 _POLLED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -199,6 +201,7 @@ class RequestGuard:
     async def _access(self, scope: Scope, headers: Headers) -> Access:
         """Returns the access of a request, checked against what its route needs. Raises `RequestError`, `Forbidden`,
         and `NotFound` for a bank that does not exist for it."""
+        scope.setdefault("state", {})[PATH] = scope["path"]
         if scope["type"] == "http" and self.authenticator.is_local(headers):
             return FULL
         needs = needs_of(scope)
@@ -206,6 +209,7 @@ class RequestGuard:
         if access is None:
             return NONE
         needs.check(access, f"{scope.get('method', 'GET')} {scope['path']}")
+        scope["path"] = needs.path_for(access, scope["path"])
         return access
 
     async def _run_streaming(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,6 +1,6 @@
 """Roles that the routes of the service need: one table for HTTP, the console and the mounted apps.
 
-A route that is not in the table needs the role `admin`.
+A route that is not in the table needs the role `admin`, and no tenant.
 """
 
 import re
@@ -11,7 +11,7 @@ from starlette.datastructures import QueryParams
 from starlette.routing import compile_path
 from starlette.types import Scope
 
-from foxing.memory import Access, KeyRole
+from foxing.memory import Access, Forbidden, KeyRole
 
 BANK = "/v1/banks/{bank}"
 PAGE = f"{BANK}/pages/{{page_id}}"
@@ -69,6 +69,14 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
     ),
 }
 
+#: Routes for callers without a tenant: they show or change what belongs to the service, or to the machine of its user.
+UNTENANTED: frozenset[str] = frozenset(
+    {
+        *("GET /metrics", "GET /console/health", "GET /console/health.json"),
+        *("GET /x/hooks/status", "POST /x/hooks/status", "POST /x/hooks/{tool}/{event}"),
+    }
+)
+
 
 class RoutePermission(NamedTuple):
     """A row of the table."""
@@ -78,6 +86,8 @@ class RoutePermission(NamedTuple):
     method: str
     #: Path template of the route.
     path: str
+    #: False for a route for callers without a tenant.
+    tenants: bool
 
 
 def permissions() -> Iterator[RoutePermission]:
@@ -86,7 +96,7 @@ def permissions() -> Iterator[RoutePermission]:
     for role, routes in groups:
         for route in routes:
             method, _, path = route.partition(" ")
-            yield RoutePermission(role, method, path)
+            yield RoutePermission(role, method, path, route not in UNTENANTED)
 
 
 #: Method → patterns of its paths, fixed ones first, and their permissions.
@@ -102,12 +112,25 @@ class RequestNeeds(NamedTuple):
     role: KeyRole | None
     #: Bank in its path or query; None without one.
     bank: str | None
+    #: False for a request by callers without a tenant alone.
+    tenants: bool
+    #: Beginning and end of the bank in the path; None if it is not there.
+    place: tuple[int, int] | None = None
 
     def check(self, access: Access, what: str) -> None:
-        """Raises `Forbidden` if the role of an access does not permit the request, which is called `what`, and
-        `NotFound` if the bank does not exist for it, as for a bank that nobody has."""
+        """Raises `Forbidden` if an access does not permit the request, which is called `what`, and `NotFound` if the
+        bank does not exist for it, as for a bank that nobody has."""
         if self.role is not None:
             access.check(self.role, what, self.bank)
+            if not self.tenants and access.tenant is not None:
+                raise Forbidden(f"{what} needs a key without a tenant; use that of an operator")
+
+    def path_for(self, access: Access, path: str) -> str:
+        """Returns the path of the request with the full name of the bank, which the caller may have left out."""
+        if self.place is None or access.tenant is None:
+            return path
+        start, end = self.place
+        return path[:start] + access.full_name(path[start:end]) + path[end:]
 
 
 def needs_of(scope: Scope) -> RequestNeeds:
@@ -117,6 +140,7 @@ def needs_of(scope: Scope) -> RequestNeeds:
     for pattern, row in _PATTERNS.get("GET" if method == "HEAD" else method, ()):
         match = pattern.match(path)
         if match is not None:
-            bank = match.groupdict().get("bank") or QueryParams(scope.get("query_string", b"")).get("bank")
-            return RequestNeeds(row.role, bank)
-    return RequestNeeds("admin", None)
+            if "bank" in pattern.groupindex:
+                return RequestNeeds(row.role, match["bank"], row.tenants, match.span("bank"))
+            return RequestNeeds(row.role, QueryParams(scope.get("query_string", b"")).get("bank"), row.tenants)
+    return RequestNeeds("admin", None, False)

@@ -32,6 +32,13 @@ def create(
             show_default=False,
         ),
     ],
+    tenant: Annotated[
+        str | None,
+        typer.Option(
+            help="Tenant that the key belongs to, whose banks alone exist for it.",
+            show_default="none: the banks of all tenants",
+        ),
+    ] = None,
     bank: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,7 +56,8 @@ def create(
     from foxing.memory import KeyRequest
 
     state = state_of(context)
-    request = KeyRequest.from_fields({"name": name, "role": role, "banks": bank, "expires_after": expires_after})
+    fields = {"name": name, "role": role, "tenant": tenant, "banks": bank, "expires_after": expires_after}
+    request = KeyRequest.from_fields(fields)
     with state.memory(create=True) as memory:
         _show_new(state, memory.operations.keys.create(request))
 
@@ -68,12 +76,19 @@ def list_keys(context: typer.Context, timezone: TimezoneOption = None, as_json: 
     def show(console: Console) -> None:
         rows = [
             (
-                *(key.id, key.name, key.role, ", ".join(key.banks or ["all"]), zone.show(key.created_at)),
+                *(
+                    key.id,
+                    key.name,
+                    key.role,
+                    key.tenant or "",
+                    ", ".join(key.banks or ["all"]),
+                    zone.show(key.created_at),
+                ),
                 *("" if key.last_used_at is None else zone.show(key.last_used_at), _end(key, now, zone)),
             )
             for key in keys
         ]
-        console.print(table("id, name, role, banks, created, last used, ends", rows))
+        console.print(table("id, name, role, tenant, banks, created, last used, ends", rows))
 
     state.answer({"keys": [jsonable(key) for key in keys], "next_cursor": None}, show)
 

@@ -123,10 +123,13 @@ class Console:
             access = await self._sessions.access(request)
             if access is None:
                 return RedirectResponse(url("/login", next=request.url.path), 303, HEADERS)
-            needs_of(request.scope).check(access, f"{request.method} {request.url.path}")
+            needs = needs_of(request.scope)
+            needs.check(access, f"{request.method} {request.url.path}")
             if request.method == "POST":
                 self._pending.discard()
             access.limit()  # also what the response streams
+            if "bank" in request.path_params:
+                request.path_params["bank"] = access.full_name(request.path_params["bank"])
             answer = view()(request)
             page = await (self._pending.page(request, answer) if may_wait else answer)
         except FoxingError as error:

@@ -5,6 +5,8 @@ from collections import OrderedDict
 from hashlib import blake2b
 from threading import Lock
 
+from foxing.memory import Access
+
 #: Bytes of images that are held, the newest.
 HELD_BYTES = 64 << 20
 
@@ -20,7 +22,8 @@ class ShownImages:
     def add(self, media_type: str, data: str) -> str:
         """Holds an image, given in Base64, and returns its digest."""
         image = base64.b64decode(data)
-        digest = blake2b(image, digest_size=16).hexdigest()
+        tenant = Access.current().tenant or ""
+        digest = blake2b(image, digest_size=16, key=tenant.encode()).hexdigest()
         with self._lock:
             if digest not in self._images:
                 self._bytes += len(image)

@@ -13,6 +13,8 @@ from markupsafe import Markup
 from pydantic import BaseModel
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from foxing.memory import Access
+
 from .words import visible
 
 HEADERS = {
@@ -112,6 +114,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     templates.filters |= {
+        "own": lambda bank: Access.current().own_name(bank),
         "time": time_element,
         "size": size,
         "visible": visible,

@@ -43,8 +43,9 @@ async def compress(
     same at every call; further texts are replaced in large steps. Instructions, messages of the model, the last user
     message, the last ten messages of users and tools, and open tool exchanges stay as they are. Stores the texts in a
     bank of the API key and the header `x-headroom-affinity`, which is created if necessary."""
-    bank = await service.run(bank_of, given_key(request.headers), affinity)
-    with replace(Access.current(), banks=(bank,)).limiting():  # its own, whatever banks the key opens
+    access = replace(Access.current(), banks=("compress-*",))  # its own, whatever banks the key opens
+    bank = access.full_name(await service.run(bank_of, given_key(request.headers), affinity))
+    with access.limiting():
         result = await service.run(service.memory.operations.compress, bank, body)
     get_logger().info("compress", bank=bank, saved=result.tokens_saved, new=result.new_hashes, note=result.note)
     if result.new_hashes:
@@ -76,8 +77,9 @@ async def retrieve(
 ) -> RetrieveResult:
     """Returns the exact text, as remembered, that an excerpt stands for. A hash is answered only to the API key and the
     `x-headroom-affinity` for which the text was compressed; for others it does not exist."""
-    bank = await service.run(bank_of, given_key(request.headers), affinity)
-    with replace(Access.current(), banks=(bank,)).limiting():
+    access = replace(Access.current(), banks=("compress-*",))
+    bank = access.full_name(await service.run(bank_of, given_key(request.headers), affinity))
+    with access.limiting():
         return await service.run_codec(service.memory.operations.retrieve, bank, hash, query or None)
 
 

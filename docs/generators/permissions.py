@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from foxing.api.permissions import permissions
+from foxing.api.permissions import RoutePermission, permissions
 from foxing.integrations.mcp.server import TOOLS
 
 from .markdown import table
@@ -13,12 +13,18 @@ HEAD = """\
 
 The role that each call needs; `write` permits what `read` does, and `admin` everything. The key of the settings,
 `FOXING_API_KEY`, is an `admin` key. A call without a key is answered with 401, one with a key of a lower role with 403,
-and one for a bank that the key does not open with 404, as for a bank that does not exist. A path that is not listed,
-such as that of another [mounted app](../guides/plugins.md#apps), needs `admin`. [Keys](../guides/team.md#keys) says how
+and one for a bank that the key does not open, or of another tenant, with 404, as for a bank that does not exist. A path
+that is not listed, such as that of another [mounted app](../guides/plugins.md#apps), needs `admin` and no tenant. [Keys](../guides/team.md#keys) says how
 to make one.
 """
 #: Beginning of a path → its heading.
 PARTS: Mapping[str, str] = {"/console": "Console", "/x/": "Mounted apps", "/": "HTTP"}
+
+
+def _need_of(row: RoutePermission) -> str:
+    if row.role is None:
+        return "no key"
+    return f"`{row.role}`" if row.tenants else f"`{row.role}`, no tenant"
 
 
 def permissions_page() -> str:
@@ -26,7 +32,7 @@ def permissions_page() -> str:
     rows: dict[str, list[tuple[str, str, str]]] = {name: [] for name in ("HTTP", "Console", "Mounted apps")}
     for row in permissions():
         part = next(name for start, name in PARTS.items() if row.path.startswith(start))
-        rows[part].append((row.method, f"`{row.path}`", f"`{row.role}`" if row.role else "no key"))
+        rows[part].append((row.method, f"`{row.path}`", _need_of(row)))
     parts = [f"## {name}\n\n{table(('method', 'path', 'role'), listed)}" for name, listed in rows.items()]
     tools = [(f"`{name}`", f"`{role}`") for name, (_, _, role) in TOOLS.items()]
     parts.append(f"## Tools of MCP over HTTP\n\n{table(('tool', 'role'), tools)}")

@@ -14,6 +14,7 @@ from cachetools import LRUCache
 from pydantic import JsonValue
 from sqlalchemy import Connection
 
+from foxing.memory.access import Access
 from foxing.memory.compact_json import compact_json
 from foxing.memory.conversation import is_turn_id
 from foxing.memory.errors import Conflict, InvalidInput, MemoryFault, NotFound, StorageError
@@ -297,6 +298,7 @@ class MessageStore:
 
     def redaction_of(self, bank: str) -> Redaction:
         """Returns the rules of a bank, which may have changed since they were read."""
+        bank = Access.current().full_name(bank)
         with self._redactions_lock:
             redaction = self._redactions.get(bank)
         if redaction is None:
@@ -313,12 +315,14 @@ class MessageStore:
 
     def _request(self, call: StoreCall, now: datetime) -> _Request:
         """Validates a call. Raises `InvalidInput` or a subclass."""
-        check_bank_name(call.bank)
+        bank = check_bank_name(call.bank)
+        if not Access.current().sees(bank):
+            raise Access.current().no_bank(bank)
         items = list_messages(call.messages)
         thread = call.thread
         key = call.idempotency_key
         check_idempotency_key(key)
-        rules = self.rules(call.bank, now)
+        rules = self.rules(bank, now)
         redacted = Counter[str]()
         if thread is not None and not 1 <= len(thread) <= 200:
             raise InvalidInput("a thread's name must have 1 to 200 characters")
@@ -326,7 +330,7 @@ class MessageStore:
         keyed = _with_codes(accepted, call.codes if not redacted else None)  # made from the texts as given
         valid = [item.message for item in accepted]
         digest = b"" if key is None else keyed_digest(self._digest_key, _request_digest(valid, thread))
-        request = _Request(call.bank, keyed, digest, key, now, rules.redaction, redacted, call.bank_id)
+        request = _Request(bank, keyed, digest, key, now, rules.redaction, redacted, call.bank_id)
         if self._unsettled and request.may_double:
             return replace(request, reserved=self._unsettled.take(request.signature))
         return request
@@ -378,7 +382,8 @@ class MessageStore:
         for request in requests:
             ids |= {item: id for item, id in zip(request.messages, request.reserved, strict=False) if id is not None}
         try:
-            answers = self.database.repeatable(write)
+            with Access().limiting():  # they were checked, and may be calls of several callers
+                answers = self.database.repeatable(write)
         except StorageError:
             if self.database.dialect.has_server:  # else another message may have got the id
                 for request in filter(lambda entry: entry.may_double, requests):

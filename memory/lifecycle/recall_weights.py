@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import datetime
 from threading import Lock
 
+from foxing.memory.access import Access
 from foxing.memory.errors import Closed, NotFound, StorageError
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, recall_weights
@@ -46,6 +47,7 @@ class RecallWeights:
         """Counts matches by message key, best first; repeated keys count once."""
         if not self._enabled:
             return
+        bank = Access.current().full_name(bank)  # they are written for callers of all tenants together
         weight = recall_weights.weight_at(now)
         with self._lock:
             for rank, key in enumerate(dict.fromkeys(keys), 1):
@@ -55,6 +57,7 @@ class RecallWeights:
 
     def info(self, bank: str, message: RecalledMessage, keepsakes: list[str], now: datetime) -> MessageInfo:
         """Returns a message with its keepsakes and its recall weight as of `now`, unwritten counts included."""
+        bank = Access.current().full_name(bank)
         with self._lock:
             waiting = self._waiting.get((bank, message.message_id), 0.0)
         strength = waiting / recall_weights.weight_at(now)

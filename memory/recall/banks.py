@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from foxing.encoder.text_tokens import count_text_tokens
+from foxing.memory.access import Access
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import LeftOut, RecallQuery, RecallResult
@@ -37,7 +38,7 @@ def recall_banks(
     if query.cursor is not None:
         raise InvalidInput("a recall over several banks has one page; leave out the cursor, or recall from each bank")
     alone = query.model_copy(update={"banks": None})
-    answers = {name: answer_of(name, alone) for name in dict.fromkeys((bank, *(query.banks or ())))}
+    answers = {name: answer_of(name, alone) for name in _named(bank, *(query.banks or ()))}
     matches = _without_copies(_merged([_matches(name, answer) for name, answer in answers.items()]))
     chosen, over = _within(_ended(matches, query)[: query.limit], query.max_tokens, style)
     left_out = [LeftOut(message_id=match.first.message_id, reason="max_tokens") for match in over]
@@ -52,6 +53,11 @@ def recall_banks(
         notes=list(dict.fromkeys(note for answer in answers.values() for note in answer.notes)),
         next_cursor=None,
     )
+
+
+def _named(*names: str) -> Iterable[str]:
+    """Returns the full names of banks, each once."""
+    return dict.fromkeys(map(Access.current().full_name, names))
 
 
 def by_bank(spans: Iterable[RecalledMessage], bank: str) -> dict[str, list[RecalledMessage]]:

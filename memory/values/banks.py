@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from .base import Value
+from .base import BankName, Value
 
 
 class TierStatistics(Value):
@@ -46,7 +46,7 @@ class DueWork(Value):
 class BankInfo(Value):
     """Statistics of a bank."""
 
-    id: str = Field(description="Name of the bank.")
+    id: BankName = Field(description="Name of the bank.")
     created_at: datetime = Field(description="Time at which it was created.")
     messages: int = Field(description="Number of all messages.")
     open_messages: int = Field(description="Number of messages not yet sealed.")
@@ -69,5 +69,5 @@ class Banks(Value):
 class BankEnd(Value):
     """A bank and the time of its last message."""
 
-    bank: str = Field(description="Name of the bank.")
+    bank: BankName = Field(description="Name of the bank.")
     last_at: datetime = Field(description="Time of its last message.")

@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
+    PlainSerializer,
     Strict,
     ValidationError,
     ValidationInfo,
@@ -27,6 +28,16 @@ from foxing.memory.errors import InvalidCursor, InvalidInput, InvalidTime
 from foxing.renderer.tiers import all_tiers, is_tier
 
 INVALID_CURSOR = "this cursor is invalid; pass next_cursor as you received it, or leave it out"
+
+
+def _own_name(bank: str) -> str:
+    from foxing.memory.access import Access  # which needs values
+
+    return Access.current().own_name(bank)
+
+
+#: Full name of a bank. Callers of its tenant are answered with its own name.
+BankName: TypeAlias = Annotated[str, PlainSerializer(_own_name, return_type=str)]
 
 
 class Value(BaseModel):

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from foxing.memory.problems import Problem
 
-from .base import OPEN, Value
+from .base import OPEN, BankName, Value
 from .policy import AgeingForecast
 
 AUTO = "auto"
@@ -146,7 +146,7 @@ class ImportJob(Value):
     """An import that a service carries out. Its file has been read completely and is valid."""
 
     id: str = Field(description="Id of the import.")
-    bank: str = Field(description="Name of the bank.")
+    bank: BankName = Field(description="Name of the bank.")
     file: str = Field(description="Name of the file.")
     state: ImportState = Field(
         description="'waiting' for another import of the service, 'running', 'done', 'failed' (see `error`), "

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from foxing.memory.conversation import CHAT_MEMBERS, parse_message
 from foxing.memory.errors import InvalidInput
 
-from .base import FROM_SERVICE, OPEN, Input, Moment, Name, Tier, Value, kind_of
+from .base import FROM_SERVICE, OPEN, BankName, Input, Moment, Name, Tier, Value, kind_of
 from .gap_marks import MarkedText
 from .metadata import Metadata
 from .part_text import parse_parts, render_parts
@@ -148,7 +148,7 @@ class RecalledMessage(Value):
         description="Its reference, a few characters that `fetch` takes. It stands in brackets before the message on "
         "page images for readers, and in texts that are asked for with `refs`."
     )
-    bank: str | None = Field(None, description="Its bank, where a recall names `banks`; null otherwise.")
+    bank: BankName | None = Field(None, description="Its bank, where a recall names `banks`; null otherwise.")
     thread: str = Field(description="Thread of the message.")
     role: Role = Field(description="Role of the speaker.")
     name: str | None = Field(description="Name of the speaker or the tool.")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import OPEN, Tier, Value
+from .base import OPEN, BankName, Tier, Value
 from .messages import RecalledMessage, UncertainRun, whole_percent
 
 
@@ -13,7 +13,7 @@ class PageInfo(Value):
     """A page: its tier, times and sizes."""
 
     id: str = Field(description="Id of the page.")
-    bank: str = Field(description="Name of its bank.")
+    bank: BankName = Field(description="Name of its bank.")
     threads: list[str] = Field(description="Threads on the page, in page order.")
     tier: Tier = Field(description="The tier it is held at.")
     pinned: bool = Field(description="Whether it is pinned, and so exempt from ageing.")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .base import Tier, Value
+from .base import BankName, Tier, Value
 from .policy import AgeingForecast
 
 
@@ -154,7 +154,7 @@ class PageErased(Value):
 class ErasureReport(Value):
     """The result of a permanent erasure."""
 
-    bank: str = Field(description="Name of the bank.")
+    bank: BankName = Field(description="Name of the bank.")
     messages: int = Field(description="Number of messages erased.")
     pages: list[PageErased] = Field(description="Pages that held them; empty if the whole bank was erased.")
     bytes_before: int = Field(
@@ -189,7 +189,7 @@ class ReencodingReport(Value):
     """The result of reencoding, or of a dry run. Bytes are those of vision tokens; confidence is the mean over the
     pages in `reencoded`, and 1 for a page with kept text."""
 
-    bank: str = Field(description="Name of the bank.")
+    bank: BankName = Field(description="Name of the bank.")
     codec: str = Field(description="Name of the current codec.")
     weights: str = Field(description="Digest of its weights.")
     dry_run: bool = Field(description="Whether it was a dry run, which writes nothing.")
@@ -208,7 +208,7 @@ class ReencodingReport(Value):
 class EmbeddingReport(Value):
     """The result of indexing the messages of a bank."""
 
-    bank: str = Field(description="Name of the bank.")
+    bank: BankName = Field(description="Name of the bank.")
     embedder: str = Field(description="Name of the embedder, or `none`.")
     embedded: int = Field(description="Number of messages embedded.")
     indexed: int = Field(description="Number of messages whose words were reindexed.")
@@ -222,7 +222,7 @@ class TickReport(Value):
     sealed_pages: int = Field(description="Number of new pages.")
     moved_pages: int = Field(description="Number of pages that moved to a lower tier.")
     purged: int = Field(description="Number of trash entries deleted because their undo window had passed.")
-    failed_banks: dict[str, str] = Field(description="Bank → reason of the failure; the next tick retries it.")
+    failed_banks: dict[BankName, str] = Field(description="Bank → reason of the failure; the next tick retries it.")
     unreadable: dict[str, list[PageSkipped]] = Field(
         description="Bank → pages that were due but skipped; the next tick retries them."
     )

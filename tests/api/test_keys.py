@@ -27,6 +27,7 @@ MESSAGES = {"messages": [{"role": "user", "content": "Titan ships on 14 March."}
 #: Rows of the table, of which each request of the matrix is made.
 ROWS = list(permissions())
 NO_KEY = ("none", "wrong", "expired", "revoked")
+KINDS = (*NO_KEY, *ROLES, "own", "other-read", "other-write", *(f"acme-{role}" for role in ROLES))
 
 
 def routes(application: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -66,6 +67,10 @@ class Keys:
         self.by_kind |= {
             f"other-{role}": keys.create({"name": "n", "role": role, "banks": ["other*"]}).key for role in ROLES[:2]
         }
+        for role in ROLES:
+            for tenant in ("acme", "globex"):
+                new = keys.create({"name": "n", "role": role, "tenant": tenant})
+                self.by_kind[f"{tenant}-{role}"] = new.key
 
     def headers(self, kind: str) -> dict[str, str]:
         key = self.by_kind[kind]
@@ -86,7 +91,7 @@ def request(client: httpx.Client, row: RoutePermission, headers: dict[str, str],
     return client.request(row.method, path, headers=headers)
 
 
-@pytest.mark.parametrize("kind", [*NO_KEY, *ROLES, "own", "other-read", "other-write"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_matrix(served: tuple[httpx.Client, Keys], kind: str) -> None:
     client, keys = served
     for row in ROWS:
@@ -99,13 +104,15 @@ def test_the_matrix(served: tuple[httpx.Client, Keys], kind: str) -> None:
             check_problem(response, 401, "unauthorized")
         elif kind != "own" and ROLES.index(kind.rpartition("-")[2]) < ROLES.index(row.role):  # type: ignore[arg-type]
             assert f"needs a key of the role {row.role}" in check_problem(response, 403, "forbidden")["detail"]
+        elif kind.startswith("acme") and not row.tenants:
+            assert "needs a key without a tenant" in check_problem(response, 403, "forbidden")["detail"]
         elif kind.startswith("other") and "{bank}" in row.path:
             assert "no bank 'bank'" in check_problem(response, 404, "not-found")["detail"]
         else:
             assert response.status_code not in (401, 403), (row, response.text)
 
 
-@pytest.mark.parametrize("kind", [*NO_KEY, *ROLES, "own", "other-read", "other-write"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_matrix_of_the_console(served: tuple[httpx.Client, Keys], kind: str) -> None:
     client, keys = served
     origin = {"Origin": str(client.base_url).rstrip("/")}
@@ -122,6 +129,8 @@ def test_the_matrix_of_the_console(served: tuple[httpx.Client, Keys], kind: str)
         elif kind != "own" and ROLES.index(kind.rpartition("-")[2]) < ROLES.index(row.role):  # type: ignore[arg-type]
             assert response.status_code == 403, row
             assert f"needs a key of the role {row.role}" in response.text
+        elif kind.startswith("acme") and not row.tenants:
+            assert response.status_code == 403, row
         elif kind.startswith("other") and "{bank}" in row.path:
             assert response.status_code == 404, row
             assert "this key opens banks named other*" in response.text
@@ -245,3 +254,71 @@ def test_the_last_use_is_noted_once_a_minute(memory: Memory) -> None:
             client.get("/v1/banks", headers={"Authorization": f"Bearer {new.key}"})
     (used,) = keys.list().keys
     assert used.last_used_at is not None
+
+
+def test_tenants_who_use_the_same_names_never_meet(served: tuple[httpx.Client, Keys]) -> None:
+    client, keys = served
+    words = {"acme": "Titan ships on 14 March.", "globex": "Orion ships on 3 May."}
+    for tenant, text in words.items():
+        body = {"messages": [{"role": "user", "content": text, "id": "m1"}], "thread": "t"}
+        headers = keys.headers(f"{tenant}-write")
+        assert client.post("/v1/banks/plans/messages", json=body, headers=headers).status_code == 201
+    for tenant, text in words.items():
+        admin, read = keys.headers(f"{tenant}-admin"), keys.headers(f"{tenant}-read")
+        asked = {"query": "what ships?", "banks": ["plans"]}
+        (span,) = ok(client.post("/v1/banks/plans/recall", json=asked, headers=read))["spans"]
+        assert (span["text"], span["bank"], span["message_id"]) == (text, "plans", "m1")
+        assert ok(client.get("/v1/banks/plans/messages/m1", headers=read))["text"] == text
+        assert [bank["id"] for bank in ok(client.get("/v1/banks", headers=read))["banks"]] == ["plans"]
+        own = ok(client.get(f"/v1/banks/{tenant}~plans", headers=read))
+        assert own == ok(client.get("/v1/banks/plans", headers=read)) | {"due": own["due"]}
+        assert ok(client.post("/v1/banks/plans/seal", headers=admin))["pages"]
+        assert (
+            text in ok(client.post("/v1/banks/plans/recall", json={"query": "what ships?"}, headers=read))["rendered"]
+        )
+    operator = keys.headers("admin")
+    listed = [bank["id"] for bank in ok(client.get("/v1/banks", headers=operator))["banks"]]
+    assert {"acme~plans", "globex~plans"} <= set(listed)
+    assert ok(client.get("/v1/banks/globex~plans/messages/m1", headers=operator))["text"] == words["globex"]
+    erased = client.delete("/v1/banks/plans", headers=keys.headers("globex-admin"))
+    assert erased.json()["bank"] == "plans"
+    assert ok(client.get("/v1/banks/plans/messages/m1", headers=keys.headers("acme-read")))["text"] == words["acme"]
+
+
+def test_a_bank_of_another_tenant_is_answered_like_one_that_does_not_exist(
+    served: tuple[httpx.Client, Keys],
+) -> None:
+    client, keys = served
+    globex = keys.headers("globex-write")
+    assert client.post("/v1/banks/secret-2/messages", json=MESSAGES, headers=globex).status_code == 201
+    acme = keys.headers("acme-write")
+    for bank, absent in (("globex~secret-2", "globex~secret-x"), ("secret-2", "secret-x")):
+        for row in ROWS:
+            if "{bank}" in row.path and not row.path.startswith("/console") and row.method == "GET":
+                answers = [request(client, row, acme, name) for name in (bank, absent)]
+                texts = [re.sub(r'"request_id":"\w+"', "", answer.text) for answer in answers]
+                assert texts[0].replace(bank, absent) == texts[1], row
+                assert answers[0].status_code == answers[1].status_code, row
+    check_problem(client.post("/v1/banks/globex~secret-2/messages", json=MESSAGES, headers=acme), 404, "not-found")
+    said = call_tool(client, acme, "build_context", "plans-2", query="Titan", banks=["globex~secret-2"])
+    assert "ships on" not in said
+
+
+def test_an_admin_of_a_tenant_manages_its_keys_alone(served: tuple[httpx.Client, Keys]) -> None:
+    client, keys = served
+    admin = keys.headers("acme-admin")
+    listed = ok(client.get("/v1/keys", headers=admin))["keys"]
+    assert {key["tenant"] for key in listed} == {"acme"}
+    new = client.post("/v1/keys", json={"name": "n", "role": "read"}, headers=admin).json()
+    assert new["tenant"] == "acme"
+    body = {"name": "n", "role": "read", "tenant": "globex"}
+    check_problem(client.post("/v1/keys", json=body, headers=admin), 403, "forbidden")
+    globex = next(
+        key for key in ok(client.get("/v1/keys", headers=keys.headers("admin")))["keys"] if key["tenant"] == "globex"
+    )
+    for answer in (
+        client.delete(f"/v1/keys/{globex['id']}", headers=admin),
+        client.post(f"/v1/keys/{globex['id']}/rotate", headers=admin),
+    ):
+        check_problem(answer, 404, "not-found")
+    assert client.delete(f"/v1/keys/{new['id']}", headers=admin).status_code == 200
