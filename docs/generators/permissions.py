@@ -12,10 +12,10 @@ HEAD = """\
 # Permissions
 
 The role that each call needs; `write` permits what `read` does, and `admin` everything. The key of the settings,
-`FOXING_API_KEY`, is an `admin` key. A call without a key is answered with 401, one with a key of a lower role with 403,
-and one for a bank that the key does not open, or of another tenant, with 404, as for a bank that does not exist. A path
-that is not listed, such as that of another [mounted app](../guides/plugins.md#apps), needs `admin` and no tenant. [Keys](../guides/team.md#keys) says how
-to make one.
+`FOXING_API_KEY`, is an `admin` key without a tenant. A call without a key is answered with 401, one with a key of a
+lower role with 403, and one for a bank that the key does not open, or of another tenant, with 404, as for a bank that
+does not exist. A path that is not listed, such as that of another [mounted app](../guides/plugins.md#apps), needs
+`admin` and no tenant. [Keys](../guides/team.md#keys) says how to make one.
 """
 #: Beginning of a path → its heading.
 PARTS: Mapping[str, str] = {"/console": "Console", "/x/": "Mounted apps", "/": "HTTP"}
