@@ -41,6 +41,13 @@ class Maintenance:
         """Upgrades the schema to that of this version. Raises `DatabaseTooNew`, `NoDatabase`."""
         self._database.migrate()
 
+    def grant(self, role: str) -> None:
+        """Lets a role of the database use the tables, subject to row-level security. Raises `InvalidInput` for one that
+        does not exist or to which it does not apply, and on SQLite."""
+        self._database.check_revision()
+        with self._database.write() as connection:
+            self._database.dialect.grant_tables(connection, role)
+
     def check(
         self,
         codec: "str | Codec",

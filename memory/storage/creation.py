@@ -1,7 +1,7 @@
-"""Creation of the tables in an empty database and, on PostgreSQL, of row-level security by bank owner.
+"""Creation of the tables in an empty database and, on PostgreSQL, of row-level security by bank owner and tenant.
 
 The policies do not apply to the role that owns the tables. Other roles see the banks of the owner set in
-`foxing.owner`, or banks without an owner if none is set.
+`foxing.owner`, or banks without an owner if none is set; in a transaction with `foxing.tenant`, those of the tenant.
 """
 
 import os
@@ -12,6 +12,9 @@ from . import schema
 from .dialects import POSTGRESQL, dialect_of
 
 _OWNER = "nullif(current_setting('foxing.owner', true), '')"
+_TENANT = "nullif(current_setting('foxing.tenant', true), '')"
+#: Tables whose rows name a tenant.
+_WITH_TENANT = ("banks", "api_keys")
 #: Alembic's table of the revision.
 _revision = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
@@ -39,6 +42,8 @@ def _create_owner_policies(connection: Connection) -> None:
     for name in ("banks", *(table for table, _ in schema.POLICY_COLUMNS)):
         statements.append(f"ALTER TABLE {name} ALTER owner SET DEFAULT {_OWNER}")
         conditions[name] = f"owner IS NOT DISTINCT FROM {_OWNER}"
+    for name in _WITH_TENANT:
+        conditions[name] += f" AND ({_TENANT} IS NULL OR tenant = {_TENANT})"
     for name, condition in conditions.items():
         statements.append(f"CREATE POLICY owner ON {name} USING ({condition})")
         statements.append(f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY")

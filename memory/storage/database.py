@@ -15,6 +15,7 @@ from weakref import WeakSet
 from sqlalchemy import Connection, Engine, inspect, text
 
 from foxing import migrations
+from foxing.memory.access import Access
 from foxing.memory.errors import Closed, ConnectionLost, DatabaseTooNew, NoDatabase, StorageError, WriteConflict
 from foxing.memory.fair_semaphore import FairSemaphore
 from foxing.renderer.private_files import make_folder, of_sqlite, repair
@@ -124,6 +125,7 @@ class Database:
         """Runs the block in a read-only transaction on one consistent snapshot. Yields its connection."""
         with self._connect(writing=False) as connection:
             reading = self.dialect.begin_read(connection)
+            self._limit(reading)
             with snapshot.reading(reading):
                 yield reading
             reading.rollback()
@@ -135,8 +137,15 @@ class Database:
         concurrently."""
         with self._turn(), self._connect() as connection:
             self.dialect.begin_write(connection)
+            self._limit(connection)
             yield connection
             connection.commit()
+
+    def _limit(self, connection: Connection) -> None:
+        """Hides the banks of other tenants from a transaction for a caller of one."""
+        tenant = Access.current().tenant
+        if tenant is not None:
+            self.dialect.limit_to_tenant(connection, tenant)
 
     def repeatable(self, work: Callable[[Connection], T]) -> T:
         """Returns the result of `work` in a transaction of `write`. On PostgreSQL it is retried if the connection is

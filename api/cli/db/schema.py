@@ -1,4 +1,4 @@
-"""`db upgrade`: the schema of the database."""
+"""`db upgrade`, `db grant`: the schema of the database, and who may use its tables."""
 
 from typing import Annotated
 
@@ -30,4 +30,22 @@ def upgrade(
     state.answer(
         {"database": database.display_url, "before": before, "after": after},
         lambda console: console.print(f"{database.display_url}: {outcome}"),
+    )
+
+
+def grant(
+    context: typer.Context,
+    role: Annotated[str, typer.Argument(help="Role of the PostgreSQL database that owns no tables.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Let a role use the tables, subject to row-level security. Run it as the owner of the tables, and again after an
+    upgrade that adds tables."""
+    from foxing.memory import Maintenance
+
+    state = state_of(context)
+    with Maintenance(state.existing_database()) as database:
+        database.grant(role)
+    state.answer(
+        {"database": database.display_url, "role": role},
+        lambda console: console.print(f"{database.display_url}: {role} may use the tables"),
     )

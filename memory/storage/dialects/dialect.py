@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 
+from foxing.memory.errors import InvalidInput
 from foxing.memory.storage.options import DatabaseOptions
 
 Upsert = postgresql.Insert | sqlite.Insert
@@ -99,6 +100,14 @@ class Dialect(ABC):
     def is_older_running(self, connection: Connection, barrier: str) -> bool:
         """True if a transaction is running that may have begun before `barrier`."""
         return False
+
+    def limit_to_tenant(self, connection: Connection, tenant: str) -> None:
+        """Hides the banks of other tenants from the transaction, where the database has row-level security."""
+        return
+
+    def grant_tables(self, connection: Connection, role: str) -> None:
+        """Lets a role of the database use the tables, subject to row-level security. Raises `InvalidInput`."""
+        raise InvalidInput("SQLite has no roles; row-level security needs PostgreSQL")
 
     def hides_rows(self, connection: Connection) -> bool:
         """True if the connection sees the rows of one owner only."""

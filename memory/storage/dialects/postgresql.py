@@ -26,7 +26,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from foxing.memory.errors import StorageError
+from foxing.memory.errors import InvalidInput, StorageError
 from foxing.memory.storage import schema
 from foxing.memory.storage.options import BLOBS, DatabaseOptions
 
@@ -127,6 +127,25 @@ class PostgreSQL(Dialect):
         """True if another backend has a snapshot older than `barrier`."""
         return bool(connection.execute(_OLDER, {"barrier": barrier}).scalar_one())
 
+    def limit_to_tenant(self, connection: Connection, tenant: str) -> None:
+        """Sets the tenant that the policies compare, until the transaction ends."""
+        connection.execute(_LIMIT, {"tenant": tenant})
+
+    def grant_tables(self, connection: Connection, role: str) -> None:
+        """Grants the tables and sequences to a role that is subject to the policies. Raises `InvalidInput` for one that
+        does not exist or is not."""
+        row = connection.execute(_ROLE, {"role": role}).first()
+        if row is None:
+            raise InvalidInput(f"there is no role '{role[:100]}'; create it first: CREATE ROLE … LOGIN PASSWORD …")
+        if row.exempt:
+            raise InvalidInput(
+                f"row-level security does not apply to the role '{role}': it owns the tables, is a superuser or has "
+                "BYPASSRLS; name another"
+            )
+        quoted = connection.dialect.identifier_preparer.quote_identifier(role)
+        for grant in _GRANTS:
+            connection.execute(text(grant.format(role=quoted)))
+
     def hides_rows(self, connection: Connection) -> bool:
         """True if row-level security applies to this role."""
         return bool(connection.execute(text("SELECT row_security_active('blobs')")).scalar_one())
@@ -135,6 +154,17 @@ class PostgreSQL(Dialect):
         """Returns triggers and rules of Foxing's tables. Tables of other programs are ignored."""
         objects = (SchemaObject(*row) for row in connection.execute(_OBJECTS))
         return [item for item in objects if item.table in schema.metadata.tables]
+
+
+_LIMIT = text("SELECT set_config('foxing.tenant', :tenant, true)")
+_ROLE = text(
+    "SELECT rolsuper OR rolbypassrls OR pg_has_role(rolname, (SELECT relowner FROM pg_class WHERE oid = "
+    "to_regclass('banks')), 'USAGE') AS exempt FROM pg_roles WHERE rolname = :role"
+)
+_GRANTS = (
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
+    "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
+)
 
 
 def _arguments(url: URL, options: DatabaseOptions) -> dict[str, Any]:
