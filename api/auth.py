@@ -80,7 +80,7 @@ class Authenticator:
                 "foxing keys create",
                 {"WWW-Authenticate": "Bearer"},
             )
-        return Access.of(key)
+        return key.access
 
 
 def given_key(headers: Headers) -> str:

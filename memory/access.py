@@ -11,10 +11,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Final, Literal, TypeAlias, get_args
 
 from .errors import Forbidden, NotFound
-from .values.keys import ROLES, KeyInfo, KeyRole
 
+KeyRole: TypeAlias = Literal["read", "write", "admin"]
+#: Roles in ascending order: each permits what those before it permit.
+ROLES: Final[tuple[KeyRole, ...]] = get_args(KeyRole)
 #: Number of patterns of a key that an error names.
 PATTERNS_NAMED = 5
 #: Ends the tenant in the full name of a bank.
@@ -30,13 +33,8 @@ class Access:
     banks: Sequence[str] | None = None
     #: Tenant that it belongs to, whose banks alone exist for it; None for an operator, for whom all exist.
     tenant: str | None = None
-    #: Id of its key; None for a caller in process, and for `FOXING_API_KEY`.
+    #: Id of its key; None for a caller in process, and for the key of the settings.
     key_id: str | None = None
-
-    @classmethod
-    def of(cls, key: KeyInfo) -> "Access":
-        """Returns the access that a key gives."""
-        return cls(key.role, key.banks, key.tenant, key.id)
 
     @classmethod
     def to_bank(cls, full_name: str) -> "Access":

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from .access import Access, KeyRole
 from .conversation import FORMATS, Provider, ProviderMessage, SessionTurns, Turn, Wire, parse_message
 from .errors import (
     ChoiceNeeded,
@@ -39,7 +40,7 @@ from .values.fences import fenced
 from .values.fold import FoldRequest, FoldResult
 from .values.forecasts import PolicyForecast
 from .values.imports import ImportJob, ImportPreview, ImportQuery, ImportReport, LeftOutOfImport
-from .values.keys import KeyInfo, KeyRequest, KeyRole, KeyRotation, Keys, NewKey
+from .values.keys import KeyInfo, KeyRequest, KeyRotation, Keys, NewKey
 from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
 from .values.parts import ImagePart, TextPart, ToolCall, ToolResult
@@ -71,7 +72,6 @@ from .values.savings import ModelCall, ModelCalls, RecordedCalls, Savings, Savin
 from .values.threads import ThreadInfo, Threads
 
 if TYPE_CHECKING:
-    from .access import Access
     from .async_memory import AsyncMemory
     from .ingest.importers import ImportOptions, NamedFile
     from .keys import LiveKeys

@@ -12,14 +12,14 @@ from sqlalchemy import Connection
 
 from foxing.renderer.clock import later
 
-from .access import Access
+from .access import Access, KeyRole
 from .errors import Conflict, Forbidden, InvalidCursor, InvalidInput, NotFound
 from .recall.cursors import decode_cursor, encode_cursor
 from .storage.database import Database
 from .storage.repositories import api_keys
 from .storage.repositories.api_keys import ApiKeyRow
 from .values.base import INVALID_CURSOR, check_limit
-from .values.keys import KeyInfo, KeyRequest, KeyRole, Keys, NewKey
+from .values.keys import KeyInfo, KeyRequest, Keys, NewKey
 
 #: Maximum number of keys that are neither revoked nor expired: a service holds all of them.
 MAX_KEYS = 10_000
@@ -148,12 +148,12 @@ def _get(connection: Connection, key_id: str) -> ApiKeyRow:
     return row
 
 
-def _tenant_for(asked: str | None) -> str | None:
+def _tenant_for(tenant: str | None) -> str | None:
     """Returns the tenant of a key to create. Raises `Forbidden` if it is not that of the caller."""
     own = Access.current().tenant
-    if own is not None and asked not in (None, own):
+    if own is not None and tenant not in (None, own):
         raise Forbidden(f"this key belongs to the tenant {own} and creates keys of it alone; leave out tenant")
-    return asked if own is None else own
+    return tenant if own is None else own
 
 
 def _info(row: ApiKeyRow) -> KeyInfo:

@@ -50,6 +50,7 @@ REASONS = frozenset(
     {
         "needs a GPU",
         "needs Docker",
+        "needs PostgreSQL",
         "needs a cloud",
         "needs an account",
         "needs a cluster",

@@ -87,7 +87,7 @@ class Sessions:
         if not key_id:
             return (None, b"") if self._key is None else (FULL, self._key)
         signer = await self._checks().by_id(key_id)
-        return (None, b"") if signer is None else (Access.of(signer[0]), signer[1])
+        return (None, b"") if signer is None else (signer[0].access, signer[1])
 
 
 def _sign(secret: bytes, expires: str, nonce: str, key_id: str) -> str:

@@ -20,7 +20,7 @@ WITHOUT_TEXT = frozenset(
     {
         *("age", "banks", "calibrate", "console", "demo", "doctor", "export", "install", "mcp", "pages", "policy"),
         *("preview", "proxy", "read", "reencode", "reindex", "savings", "seal", "serve", "undo", "worker"),
-        *("codec.check", "codec.list", "db.backup", "db.check", "db.upgrade"),
+        *("codec.check", "codec.list", "db.backup", "db.check", "db.grant", "db.upgrade"),
         *("keys.create", "keys.list", "keys.revoke", "keys.rotate"),
     }
 )

@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from foxing.memory.access import Access
 from foxing.memory.errors import InvalidCursor, InvalidInput, InvalidTime
 from foxing.renderer.tiers import all_tiers, is_tier
 
@@ -31,8 +32,6 @@ INVALID_CURSOR = "this cursor is invalid; pass next_cursor as you received it, o
 
 
 def _own_name(bank: str) -> str:
-    from foxing.memory.access import Access  # which needs values
-
     return Access.current().own_name(bank)
 
 

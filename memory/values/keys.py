@@ -1,17 +1,16 @@
 """API keys: who may do what in which banks."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Final, Literal, TypeAlias, get_args
+from typing import Annotated
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from foxing.memory.access import Access, KeyRole
+
 from .base import MemoryRequest, Value
 from .policy import Duration
 
-KeyRole: TypeAlias = Literal["read", "write", "admin"]
-#: Roles in ascending order: each permits what those before it permit.
-ROLES: Final[tuple[KeyRole, ...]] = get_args(KeyRole)
 MAX_PATTERNS = 100
 
 BankPattern = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._:@*?-]+$")]
@@ -72,6 +71,11 @@ class KeyInfo(Value):
     expires_at: datetime | None = Field(description="Time from which it no longer works; null for none.")
     last_used_at: datetime | None = Field(description="Time of its last use, to the minute; null if unused.")
     revoked_at: datetime | None = Field(description="Time at which it was revoked; null if it was not.")
+
+    @property
+    def access(self) -> Access:
+        """Access that the key gives."""
+        return Access(self.role, self.banks, self.tenant, self.id)
 
 
 class NewKey(KeyInfo):

@@ -19,7 +19,7 @@ from foxing.integrations.hooks.app import make_app as make_hooks
 from foxing.integrations.mcp.app import PATHS as MCP_PATHS
 from foxing.integrations.mcp.server import TOOLS
 from foxing.memory import Memory
-from foxing.memory.values.keys import ROLES
+from foxing.memory.access import ROLES
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 OWN = "the-key-of-the-settings"
