@@ -13,9 +13,13 @@ from .key_checks import KeyChecks
 from .permissions import RequestNeeds
 from .problems import UNAUTHORIZED, WRONG_HOST, RequestError
 from .settings import Settings
+from .tokens import TokenChecks, WrongToken
 
 CONSOLE = "/console/"
 SCHEME = "bearer "
+MCP = "/x/mcp/"
+#: Path of the metadata of a protected resource, before the path of the resource (RFC 9728).
+RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
 _HOW_ELSEWHERE = "set FOXING_API_KEY to serve it under another name"
 _HOW_FROM_PAGES = "set FOXING_API_KEY and send the key, or call the service from outside a browser"
 FULL = Access("admin")
@@ -33,7 +37,13 @@ class Authenticator:
         self._key = None if settings.key is None else settings.key.encode()
         self._checks = checks
         self._console = settings.console  # which has sessions instead, see `console.session`
+        self._tokens = None if settings.tokens is None else TokenChecks(settings.tokens)
         self._hosts = doors.LOOPBACK_NAMES | {settings.host.lower()}
+
+    @property
+    def issuer(self) -> str | None:
+        """Issuer of tokens; None if there is none."""
+        return None if self._tokens is None else self._tokens.issuer
 
     def is_local(self, headers: Headers) -> bool:
         """Returns True for a request with the token of the service, which needs no key. Raises `RequestError`, 421, for
@@ -66,19 +76,30 @@ class Authenticator:
         if self._key is None and not await self._checks().required():
             check_site(scheme, headers)
             return None if is_console else FULL
-        return None if is_console else await self._access_of(given_key(headers))
+        return None if is_console else await self._access_of(given_key(headers), path)
 
-    async def _access_of(self, sent: str) -> Access:
+    def _challenge(self, path: str) -> str:
+        """Returns what a client is asked for: of an MCP server with the address of its metadata (RFC 9728)."""
+        if self._tokens is None or not path.startswith(MCP):
+            return "Bearer"
+        return f'Bearer resource_metadata="{RESOURCE_METADATA}{path}"'
+
+    async def _access_of(self, sent: str, path: str) -> Access:
         if self._key is not None and hmac.compare_digest(sent.encode("utf-8", "surrogateescape"), self._key):
             return FULL
+        reason = "the API key is wrong, expired or revoked" if sent else "an API key is required"
+        if self._tokens is not None and sent.count(".") == 2:
+            try:
+                return self._tokens.access(sent)
+            except WrongToken as error:
+                reason = str(error)
         key = await self._checks().find(sent) if sent else None
         if key is None:
-            reason = "the API key is wrong, expired or revoked" if sent else "an API key is required"
             raise RequestError(
                 UNAUTHORIZED,
                 f"{reason}: send the header 'Authorization: Bearer <key>' with FOXING_API_KEY or a key of "
                 "foxing keys create",
-                {"WWW-Authenticate": "Bearer"},
+                {"WWW-Authenticate": self._challenge(path)},
             )
         return key.access
 

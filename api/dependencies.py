@@ -53,7 +53,7 @@ class Service:
         self._embedding: asyncio.Task[None] | None = None
         self._readiness = Readiness(memory)
         #: Checks of API keys.
-        self.key_checks = KeyChecks(memory)
+        self.key_checks = KeyChecks(memory, always=settings.tokens is not None)
         #: Imports of uploaded files.
         self.imports = Imports(memory, settings.max_import_bytes)
 

@@ -24,7 +24,9 @@ USE_S = 60.0
 class KeyChecks:
     """The keys of a database, held in memory. While the database cannot be read, those that were read last work on."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Memory, *, always: bool = False) -> None:
+        """`always`: True if callers have something else than keys to show, and need either."""
+        self._always = always
         self._keys = memory.operations.keys
         self._now = memory.now
         self._live: LiveKeys | None = None
@@ -36,8 +38,9 @@ class KeyChecks:
         self._noting: asyncio.Task[None] | None = None
 
     async def required(self) -> bool:
-        """Returns True if a key has ever been created. Raises `StorageError` if that has never been read."""
-        return (await self._read(REREAD_S)).required
+        """Returns True if callers need a key, since one has been created. Raises `StorageError` if that has never been
+        read."""
+        return self._always or (await self._read(REREAD_S)).required
 
     async def find(self, key: str) -> KeyInfo | None:
         """Returns a key that works, and notes its use; None if it does not. Raises `StorageError`."""
@@ -51,8 +54,8 @@ class KeyChecks:
 
     @property
     def are_required(self) -> bool:
-        """True if a key had been created when the keys were read last."""
-        return self._live is not None and self._live.required
+        """True if a caller needed a key when the keys were read last."""
+        return self._always or (self._live is not None and self._live.required)
 
     async def by_id(self, key_id: str) -> tuple[KeyInfo, bytes] | None:
         """Returns the key with an id, if it works, and its digest, for signatures. Raises `StorageError`."""

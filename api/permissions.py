@@ -22,6 +22,7 @@ OPEN: tuple[str, ...] = (
     *("GET /healthz", "GET /readyz", "GET /docs", "GET /openapi.json", "GET /favicon.ico"),
     *("GET /console", "GET /console/", "GET /console/login", "POST /console/login", "POST /console/logout"),
     "GET /console/static/{name}",
+    *("GET /.well-known/oauth-protected-resource", "GET /.well-known/oauth-protected-resource/x/mcp/{name:path}"),
 )
 
 NEEDED: Mapping[KeyRole, tuple[str, ...]] = {

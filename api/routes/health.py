@@ -1,16 +1,17 @@
 """Liveness, readiness, metrics and the API reference."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response, Security
 from fastapi.responses import FileResponse, HTMLResponse
 
+from foxing.api.auth import MCP
 from foxing.api.dependencies import ServiceDep
 from foxing.api.metrics import METRICS_MEDIA_TYPE
 from foxing.api.openapi.docs_page import reference_page
 from foxing.api.openapi.document import bearer, problem_responses
-from foxing.memory import Value
+from foxing.memory import NotFound, Value
 
 from .router import operation_name
 
@@ -46,6 +47,23 @@ async def readyz(service: ServiceDep) -> Health:
     """Succeeds if the database and the codec can be used; the result is cached for one second."""
     await service.check_ready()
     return Health()
+
+
+@router.get("/.well-known/oauth-protected-resource", include_in_schema=False)
+@router.get("/.well-known/oauth-protected-resource/x/mcp/{name:path}", include_in_schema=False)
+async def resource_metadata(request: Request, service: ServiceDep, name: str = "") -> dict[str, Any]:
+    """Returns the metadata of the service, or of an MCP server, as a protected resource (RFC 9728). Raises `NotFound`
+    if callers cannot send tokens of an issuer."""
+    tokens = service.settings.tokens
+    if tokens is None:
+        raise NotFound("this service takes keys alone; set tokens to take those of an issuer")
+    resource = str(request.base_url) + (f"{MCP[1:]}{name}" if name else "")
+    return {
+        "resource": resource,
+        "authorization_servers": [tokens.issuer],
+        "bearer_methods_supported": ["header"],
+        "resource_name": "Foxing",
+    }
 
 
 @router.get(

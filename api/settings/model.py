@@ -32,6 +32,7 @@ from .names import (
     named_file,
     settings_file,
 )
+from .tokens import TokenSettings
 
 
 class EnvironmentSource(EnvSettingsSource):
@@ -204,6 +205,12 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = Field(
         default=None,
         description="API key that clients send as `Authorization: Bearer <key>`. Default: no authentication.",
+    )
+    tokens: TokenSettings | None = Field(
+        default=None,
+        description="Issuer of tokens (JWT) that callers may send in place of a key: a table with `issuer`, "
+        "`audience` and `keys_file`, a JSON Web Key Set. `tenant_claim`, `role_claim` and `banks_claim` name the "
+        "claims that say what a token permits; `leeway_s` is by how many seconds clocks may differ.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Minimum level of logged entries."
