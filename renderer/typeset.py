@@ -72,6 +72,8 @@ class Entry:
     gaps: frozenset[int] = frozenset()
     #: Reference of the message, ASCII, which the header shows in brackets; empty for none.
     ref: str = ""
+    #: Words that follow the role in the header, each after a slash: whose words these are; `web`, for instance.
+    marks: tuple[str, ...] = ()
     #: Whether the page shows thread, role, name and time. If not, the header is a single mark.
     header: bool = True
     #: Edges of `content` if it is part of a message; page breaks within `content` add their own.
@@ -285,8 +287,9 @@ def _header(entry: Entry, before: Entry | None, begin: Edge, end: Edge) -> str:
     same_thread = before is not None and before.thread == entry.thread
     at = _utc(entry)
     last = _utc(before) if before is not None and same_thread else None
-    words = [f"{MESSAGE_MARK * (1 + begin)}[{entry.ref}]", entry.role] if entry.ref else []
-    words = words or [f"{MESSAGE_MARK * (1 + begin)}{entry.role}"]
+    role = "/".join((entry.role, *entry.marks))
+    words = [f"{MESSAGE_MARK * (1 + begin)}[{entry.ref}]", role] if entry.ref else []
+    words = words or [f"{MESSAGE_MARK * (1 + begin)}{role}"]
     if entry.name:
         words.append(entry.name)
     if last is None or at.date() != last.date():

@@ -236,6 +236,6 @@ def _exported(message: RecalledMessage) -> dict[str, Any]:
     fields["id"] = fields.pop("message_id")
     text, parts = fields.pop("text"), fields.pop("parts")
     fields["content"] = text if parts is None else parts
-    importable = ("id", "thread", "role", "name", "created_at", "arrived_at", "content", "metadata")
+    importable = ("id", "thread", "role", "name", "created_at", "arrived_at", "content", "metadata", "trust")
     remembered = ("source", "tier", "kept", "confidence", "uncertain", "page_ids")
     return {name: fields[name] for name in importable + remembered}

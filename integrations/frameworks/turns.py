@@ -11,7 +11,8 @@ _MAX_NAME_CHARS = 200
 
 def turn_fields(turn: Turn, message_id: str, thread: str | None) -> dict[str, Any]:
     """Returns a turn as a message to store. An image that cannot be kept becomes a label."""
-    return {"id": message_id, "role": turn.role, "content": with_images(turn.parts), "thread": thread}
+    fields = {"id": message_id, "role": turn.role, "content": with_images(turn.parts), "thread": thread}
+    return fields if turn.trust is None else {**fields, "trust": turn.trust}
 
 
 def session_fields(

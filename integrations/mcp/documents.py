@@ -52,7 +52,7 @@ def document(message: RecalledMessage, max_tokens: int) -> str:
 def _title(message: RecalledMessage) -> str:
     title = " ".join(message.text.split())
     title = title if len(title) <= TITLE_CHARS else f"{title[:TITLE_CHARS].rstrip()}…"
-    return f"{speaker_name(message.role, message.name)}, {moment(message.created_at)}: {title}"
+    return f"{speaker_name(message.role, message.name, message.trust)}, {moment(message.created_at)}: {title}"
 
 
 def _url(message: RecalledMessage) -> str:

@@ -76,7 +76,7 @@ class FoxingToolset(Closing, AsyncClosing, FunctionToolset[Any]):
         result = await self._run(lambda memory: memory.recall(bank, query, **fields))
         spans = sorted(result.spans, key=lambda span: span.created_at)
         lines = [
-            f"[{span.ref}] {span.created_at:%Y-%m-%d %H:%M} {speaker_name(span.role, span.name)}: "
+            f"[{span.ref}] {span.created_at:%Y-%m-%d %H:%M} {speaker_name(span.role, span.name, span.trust)}: "
             f"{set_apart(span.text)}"
             for span in spans
         ]

@@ -14,6 +14,7 @@ from foxing.memory.ingest.doubtful_words import exact_words
 from foxing.memory.pages.reader_pages import ReaderPage
 from foxing.memory.recall.answer import HEADER_CELLS
 from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.trust import page_marks
 from foxing.renderer import Entry
 from foxing.renderer.readers import (
     PageImage,
@@ -157,7 +158,10 @@ def _drawn(
 
 
 def _entry(number: int, span: RecalledMessage) -> Entry:
-    return Entry(str(number), span.role, span.text, span.created_at, span.thread, span.name, ref=span.ref)
+    marks = page_marks(span.role, span.trust, suspicious=span.suspicious)
+    return Entry(
+        *(str(number), span.role, span.text, span.created_at, span.thread, span.name), ref=span.ref, marks=marks
+    )
 
 
 def _placed(image: PageImage, spans: Sequence[RecalledMessage], proofs: ProofReader) -> ReaderPage:
@@ -176,6 +180,7 @@ def _placed(image: PageImage, spans: Sequence[RecalledMessage], proofs: ProofRea
                 spans[number].thread,
                 spans[number].name,
                 ref=spans[number].ref,
+                marks=page_marks(spans[number].role, spans[number].trust, suspicious=spans[number].suspicious),
             )
         )
         shares[number] = len(said) / len(text) if text else 1.0

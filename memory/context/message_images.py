@@ -92,7 +92,7 @@ def _read_text(shown: ShownImage, room: int) -> OfferedImage | None:
     read, message = shown.placed.image.read, shown.message
     if read is None or not read.text:
         return None
-    name, time = speaker_name(message.role, message.name), minute(message.created_at)
+    name, time = speaker_name(message.role, message.name, message.trust), minute(message.created_at)
     said = READ_HEADING.format(name=name, time=time, confidence=read.confidence)
     chars = min(len(read.text), MOST_READ_CHARS)
     while chars >= min(len(read.text), FEWEST_READ_CHARS):
@@ -113,7 +113,7 @@ def _offer(shown: ShownImage, bank: str, reader: Reader, room: int, free_bytes: 
     most = reader.limits.max_side_px
     if reader.limits.many_images is not None:
         most = min(most, reader.limits.many_images.max_side_px)
-    said = HEADING.format(name=speaker_name(message.role, message.name), time=minute(message.created_at))
+    said = HEADING.format(name=speaker_name(message.role, message.name, message.trust), time=minute(message.created_at))
     heading = fenced(said, set_apart(shown.label))
     for side_px in (min(longest, most), *(side for side in SIDES_PX if side < min(longest, most))):
         width, height = (max(1, round(each * side_px / longest)) for each in (size.width_px, size.height_px))

@@ -12,6 +12,7 @@ from foxing.memory.pages.reader_pages import ReaderPage
 from foxing.memory.recall.transcript import Style, transcript_of
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK, MarkedText
 from foxing.memory.values.speakers import speaker_name
+from foxing.memory.values.trust import stated_trust
 from foxing.renderer import Entry
 from foxing.renderer.readers import PageImage
 
@@ -64,6 +65,7 @@ class _Part(NamedTuple):
     thread: str
     role: str
     name: str | None
+    trust: str
     created_at: datetime
     text: str
     gaps: Sequence[int]
@@ -71,12 +73,15 @@ class _Part(NamedTuple):
     superseded_at: datetime | None = None
     left_out: Sequence[int] = ()
     ref: str = ""
+    suspicious: bool = False
 
     @classmethod
     def of(cls, part: Entry) -> Self:
         """Returns a part as text for a model."""
         marked = MarkedText.of(part.content, sorted(part.gaps), TEXT_GAP_MARK)
-        return cls(part.message_id, part.thread, part.role, part.name, part.created_at, marked.text, marked.gaps)
+        trust, suspicious = stated_trust(part.role, part.marks)
+        who = part.message_id, part.thread, part.role, part.name, trust, part.created_at
+        return cls(*who, marked.text, marked.gaps, suspicious=suspicious)
 
 
 def _cut(placed: ReaderPage) -> str:
@@ -90,8 +95,13 @@ def _cut(placed: ReaderPage) -> str:
                 ("goes on after it", number in placed.continues_after),
             )
             how = " and ".join(words for words, so in ends if so)
-            said.append(f"the one of {minute(part.created_at)} by {speaker_name(part.role, part.name)} {how}")
+            said.append(f"the one of {minute(part.created_at)} by {_speaker(part)} {how}")
     return f" In part, and whole as text below: {'; '.join(said)}." if said else ""
+
+
+def _speaker(part: Entry) -> str:
+    trust, suspicious = stated_trust(part.role, part.marks)
+    return speaker_name(part.role, part.name, trust, suspicious=suspicious)
 
 
 def minute(at: datetime) -> str:

@@ -7,6 +7,7 @@ from .parse import CHAT_MEMBERS, ProviderMessage, joined_pieces, parse, parse_me
 from .provider import FORMATS, Json, Provider, ProviderFormat, Wire
 from .render import render, render_blocks
 from .turns import Turn
+from .web_tools import is_web_tool
 
 __all__ = [
     "BLOCK_MEMBERS",
@@ -25,6 +26,7 @@ __all__ = [
     "image_fields",
     "is_image",
     "is_turn_id",
+    "is_web_tool",
     "joined_pieces",
     "label",
     "parse",

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from typing import Literal
 
 from .blocks import NO_ID, Fields
 from .hosts import without_elements, words_of_user
@@ -28,6 +29,13 @@ class Turn:
     parts: tuple[Fields, ...]
     #: Name of the speaker or the tool.
     name: str | None = None
+    #: True if it is the result of a tool that fetches pages of the web.
+    is_of_web: bool = False
+
+    @property
+    def trust(self) -> Literal["web"] | None:
+        """Its trust class where it is not that of its role; None otherwise."""
+        return "web" if self.is_of_web else None
 
     @property
     def text(self) -> str:

@@ -95,7 +95,8 @@ def parts_of(turn: Turn) -> tuple[Part, ...]:
 
 def message_of(turn: Turn, message_id: str, thread: str) -> NewMessage:
     """Returns a turn as a message to store, its images read."""
-    return NewMessage(id=message_id, role=cast(Any, turn.role), content=read_images(parts_of(turn)), thread=thread)
+    content = read_images(parts_of(turn))
+    return NewMessage(id=message_id, role=cast(Any, turn.role), content=content, thread=thread, trust=turn.trust)
 
 
 def _parts(read: Sequence[Fields]) -> tuple[tuple[Part, ...], list[GivenImage]]:

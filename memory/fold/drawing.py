@@ -203,6 +203,7 @@ class FoldDrawer:
                 datetime.fromisoformat(message.at),
                 gaps=frozenset(message.gaps),
                 ref=message.ref,
+                marks=message.marks,
             )
             for n, message in enumerate(messages)
         ]
@@ -319,7 +320,7 @@ def _transcript(messages: Sequence[FoldedMessage]) -> str:
             continue
         for message in run:
             content = set_apart(MarkedText.of(message.text, message.gaps, TEXT_GAP_MARK).text)
-            lines.append(f"[{message.ref}] {message.role}: {content}")
+            lines.append(f"[{message.ref}] {message.speaker}: {content}")
     return fenced(AS_TEXT.format(ref=messages[0].ref if messages else "k7q"), "\n".join(lines))
 
 

@@ -15,6 +15,8 @@ from itertools import islice, pairwise
 from typing import Literal, NamedTuple
 
 from foxing.memory.values.part_text import CALL_MARK, image_labels
+from foxing.memory.values.speakers import speaker_name
+from foxing.memory.values.trust import stated_trust
 from foxing.renderer.fading import FactFinder
 from foxing.renderer.marks import GAP_MARK
 from foxing.renderer.sentences import CLAUSE_MARKS, is_statement, sentence_ends
@@ -83,6 +85,14 @@ class FoldedMessage:
     #: Offsets of the gap marks in the text.
     gaps: tuple[int, ...] = ()
     kind: Kind = ""
+    #: What stands after its role; see `trust.page_marks`.
+    marks: tuple[str, ...] = ()
+
+    @property
+    def speaker(self) -> str:
+        """Its role, and its trust class where its words are data and the role does not say so."""
+        trust, suspicious = stated_trust(self.role, self.marks)
+        return speaker_name(self.role, None, trust, suspicious=suspicious)
 
     @property
     def is_reference(self) -> bool:

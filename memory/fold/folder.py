@@ -82,8 +82,8 @@ class _Content:
             text = zstandard.decompress(packed)
             value = json.loads(text)
             messages = [
-                FoldedMessage(ref, role, at, words, tuple(gaps), *kind)
-                for ref, role, at, words, gaps, *kind in value["messages"]
+                FoldedMessage(ref, role, at, words, tuple(gaps), kind, tuple(marks))
+                for ref, role, at, words, gaps, kind, marks in value["messages"]
             ]
             return cls(value["blocks"], messages, value["identifiers"], len(text))
         except (zstandard.ZstdError, ValueError, KeyError, TypeError) as error:
@@ -354,7 +354,9 @@ class Folder:
                 message = _sound(message, None if of_message else NOT_STORED)  # some were refused when it was stored
             text = without_call_id(with_read_text(_text(message, redaction, counts), of_message))
             at = row.created_at.isoformat()
-            folded.messages.append(FoldedMessage(row.ref, message.role, at, text, kind=kind[name]))
+            folded.messages.append(
+                FoldedMessage(row.ref, message.role, at, text, kind=kind[name], marks=row.page_marks)
+            )
             folded.images.extend(FoldedImage(row.ref, image) for image in of_message)
         return folded
 

@@ -52,7 +52,9 @@ def latest_plans(messages: Sequence[FoldedMessage], later: Iterable[Turn]) -> li
     for message in reversed(messages):
         tool = _plain(message.text.split(" ", 2)[1]) if message.kind == "plan" and " " in message.text else ""
         if tool in _WHOLE_PLANS and tool in seen:
-            message = FoldedMessage(message.ref, message.role, message.at, message.text, message.gaps)
+            message = FoldedMessage(
+                message.ref, message.role, message.at, message.text, message.gaps, marks=message.marks
+            )
         if tool:
             seen.add(tool)
         changed.append(message)

@@ -95,6 +95,8 @@ def messages_of(
 
 def _fields(turn: Turn) -> Fields:
     fields: Fields = {"role": turn.role, "content": with_images(turn.parts)}
+    if turn.trust is not None:
+        fields["trust"] = turn.trust
     return fields if turn.name is None else {**fields, "name": turn.name}
 
 

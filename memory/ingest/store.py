@@ -32,6 +32,7 @@ from foxing.memory.text.speakers import index_terms
 from foxing.memory.values.messages import NewMessage, StoreResult
 from foxing.memory.values.parts import ImagePart, Part, ToolResult
 from foxing.memory.values.policy import Age, Policy, default_fields, stored_policy
+from foxing.memory.values.trust import own_trust
 
 from .calls import StoreCall
 from .group_commit import GroupCommit
@@ -65,6 +66,8 @@ class AcceptedMessage:
     images: Sequence[NewImage] = ()
     #: Its embedding; None if a job computes it later.
     code: MessageCodes | None = None
+    #: Whether rules recognise instructions in it, though it is data.
+    suspicious: bool = False
 
     @property
     def key(self) -> str | None:
@@ -647,6 +650,8 @@ def _rows(
             "digest": item.digest,
             "chars": len(item.text),
             "passages": len(item.passages),
+            "trust": own_trust(item.message.role, item.message.trust_class),
+            "suspicious": item.suspicious,
         }
         for (item, now), thread, message_id in zip(new, threads, ids, strict=True)
     ]

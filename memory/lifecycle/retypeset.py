@@ -97,7 +97,7 @@ def _misread_cells(page: Page, read: Sequence[Transcription], parts: Sequence[Me
 def _entry(part: MessagePart, message: Message) -> Entry:
     begin, end = part_edges(part.cells, part.span, message.chars)
     entry = Entry(str(message.id), message.role, part.text, message.created_at, message.thread, message.name)
-    return replace(entry, gaps=part.gaps, begin=begin, end=end)
+    return replace(entry, gaps=part.gaps, begin=begin, end=end, marks=message.page_marks)
 
 
 def _keepsakes_in(part: MessagePart, span: Placement) -> Ranges:

@@ -162,6 +162,7 @@ def _inked(page: StoredPage) -> AnnotatedPage:
     for span, text in zip(page.spans, page.texts, strict=True):
         message = page.messages[span.message_id]
         entry = Entry(str(message.id), message.role, "", message.created_at, message.thread, message.name)
+        entry = replace(entry, marks=message.page_marks)
         annotated.append(AnnotatedMessage.of(entry, span, text.transcription, _edges(page, span)))
     cells = page.state.cells[: page.row.rows_used]
     refinements = (

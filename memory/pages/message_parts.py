@@ -197,6 +197,8 @@ def recalled_message(
             "arrived_at": message.arrived_at or remembered.arrived_at,
             "text": remembered.text,
             "parts": _parts(message, remembered) if whole else None,
+            "trust": message.trust,
+            "suspicious": message.suspicious,
             "metadata": message.metadata or {},
             "kept": round(remembered.kept, 4),
             "gaps": remembered.gaps.tolist(),

@@ -131,7 +131,7 @@ class ReaderPages(Generic[T]):
                 share = (span.char_stop - span.char_start) / message.chars if message.chars else 1.0
                 begin, end = part_edges(state.cells, span, message.chars)
                 gaps = frozenset(part.gaps.tolist())
-                entry = replace(who, gaps=gaps, begin=begin, end=end, ref=message.ref)
+                entry = replace(who, gaps=gaps, begin=begin, end=end, ref=message.ref, marks=message.page_marks)
                 if is_read(f"{entry.thread} {entry.role} {entry.name} {entry.content}", reader):
                     entries.append(_OnPage(entry, message.key, share))
             if entries:

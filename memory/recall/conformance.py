@@ -110,6 +110,8 @@ class IndexedBank:
             "digest": b"",
             "chars": len(text),
             "passages": 1,
+            "trust": None,
+            "suspicious": False,
         }
 
 

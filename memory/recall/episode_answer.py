@@ -122,5 +122,5 @@ def _heading(episode: EpisodeSpans, style: Style) -> str:
     first, last = episode.spans[0].created_at, episode.spans[-1].created_at
     begins, ends = day_of(first, style.zone), day_of(last, style.zone)
     until = "" if begins == ends else f" to {stated_date(ends)}"
-    people = dict.fromkeys(speaker_name(span.role, span.name) for span in episode.spans)
+    people = dict.fromkeys(speaker_name(span.role, span.name, span.trust) for span in episode.spans)
     return f"Episode of {stated_date(begins)}{until}, with {', '.join(people)}"

@@ -123,7 +123,9 @@ def _filter(connection: Connection, bank: Bank, query: RecallQuery, now: datetim
         thread_id = banks.find_thread(connection, bank.id, query.thread)
         if thread_id is None:
             return None
-    return MessageFilter(since, until, thread_id, query.metadata or {}, frozenset(query.roles or ()))
+    roles = frozenset(query.roles or ())
+    trust = frozenset(query.trust or ())
+    return MessageFilter(since, until, thread_id, query.metadata or {}, roles, trust)
 
 
 def narrowed(within: MessageFilter, window: Window) -> MessageFilter:
@@ -139,6 +141,8 @@ def _fingerprint(bank: Bank, query: RecallQuery) -> str:
     fields: list[object] = [bank.id, query.query, str(query.since), str(query.until), query.thread, wanted]
     if query.roles:
         fields.append({"roles": sorted(query.roles)})
+    if query.trust:
+        fields.append({"trust": sorted(query.trust)})
     if query.min_relevance is not None:
         fields.append({"min_relevance": query.min_relevance})
     if query.shape != "auto":

@@ -30,6 +30,7 @@ from foxing.memory.text.statements import (
 )
 from foxing.memory.text.terms import query_terms, terms
 from foxing.memory.values.messages import REPLACES, RecalledMessage
+from foxing.memory.values.trust import rank
 
 #: Number of matches that are compared at least and at most, those ranked best. A shorter answer is compared with those
 #: ranked next, lest it give an old statement alone.
@@ -253,6 +254,8 @@ class Statements:
         """Returns True if a later span replaces another one. `statement`: its sentence and that of the other one, if
         rules may tell that; `ends`: whether it may say in other words that the other one holds no more."""
         new, old = self.spans[newer], self.spans[older]
+        if rank(new.trust) > rank(old.trust):  # a tool or a page does not correct what the user said
+            return False
         speakers = Speakers((old.role, old.name) == (new.role, new.name), {old.role, new.role} == {"user", "assistant"})
         by_rules = statement is not None and statement[0].replaces(*statement[1:], speakers)
         if not by_rules and not (ends and self._answers.end(newer, older, speakers)):
@@ -297,6 +300,8 @@ def _named(spans: Sequence[RecalledMessage]) -> dict[int, int]:
     for newer, span in enumerate(spans):
         named = span.metadata.get(REPLACES)
         older = places.get(named) if isinstance(named, str) else None
+        if older is not None and rank(span.trust) > rank(spans[older].trust):
+            continue
         # strictly later, so that messages that name each other are no circle
         if older is not None and spans[older].created_at < span.created_at:
             replaced[older] = newer

@@ -61,6 +61,14 @@ class Said(Protocol):
         """The speaker's name, if it has one."""
 
     @property
+    def trust(self) -> str:
+        """Its trust class, which is shown beside the speaker where its words are data."""
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether rules recognise instructions in it, though it is data."""
+
+    @property
     def created_at(self) -> datetime:
         """The time of the message, timezone-aware."""
 
@@ -119,7 +127,8 @@ class TranscriptLine:
         self.message = message
         self.day = day_of(message.created_at, style.zone)
         bank = getattr(message, "bank", None)  # of messages from several banks
-        self.speaker = f"{speaker_name(message.role, message.name)}{f', bank {bank}' if bank else ''}"
+        speaker = speaker_name(message.role, message.name, message.trust, suspicious=message.suspicious)
+        self.speaker = f"{speaker}{f', bank {bank}' if bank else ''}"
         mark, text = style.gap_mark, message.text
         self._begins_faded = text.startswith(mark) and 0 in message.gaps[:1]
         self.ends_faded = bool(message.gaps) and message.gaps[-1] + len(mark) == len(text)

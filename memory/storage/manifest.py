@@ -3,7 +3,7 @@
 import json
 import lzma
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -47,6 +47,45 @@ class SealedMessage(NamedTuple):
     digest: bytes
     #: Metadata of the caller, as JSON.
     metadata: str | None
+    #: Trust class; None for that of its role.
+    trust: str | None = None
+    #: Whether rules recognise instructions in it, though it is data.
+    suspicious: bool = False
+
+    @property
+    def author(self) -> "Author":
+        """Its role, trust class and mark."""
+        return Author(self.role, self.trust, self.suspicious)
+
+
+class Author(NamedTuple):
+    """Role of a message with its trust class and mark, which are one label of a manifest."""
+
+    role: str
+    #: None for that of the role
+    trust: str | None
+    suspicious: bool
+
+    @property
+    def label(self) -> str:
+        """The label: the role alone, or followed by what is special. No name has the character between them."""
+        if self.trust is None and not self.suspicious and _BETWEEN not in self.role:
+            return self.role
+        return f"{self.role}{_BETWEEN}{self.trust or ''}{_SUSPICIOUS if self.suspicious else ''}"
+
+    @classmethod
+    def of(cls, label: str) -> "Author":
+        """Returns the author of a label."""
+        role, between, rest = label.rpartition(_BETWEEN)
+        return cls(
+            role if between else label,
+            (between and rest.removesuffix(_SUSPICIOUS)) or None,
+            bool(between) and rest.endswith(_SUSPICIOUS),
+        )
+
+
+_BETWEEN = "\x1f"
+_SUSPICIOUS = "!"
 
 
 class Place(NamedTuple):
@@ -96,7 +135,9 @@ class PageManifest:
         by_id = {message.id: message for message in messages}
         order = {message_id: number for number, message_id in enumerate(dict.fromkeys(p.message_id for p in places))}
         ordered = [by_id[message_id] for message_id in order]
-        labels = list(dict.fromkeys([m.role for m in ordered] + [m.name for m in ordered if m.name is not None]))
+        labels = list(
+            dict.fromkeys([m.author.label for m in ordered] + [m.name for m in ordered if m.name is not None])
+        )
         number = {label: place for place, label in enumerate(labels)}
         digests = np.zeros((len(ordered), DIGEST_BYTES), np.uint8)
         for row, message in zip(digests, ordered, strict=True):
@@ -109,7 +150,7 @@ class PageManifest:
             _column(m.chars for m in ordered),
             _column(m.parts for m in ordered),
             _column(m.passages for m in ordered),
-            _column(number[m.role] for m in ordered),
+            _column(number[m.author.label] for m in ordered),
             _column(-1 if m.name is None else number[m.name] for m in ordered),
             labels,
             [m.key for m in ordered],
@@ -130,11 +171,12 @@ class PageManifest:
     def message(self, number: int) -> SealedMessage:
         """Returns the message with that index."""
         name = int(self.names[number])
+        author = Author.of(self.labels[int(self.roles[number])])
         return SealedMessage(
             int(self.ids[number]),
             self.keys[number],
             int(self.threads[number]),
-            self.labels[int(self.roles[number])],
+            author.role,
             None if name < 0 else self.labels[name],
             int(self.times[number]),
             int(self.chars[number]),
@@ -142,7 +184,13 @@ class PageManifest:
             int(self.passages[number]),
             self.digests[number].tobytes() if self.has_digest[number] else b"",
             self.metadata.get(number),
+            author.trust,
+            author.suspicious,
         )
+
+    def authored(self, admits: Callable[["Author"], bool]) -> npt.NDArray[np.bool_]:
+        """Returns bool[n]: True for the messages whose author is admitted."""
+        return np.isin(self.roles, [n for n, label in enumerate(self.labels) if admits(Author.of(label))])
 
     @property
     def messages(self) -> list[SealedMessage]:

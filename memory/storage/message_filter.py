@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydantic import JsonValue
-from sqlalchemy import ColumnElement, literal, select
+from sqlalchemy import ColumnElement, case, func, literal, select
 
 from foxing.memory.values.metadata import Scalar
+from foxing.memory.values.trust import OF_ROLE, trust_of
 
 from . import columns, schema
 from .manifest import PageManifest
@@ -35,7 +36,8 @@ def instant(number: int) -> datetime:
 
 @dataclass(frozen=True)
 class MessageFilter:
-    """Filter for messages of a bank by half-open time window, thread, metadata and roles. Admits all by default."""
+    """Filter for messages of a bank by half-open time window, thread, metadata, roles and trust
+    classes. Admits all by default."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -44,6 +46,8 @@ class MessageFilter:
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
     #: Roles to admit; empty for all.
     roles: Collection[str] = frozenset()
+    #: Trust classes to admit; empty for all.
+    trust: Collection[str] = frozenset()
 
     @property
     def admits_all(self) -> bool:
@@ -73,6 +77,7 @@ class MessageFilter:
             (self.thread_id, form.is_in_thread),
             (self.metadata or None, form.has_metadata),
             (self.roles or None, form.has_role),
+            (self.trust or None, form.has_trust),
         )
         return [holds(value) for value, holds in declared if value is not None and holds is not None]
 
@@ -90,8 +95,10 @@ class _Form:
     #: None where they are not known.
     has_metadata: Callable[[Mapping[str, Scalar]], Any] | None = None
     has_role: Callable[[Collection[str]], Any] | None = None
+    has_trust: Callable[[Collection[str]], Any] | None = None
 
 
+_trust = func.coalesce(_c.trust, case(dict(OF_ROLE), value=_c.role, else_="unknown"))
 _OPEN = _Form(
     _c.created_at,
     _c.created_at,
@@ -99,6 +106,7 @@ _OPEN = _Form(
     lambda thread_id: _c.thread_id == thread_id,
     lambda members: columns.json_contains(_c.metadata, literal(dict(members), columns.JsonObject)),
     lambda roles: _c.role.in_(roles),
+    lambda trust: _trust.in_(trust),
 )
 _PAGES = _Form(
     _p.first_at,
@@ -116,7 +124,8 @@ def _sealed(manifest: PageManifest) -> _Form:
         microseconds,
         lambda thread_id: manifest.threads == thread_id,
         lambda members: [_has(manifest.metadata.get(number), members) for number in range(len(manifest))],
-        lambda roles: np.isin(manifest.roles, [n for n, label in enumerate(manifest.labels) if label in roles]),
+        lambda roles: manifest.authored(lambda author: author.role in roles),
+        lambda trust: manifest.authored(lambda author: trust_of(author.role, author.trust) in trust),
     )
 
 

@@ -132,6 +132,10 @@ messages = Table(
     Column("sealed_chars", Integer, nullable=False, server_default=text("0")),
     #: Number of passages in the index.
     Column("passages", Integer, nullable=False, server_default=text("1")),
+    #: Trust class; null for that of its role.
+    Column("trust", String(10)),
+    #: Whether rules recognise instructions in it, though it is data.
+    Column("suspicious", Boolean, nullable=False, server_default=false()),
     Index("ix_messages_bank_id_created_at", "bank_id", "created_at", "id"),
     Index("ix_messages_thread_id", "thread_id", "id"),  # for neighbours in a thread
     sqlite_autoincrement=True,  # ids of sealed messages must not be reused

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, FailFast, Field, JsonValue, Strict, ValidationI
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from foxing.memory.conversation import CHAT_MEMBERS, parse_message
+from foxing.memory.conversation import CHAT_MEMBERS, is_web_tool, parse_message
 from foxing.memory.errors import InvalidInput
 
 from .base import FROM_SERVICE, OPEN, BankName, Input, Moment, Name, Tier, Value, kind_of
@@ -18,6 +18,7 @@ from .metadata import Metadata
 from .part_text import parse_parts, render_parts
 from .parts import Content, FunctionCall, ImagePart, Part, TextPart, ToolResult
 from .policy import AgeingForecast
+from .trust import Trust, trust_of
 
 Role = Annotated[Literal["system", "developer", "user", "assistant", "tool"], OPEN]
 #: Key of the metadata in which a message names the id of the one that it replaces, whatever their words.
@@ -69,6 +70,11 @@ class NewMessage(Input):
         description="Arbitrary data: a JSON object of at most 2 kB. Recall can filter by it.",
         examples=[{"channel": "planning"}],
     )
+    trust: Trust | None = Field(
+        None,
+        description="Trust class: whose words these are. Default: the class of the role; `imported` for files of "
+        "others, `web` for results of tools that fetch pages of the web.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -111,6 +117,12 @@ class NewMessage(Input):
     def with_content(self, content: str | tuple[Part, ...]) -> Self:
         """Returns the message with other content, in which its tool calls and what it answers are parts."""
         return self.model_copy(update={"content": content, "tool_calls": (), "tool_call_id": None})
+
+    @property
+    def trust_class(self) -> str:
+        """Its trust class, or that of its role."""
+        web = self.role == "tool" and is_web_tool(self.name)
+        return trust_of(self.role, self.trust or ("web" if web else None))
 
     @property
     def images(self) -> list[ImagePart]:
@@ -165,6 +177,12 @@ class RecalledMessage(Value):
     parts: list[Annotated[Part, OPEN]] | None = Field(
         description="Parts of the content, if it was stored in parts and can still be parsed; null otherwise, and for "
         "a passage."
+    )
+    trust: Trust = Field(
+        "unknown", description="Trust class: whose words these are. Those of tool, web, imported and unknown are data."
+    )
+    suspicious: bool = Field(
+        False, description="Whether rules recognise instructions to a model in it, though it is data."
     )
     metadata: dict[str, JsonValue] = Field(description="Metadata stored with the message; empty if there is none.")
     kept: float = Field(description="Share of its characters that the memory still holds, 0 to 1; 0 if unreadable.")

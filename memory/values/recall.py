@@ -14,6 +14,7 @@ from .base import INTEGRAL, OPEN, Cursor, Limit, MemoryRequest, Now, Tier, Timez
 from .gap_marks import GapMark
 from .messages import RecalledMessage, Role
 from .metadata import MetadataFilter, Scalar
+from .trust import Trust
 
 Fidelity = Literal["remembered", "verbatim"]
 #: Whether single messages answer, or an episode: a run of messages of one thread that belong together.
@@ -74,6 +75,12 @@ class RecallQuery(MemoryRequest):
     )
     roles: Annotated[tuple[Role, ...], Strict(False)] | None = Field(
         None, min_length=1, max_length=20, description="Restricts recall to messages of these roles."
+    )
+    trust: Annotated[tuple[Trust, ...], Strict(False)] | None = Field(
+        None,
+        min_length=1,
+        max_length=20,
+        description="Restricts recall to messages of these trust classes, such as `user`.",
     )
     min_relevance: float | None = Field(
         None,
@@ -169,6 +176,7 @@ class QueryFields(TypedDict, total=False):
     thread: str | None
     metadata: Mapping[str, Scalar] | None
     roles: Sequence[Role] | None
+    trust: Sequence[Trust] | None
     min_relevance: float | None
     limit: int
     cursor: str | None

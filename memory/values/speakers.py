@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import get_args
 
 from .messages import Role
+from .trust import DATA_CLASSES
 
 #: Longest name that is shown, in characters.
 MAX_NAME_CHARS = 60
@@ -26,7 +27,10 @@ _UNSEEN = re.compile(f"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f{INVISIBLE}\ud800-\u
 _MARKS = re.compile(
     "[:\u02d0\u02f8\u0589\u05c3\u2236\ua789\ufe13\ufe30\ufe55\uff1a<>\uff1c\uff1e\ufe64\ufe65\\[\\]{}\uff3b\uff3d]+"
 )
-_ROLES = frozenset(arg for literal in get_args(Role) for arg in get_args(literal)) | {"human", "ai", "model", "bot"}
+_ROLES = frozenset(arg for literal in get_args(Role) for arg in get_args(literal)) | {
+    *("human", "ai", "model", "bot"),
+    *("web", "imported", "unknown", "suspicious"),
+}
 _WORD = re.compile(r"\w+")
 
 
@@ -45,9 +49,17 @@ def one_line(text: str) -> str:
 
 
 @lru_cache(maxsize=1 << 10)
-def speaker_name(role: str, name: str | None) -> str:
-    """Returns what names a speaker: the name, or the role; both where the name is that of a role, has the word for one,
-    or had characters that a speaker's line must not have, which are removed."""
+def speaker_name(role: str, name: str | None, trust: str, *, suspicious: bool = False) -> str:
+    """Returns what names a speaker, and its trust class where its words are data: `read_file (tool)`. A name alone that
+    is the class needs none."""
+    speaker = _speaker(role, name)
+    notes = [*([trust] if trust in DATA_CLASSES and speaker != trust else ()), *(["suspicious"] if suspicious else ())]
+    return f"{speaker} ({', '.join(notes)})" if notes else speaker
+
+
+def _speaker(role: str, name: str | None) -> str:
+    """Returns the name, or the role; both where the name is that of a role, has the word for one, or had characters
+    that a speaker's line must not have, which are removed."""
     words_of_name = " ".join((name or "").split())
     cleaned = " ".join(_MARKS.sub(" ", one_line(words_of_name)).split())
     if not cleaned:

@@ -69,6 +69,7 @@ def turn_messages(
             "created_at": at or None,
             "thread": thread,
             "metadata": None if number else metadata,
+            "trust": turn.trust,
         }
         for number, (turn, turn_id) in enumerate(turns)
     ]

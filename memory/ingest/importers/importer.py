@@ -119,9 +119,11 @@ class ImportOptions:
     def given_roles(self, imported: ImportedMessage) -> ImportedMessage:
         """Returns a message with the role that the options give its speaker."""
         role = self.roles.get(imported.message.name or "")
-        if role is None or role == imported.message.role:
+        if role is None or (role == imported.message.role and imported.message.trust is None):
             return imported
-        changed = NewMessage.model_validate(imported.message.model_dump(exclude_none=True) | {"role": role})
+        changed = NewMessage.model_validate(
+            imported.message.model_dump(exclude_none=True, exclude={"trust"}) | {"role": role}
+        )
         return ImportedMessage(changed, imported.where, imported.bytes_read)
 
     @property
@@ -129,6 +131,17 @@ class ImportOptions:
         """The options of readers."""
         zone = None if self.timezone is None else zone_of(self.timezone)
         return ReadOptions(zone, self.dates, self.branches)
+
+
+#: Formats of conversations between people: whose words these are, the file does not say.
+OF_SEVERAL_PEOPLE = frozenset({"discord", "irc", "mail", "slack", "telegram", "whatsapp"})
+
+
+def _of_others(imported: ImportedMessage) -> ImportedMessage:
+    """Returns a message with the class `imported`."""
+    message = imported.message
+    changed = message if message.trust is not None else message.model_copy(update={"trust": "imported"})
+    return ImportedMessage(changed, imported.where, imported.bytes_read)
 
 
 def roles_of(speakers: Sequence[str]) -> dict[str, str]:
@@ -714,6 +727,6 @@ def _read_part(
         files.bytes_read = before + own.bytes_read
         own.check_deadline()
         if options.admit(imported.message):
-            yield options.given_roles(imported)
+            yield options.given_roles(_of_others(imported) if part.format in OF_SEVERAL_PEOPLE else imported)
         else:
             files.leave_out(NOT_SELECTED, imported.where)

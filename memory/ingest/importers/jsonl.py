@@ -165,6 +165,7 @@ def _message(fields: Mapping[str, Any], key: Any, thread: Any, zone: tzinfo | No
                 "arrived_at": _time(fields, "arrived_at", zone),
                 "thread": fields.get("thread") or thread,
                 "metadata": fields.get("metadata"),
+                "trust": fields.get("trust"),
             }
         )
     except ValidationError as error:

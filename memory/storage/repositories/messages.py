@@ -20,6 +20,7 @@ from foxing.memory.storage.dialects import insert_into
 from foxing.memory.storage.manifest import SealedMessage
 from foxing.memory.storage.message_filter import MessageFilter, instant, microseconds
 from foxing.memory.storage.secrets import message_digest
+from foxing.memory.values.trust import page_marks, trust_of
 
 from . import bank_versions, banks, images
 from .sealed import keys, lookup, manifests, ranges
@@ -60,6 +61,20 @@ class Message:
     metadata: Mapping[str, JsonValue] | None = None
     #: Number of passages in the index.
     passages: int = 1
+    #: Trust class; None for that of its role.
+    own_trust: str | None = None
+    #: Whether rules recognise instructions in it, though it is data.
+    suspicious: bool = False
+
+    @property
+    def trust(self) -> str:
+        """Its trust class."""
+        return trust_of(self.role, self.own_trust)
+
+    @property
+    def page_marks(self) -> tuple[str, ...]:
+        """What stands after its role on page images; see `trust.page_marks`."""
+        return page_marks(self.role, self.trust, suspicious=self.suspicious)
 
     @property
     def ref(self) -> str:
@@ -90,6 +105,9 @@ class NewRow(TypedDict):
     digest: bytes
     chars: int
     passages: int
+    #: None for that of its role
+    trust: str | None
+    suspicious: bool
 
 
 select_open = select(
@@ -108,6 +126,8 @@ select_open = select(
     _c.parts,
     _c.metadata,
     _c.passages,
+    _c.trust,
+    _c.suspicious,
 ).join_from(schema.messages, schema.threads, schema.threads.c.id == _c.thread_id)
 #: those of the messages `ids` of the `bank` that are open
 #: (an expression, since SQLite would read all messages of the bank by its index)
@@ -141,6 +161,8 @@ def _sealed(connection: Connection, sealed_messages: Iterable[SealedMessage]) ->
             message.parts,
             None if message.metadata is None else json.loads(message.metadata),
             message.passages,
+            message.trust,
+            message.suspicious,
         )
         for message in listed
     ]
@@ -160,6 +182,8 @@ def sealed_form(connection: Connection, message: Message) -> SealedMessage:
         message.passages,
         message.digest,
         None if message.metadata is None else compact_json(dict(message.metadata)),
+        message.own_trust,
+        message.suspicious,
     )
 
 

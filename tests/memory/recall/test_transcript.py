@@ -17,6 +17,7 @@ from foxing.memory.recall.transcript import (
     transcript,
     transcript_of,
 )
+from foxing.memory.values.trust import trust_of
 
 SENT_AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 #: Ends and beginnings that a tokenizer may join with a line break.
@@ -39,6 +40,12 @@ class Message(NamedTuple):
     superseded_at: datetime | None = None
     left_out: tuple[int, ...] = ()
     ref: str = "k7q"
+    suspicious: bool = False
+    own_trust: str | None = None
+
+    @property
+    def trust(self) -> str:
+        return trust_of(self.role, self.own_trust)
 
 
 def said(name: str, text: str, *, days: int = 0, thread: str = "t", role: str = "user") -> Message:

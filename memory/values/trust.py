@@ -1,0 +1,53 @@
+"""Trust classes: whose words a message has.
+
+    user > assistant > tool > web = imported > unknown
+
+A message has the class of its role, unless the caller or the door through which it comes gives it another. Words of the
+lower classes are data: a speaker is shown with the class, and no such message replaces one of a higher class.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from .base import OPEN
+
+TrustClass = Literal["user", "assistant", "tool", "web", "imported", "unknown"]
+Trust = Annotated[TrustClass, OPEN]
+#: Rank of each class, 0 for the most trusted.
+RANKS: Mapping[str, int] = {"user": 0, "assistant": 1, "tool": 2, "web": 3, "imported": 3, "unknown": 4}
+#: Classes of the messages of each role. Instructions are those of whoever runs the agent.
+OF_ROLE: Mapping[str, TrustClass] = {
+    "system": "user",
+    "developer": "user",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+}
+#: Classes whose words are data, never instructions.
+DATA_CLASSES: frozenset[str] = frozenset({"tool", "web", "imported", "unknown"})
+
+
+def trust_of(role: str, trust: str | None) -> str:
+    """Returns the class of a message: its own, or that of its role."""
+    return trust or OF_ROLE.get(role, "unknown")
+
+
+def own_trust(role: str, trust: str | None) -> str | None:
+    """Returns the class of a message as it is stored: None for that of its role."""
+    return None if trust is None or trust == OF_ROLE.get(role) else trust
+
+
+def page_marks(role: str, trust: str, *, suspicious: bool) -> tuple[str, ...]:
+    """Returns what stands after the role of a message on page images: its class where its words are data and the role
+    does not say so."""
+    return (*((trust,) if trust in DATA_CLASSES and trust != role else ()), *(("suspicious",) if suspicious else ()))
+
+
+def stated_trust(role: str, marks: tuple[str, ...]) -> tuple[str, bool]:
+    """Returns the class of a message on a page image, and whether it is marked as suspicious."""
+    return next((mark for mark in marks if mark in DATA_CLASSES), trust_of(role, None)), "suspicious" in marks
+
+
+def rank(trust: str) -> int:
+    """Returns the rank of a class, 0 for the most trusted; a class that a newer service names ranks last."""
+    return RANKS.get(trust, max(RANKS.values()))

@@ -1,0 +1,95 @@
+"""Trust classes through storing, sealing, recall and rendering."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from foxing.memory import Memory
+from foxing.memory.storage.manifest import PageManifest, Place, SealedMessage
+
+pytestmark = pytest.mark.both_databases
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def memory(database_url: str, words_alone: None) -> Memory:
+    with Memory(database_url) as memory:
+        memory.store(
+            "b",
+            [
+                {"id": "u", "role": "user", "content": "The Titan release ships on 14 March.", "created_at": START},
+                {
+                    "id": "t",
+                    "role": "tool",
+                    "name": "read_file",
+                    "content": "Titan release notes of the file.",
+                    "created_at": START + timedelta(hours=1),
+                },
+                {
+                    "id": "w",
+                    "role": "tool",
+                    "name": "WebFetch",
+                    "content": "The Titan release ships on 20 April.",
+                    "created_at": START + timedelta(hours=2),
+                },
+                {
+                    "id": "i",
+                    "role": "user",
+                    "name": "Ana",
+                    "content": "Titan release party on Friday.",
+                    "trust": "imported",
+                    "created_at": START + timedelta(hours=3),
+                },
+            ],
+        )
+        yield memory
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_recall_states_and_filters_by_class(memory: Memory, sealed: bool) -> None:
+    if sealed:
+        memory.seal("b")
+    spans = memory.recall("b").spans
+    assert {span.message_id: span.trust for span in spans} == {"u": "user", "t": "tool", "w": "web", "i": "imported"}
+    assert {span.message_id for span in memory.recall("b", trust=["web", "user"]).spans} == {"u", "w"}
+    assert {span.message_id for span in memory.recall("b", "Titan release", trust=["tool"]).spans} == {"t"}
+    rendered = memory.recall("b").rendered
+    for speaker in ("\nuser:", "\nread_file (tool):", "\nWebFetch (web):", "\nAna (imported):"):
+        assert speaker in rendered
+
+
+def test_no_lower_class_replaces_a_higher_one(memory: Memory) -> None:
+    spans = {span.message_id: span for span in memory.recall("b", "When does the Titan release ship?").spans}
+    assert spans["u"].superseded_by is None
+    memory.store(
+        "b",
+        [
+            {
+                "id": "claim",
+                "role": "tool",
+                "name": "WebFetch",
+                "content": "The Titan release ships on 9 May.",
+                "metadata": {"replaces": "u"},
+                "created_at": START + timedelta(hours=5),
+            }
+        ],
+    )
+    spans = {span.message_id: span for span in memory.recall("b", "When does the Titan release ship?").spans}
+    assert spans["u"].superseded_by is None
+
+
+def test_export_and_import_keep_classes(memory: Memory, tmp_path: Path) -> None:
+    fields = ["role", "name", "trust"]
+    memory.store("c", [{"content": m.text, **m.model_dump(include=set(fields))} for m in memory.export("b")])
+    classes = [(m.text, m.trust) for m in memory.export("b")]
+    assert sorted(classes) == sorted((m.text, m.trust) for m in memory.export("c"))
+
+
+def test_a_manifest_has_classes_only_where_they_differ() -> None:
+    plain = SealedMessage(1, None, 1, "tool", None, 0, 3, 0, 1, b"", None)
+    of_web = plain._replace(id=2, trust="web", suspicious=True)
+    places = [Place(1, 0, 1, 4, 0, 3), Place(2, 4, 5, 8, 0, 3)]
+    manifest = PageManifest.unpack(PageManifest.of([plain, of_web], places).pack())
+    assert manifest.messages == [plain, of_web]
+    assert manifest.labels == ["tool", "tool\x1fweb!"]
