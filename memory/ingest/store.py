@@ -28,11 +28,12 @@ from foxing.memory.storage.repositories.sealed import keys
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest, message_digest
 from foxing.memory.telemetry import OperationInContext
 from foxing.memory.text.passages import Passage, split_passages
+from foxing.memory.text.planted import planted_form
 from foxing.memory.text.speakers import index_terms
 from foxing.memory.values.messages import NewMessage, StoreResult
 from foxing.memory.values.parts import ImagePart, Part, ToolResult
 from foxing.memory.values.policy import Age, Policy, default_fields, stored_policy
-from foxing.memory.values.trust import own_trust
+from foxing.memory.values.trust import DATA_CLASSES, own_trust
 
 from .calls import StoreCall
 from .group_commit import GroupCommit
@@ -91,7 +92,9 @@ class AcceptedMessage:
     ) -> "AcceptedMessage":
         """Returns the message in its own thread, or else in `thread`."""
         text = message.text
-        return cls(message, text, message.thread or thread, digest_key, split_passages(text), images)
+        suspicious = message.trust_class in DATA_CLASSES and planted_form(text) is not None
+        passages = split_passages(text)
+        return cls(message, text, message.thread or thread, digest_key, passages, images, suspicious=suspicious)
 
     @cached_property
     def terms(self) -> Sequence[Counter[str]]:
