@@ -37,6 +37,8 @@ def memory_options(settings: Settings, *, embed_later: bool = False) -> MemoryOp
         read_images=settings.read_images,
         gap_mark=settings.gap_mark,
         readers=Readers(settings.readers),
+        audit=settings.audit,
+        audit_days=settings.audit_days,
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from foxing.renderer.clock import later
 
 from .access import Access, KeyRole
+from .audit import audited
 from .errors import Conflict, Forbidden, InvalidCursor, InvalidInput, NotFound
 from .recall.cursors import decode_cursor, encode_cursor
 from .storage.database import Database
@@ -29,6 +30,7 @@ _SALT_BYTES = 16
 _SECRET_BYTES = 32
 
 
+@audited(lambda owner: owner._database)
 class ApiKeys:
     """The keys of a database; with an owner, those of the owner."""
 

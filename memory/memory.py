@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from foxing.memory.values.base import aware_utc
 from foxing.renderer.clock import utc_now
 
+from .audit import AuditLog, audited
 from .codec_source import CodecSource
 from .conversation import Provider
 from .errors import EmbedderError, InvalidInput, NotFound
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
     from .savings.ledger import Ledger
 
 
+@audited(lambda memory: memory._database)
 class Memory:
     """A long-context optical memory in one database. Safe to share between threads.
 
@@ -121,6 +123,7 @@ class Memory:
         self._index = self._search.index
         self._vectors = self._search.vectors
         self._database = open_database(database)
+        self._audit = AuditLog(self._database, self.now, self._options.audit, self._options.audit_days)
         self._decoder = PageDecoder(
             self._codecs.current, self._codecs.bundled, cache_bytes=self._options.page_cache_bytes
         )
@@ -262,6 +265,7 @@ class Memory:
         writes; later calls that need the database raise it. Idempotent."""
         self._late.wait()
         self._recall_weights.write()
+        self._audit.close()
         self._database.close()
         self._vectors.source.close()
 
@@ -624,6 +628,7 @@ class Memory:
         return policy
 
 
+@audited(lambda operations: operations._memory._database)
 class Operations:
     """Calls of a service, its workers and its operator, beside the verbs of a memory: the job queue, imports, worker
     pools, and what follows a change of weights, embedder or search index. Raises the errors of `Memory`."""
@@ -665,6 +670,11 @@ class Operations:
         from .ingest.importers.jobs import ImportJobs
 
         return ImportJobs(self._memory._store, self._memory.now)
+
+    @property
+    def audit(self) -> AuditLog:
+        """Audit log of this memory's database."""
+        return self._memory._audit
 
     @cached_property
     def keys(self) -> ApiKeys:

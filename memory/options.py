@@ -13,6 +13,7 @@ from .index.search_index import SearchIndex
 from .index.search_indexes import DEFAULT_INDEX, open_search_index
 from .index.vectors import VECTOR_CACHE_BYTES, MessageVectors
 from .pages.decoder import PAGE_CACHE_BYTES
+from .values.audit import AUDIT_DAYS, AuditLevel
 from .values.gap_marks import TEXT_GAP_MARK
 
 MAX_MESSAGE_BYTES = 1 << 20  # 1 MiB
@@ -45,6 +46,10 @@ class MemoryOptions:
     gap_mark: str = TEXT_GAP_MARK
     #: The readers that images and context can be laid out for.
     readers: Readers = field(default_factory=Readers)
+    #: Which calls are recorded in the audit log. "off" by default: a program that embeds the memory is its own caller.
+    audit: AuditLevel = "off"
+    #: Days for which audit events are kept; None for ever.
+    audit_days: int | None = AUDIT_DAYS
 
     def search(self) -> HybridSearch:
         """Returns the search of these options. Raises `SearchIndexError`, and `EmbedderError` for an endpoint without

@@ -16,6 +16,7 @@ from pydantic_settings import (
 from foxing.memory import DatabaseOptions, MemoryOptions
 from foxing.memory.doors import LOOPBACK_NAMES
 from foxing.memory.index.model_endpoint import EndpointOptions
+from foxing.memory.values.audit import AuditLevel
 from foxing.memory.values.gap_marks import GapMark
 from foxing.renderer import Readers
 from foxing.renderer.readers import ReaderProfileError
@@ -122,6 +123,14 @@ class Settings(BaseSettings):
     gap_mark: GapMark = Field(
         default=MemoryOptions.gap_mark,
         description="Mark of faded text in recalled text, unless a query chooses another. The default is one token.",
+    )
+    audit: AuditLevel = Field(
+        default="off",
+        description="Audit log: 'changes' records who stored, exported, pinned, erased or configured what and when, 'all' "
+        "also who read and recalled. It holds no words of messages.",
+    )
+    audit_days: int | None = Field(
+        default=MemoryOptions.audit_days, ge=1, le=36_500, description="Days for which audit events are kept."
     )
     reader_api_key: SecretStr | None = Field(default=None, description="API key of the endpoint of `foxing calibrate`.")
     page_cache_bytes: int = Field(default=64 << 20, ge=0, description="Size of the cache of decoded pages, in bytes.")

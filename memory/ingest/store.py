@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from sqlalchemy import Connection
 
 from foxing.memory.access import Access
+from foxing.memory.audit import AuditCall
 from foxing.memory.compact_json import compact_json
 from foxing.memory.conversation import is_turn_id
 from foxing.memory.errors import Conflict, InvalidInput, MemoryFault, NotFound, StorageError
@@ -160,6 +161,8 @@ class _Request:
     bank_id: int | None = None
     #: Ids that an earlier attempt at the call had reserved for its messages, see `UnsettledCalls`.
     reserved: Sequence[int | None] = ()
+    #: Record of the call in the audit log; None if there is none.
+    audit: AuditCall | None = None
 
     @cached_property
     def given(self) -> list[str]:
@@ -337,6 +340,9 @@ class MessageStore:
         valid = [item.message for item in accepted]
         digest = b"" if key is None else keyed_digest(self._digest_key, _request_digest(valid, thread))
         request = _Request(bank, keyed, digest, key, now, rules.redaction, redacted, call.bank_id)
+        audit = self.database.audit
+        if audit is not None:
+            request = replace(request, audit=audit.store_call(call.context, bank, len(valid)))
         if self._unsettled and request.may_double:
             return replace(request, reserved=self._unsettled.take(request.signature))
         return request
@@ -418,7 +424,30 @@ class MessageStore:
                 answers |= dict.fromkeys(numbers, error)
                 continue
             answers |= dict(zip(numbers, part.write(), strict=True))
+        self._record(connection, requests, answers)
         return [answers[number] for number in range(len(requests))]
+
+    def _record(
+        self,
+        connection: Connection,
+        requests: Sequence[_Request],
+        answers: Mapping[int, StoreResult | MemoryFault],
+    ) -> None:
+        """Records the calls in the audit log: those that are written, with them."""
+        audit = self.database.audit
+        if audit is None:
+            return
+        calls = []
+        for number, request in enumerate(requests):
+            answer = answers[number]
+            if request.audit is None or request.audit.recorded or request.audit.row.action != "store":
+                continue
+            if not isinstance(answer, MemoryFault):
+                calls.append(request.audit)
+            elif not isinstance(answer, _OtherRules):
+                audit.fail(request.audit, answer)
+        if calls:
+            audit.insert(connection, calls)
 
     @staticmethod
     def _of_erased(

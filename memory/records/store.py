@@ -10,6 +10,7 @@ from typing import Any, TypeVar, Unpack
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection
 
+from foxing.memory.audit import audited
 from foxing.memory.errors import InvalidInput
 from foxing.memory.index.vectors import MessageVectors
 from foxing.memory.ingest.validate import check_bank_name, check_idempotency_key
@@ -43,6 +44,7 @@ _KEYS: TypeAdapter[list[RecordKey]] = TypeAdapter(list[RecordKey])
 V = TypeVar("V")
 
 
+@audited(lambda owner: owner._database)
 class RecordStore:
     """The records of a memory. Methods that read raise `NotFound` if there is no such bank; `write` creates it."""
 

@@ -30,6 +30,8 @@ from .repositories.blobs.erasure import delete_marked, has_unused, mark_unused
 if TYPE_CHECKING:
     from alembic.config import Config
 
+    from foxing.memory.audit import AuditLog
+
 __all__ = ["Database", "DatabaseOptions", "alembic_config", "database_url", "default_database"]
 
 #: Timeout of emptying the log while transactions use it, in milliseconds. Blocks writers.
@@ -84,6 +86,10 @@ class Database:
         self.engine: Engine = self.dialect.open_engine(self.url, options)
         #: Object storage for large blobs; None if they are kept in the database.
         self.blobs = options.blobs
+        #: Audit log of its calls; None if they are not recorded.
+        self.audit: AuditLog | None = None
+        #: Called with the connection before each commit of `write`; what it returns is called after the commit.
+        self.before_commit: Callable[[Connection], Callable[[], object]] | None = None
         self._closed = False
         self._purge_is_pending = False
         self._semaphore = FairSemaphore()
@@ -139,7 +145,10 @@ class Database:
             self.dialect.begin_write(connection)
             self._limit(connection)
             yield connection
+            committed = None if self.before_commit is None else self.before_commit(connection)
             connection.commit()
+        if committed is not None:
+            committed()
 
     def _limit(self, connection: Connection) -> None:
         """Hides the banks of other tenants from a transaction for a caller of one."""

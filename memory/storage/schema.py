@@ -23,7 +23,12 @@ from sqlalchemy import (
 from .columns import ByteOrdered, JsonObject, Key, UtcDateTime, user_text
 
 #: (table, column) of columns that exist on PostgreSQL only, for its row-level security policies.
-POLICY_COLUMNS = frozenset({("api_keys", "owner"), ("blobs", "owner"), ("message_keys", "owner")})
+POLICY_COLUMNS = frozenset(
+    {
+        *(("api_keys", "owner"), ("audit_chain", "owner"), ("audit_events", "owner")),
+        *(("blobs", "owner"), ("message_keys", "owner")),
+    }
+)
 
 #: Tables without data of banks, which have no policies.
 SHARED_TABLES = frozenset({"embedders", "secrets"})
@@ -94,6 +99,43 @@ api_keys = Table(
     Column("last_used_at", UtcDateTime),
     Column("revoked_at", UtcDateTime),
     sqlite_autoincrement=True,
+)
+
+#: Audit events: who did what and when, without words. Rows are inserted, joined to the chain once, and purged by age.
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("id", Key, primary_key=True),
+    #: Place in the chain, from 1; null until the event is joined to it.
+    Column("number", BigInteger, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    #: Tenant of the bank, else of the caller; null for none.
+    Column("tenant", String(50)),
+    #: Id of the key of the caller; null for a caller without one.
+    Column("key_id", String(16)),
+    Column("door", String(20), nullable=False),
+    Column("action", String(40), nullable=False),
+    #: Full name of the bank; null for an action that concerns none.
+    Column("bank", String(251)),
+    #: Generated id, or keyed digest of an id that a caller chose; null for none.
+    Column("subject", String(80)),
+    #: Number of things concerned; null if it is not counted.
+    Column("items", Integer),
+    #: "done", or the type of the problem.
+    Column("outcome", String(60), nullable=False),
+    Column("hash", LargeBinary(32)),
+    sqlite_autoincrement=True,
+)
+
+#: End of the chain of audit events, and the end of what was purged from its beginning.
+audit_chain = Table(
+    "audit_chain",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    Column("purged", BigInteger, nullable=False),
+    Column("purged_hash", LargeBinary(32), nullable=False),
 )
 
 threads = Table(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from foxing.memory.audit import audited
 from foxing.memory.errors import Closed, NotFound
 from foxing.memory.ingest.calls import StoreCall
 from foxing.memory.ingest.dry_run import DryRun
@@ -44,6 +45,7 @@ class _Stopped(Exception):
     """Raised when the process is stopping."""
 
 
+@audited(lambda owner: owner._database)
 class ImportJobs:
     """Imports of a memory. Safe to share between threads."""
 

@@ -1,0 +1,98 @@
+"""The audit log: complete for changes, without words, in a chain that shows what was tampered with."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from foxing.memory import Access, Memory, MemoryOptions, NotFound
+from foxing.memory import audit as audit_log
+from foxing.memory.ingest.importers.jobs import ImportJobs
+from foxing.memory.keys import ApiKeys
+from foxing.memory.memory import Operations
+from foxing.memory.records.store import RecordStore
+from foxing.memory.values.audit import AuditLevel
+
+WORD = "zanzibarine"
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("words_alone")]
+
+
+def opened(url: str, level: AuditLevel = "all") -> Memory:
+    return Memory(url, options=MemoryOptions(audit=level))
+
+
+def execute(memory: Memory, statement: str) -> list[tuple[object, ...]]:
+    with memory._database.engine.begin() as connection:
+        result = connection.execute(text(statement))
+        return [tuple(row) for row in result] if result.returns_rows else []
+
+
+@pytest.mark.parametrize("owner", [Memory, Operations, RecordStore, ApiKeys, ImportJobs])
+def test_every_call_is_classified(owner: type) -> None:
+    public = {
+        name for name, value in vars(owner).items() if name[0] != "_" and callable(getattr(value, "__func__", value))
+    }
+    assert public - {"codec", "records", "operations"} == set(audit_log.CALLS[owner.__name__])
+
+
+def test_says_who_did_what_without_words(database_url: str) -> None:
+    with opened(database_url) as memory:
+        access = Access("admin", tenant="acme", key_id="0123abcd")
+        with audit_log.through("http"), access.limiting():
+            memory.store("acme~team", [{"role": "user", "content": f"the {WORD} tea", "id": f"id-{WORD}"}])
+            memory.recall("acme~team", WORD)
+            memory.erase_message("acme~team", f"id-{WORD}")
+            with pytest.raises(NotFound):
+                memory.erase_thread("acme~team", WORD)
+        memory.store("other", [{"role": "user", "content": WORD}])
+        events = memory.operations.audit.list().events
+        own = {(e.action, e.outcome) for e in events if e.key_id == "0123abcd"}
+        reads = {("recall", "done"), ("erase_thread", "not-found")}
+        assert own == {("store", "done"), ("erase_message", "done")} | reads
+        assert {(e.tenant, e.bank, e.door) for e in events if e.key_id} == {("acme", "acme~team", "http")}
+        with access.limiting():
+            assert {e.bank for e in memory.operations.audit.list().events} == {"acme~team"}
+        assert WORD not in str(execute(memory, "SELECT * FROM audit_events"))
+        assert memory.operations.audit.verify().intact
+
+
+@pytest.mark.parametrize(
+    ("statement", "number"),
+    [
+        ("UPDATE audit_events SET action = 'recall' WHERE number = 3", 3),
+        ("DELETE FROM audit_events WHERE number = 2", 2),
+        ("DELETE FROM audit_events WHERE number = 5", 5),
+        ("UPDATE audit_events SET number = 9 - number WHERE number IN (4, 5)", 4),
+    ],
+)
+def test_names_the_event_that_was_tampered_with(database_url: str, statement: str, number: int) -> None:
+    with opened(database_url, "changes") as memory:
+        for i in range(5):
+            memory.store("b", [{"role": "user", "content": f"message {i}"}])
+            memory.recall("b", "message")
+        assert memory.operations.audit.verify().events == 5
+        execute(memory, statement)
+        found = memory.operations.audit.verify()
+        assert not found.intact
+        assert found.broken_at == number
+
+
+def test_two_memories_share_one_chain(database_url: str) -> None:
+    with opened(database_url) as one, opened(database_url) as two:
+        for _ in range(3):
+            one.store("a", [{"role": "user", "content": "one"}])
+            two.store("b", [{"role": "user", "content": "two"}])
+    with opened(database_url) as memory:
+        found = memory.operations.audit.verify()
+        assert found.intact
+        assert found.events == 6
+        memory.store("c", [{"role": "user", "content": "three"}])
+        assert memory.operations.audit.verify(number=found.number, hash=found.hash).intact
+        assert not memory.operations.audit.verify(number=99, hash=found.hash).intact
+
+
+def test_off_records_nothing(tmp_path: Path) -> None:
+    with Memory(tmp_path / "m.db") as memory:
+        memory.store("a", [{"role": "user", "content": "one"}])
+    with create_engine(f"sqlite:///{tmp_path / 'm.db'}").connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM audit_events")).scalar() == 0
