@@ -15,8 +15,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foxing.memory import Access, Problem
+from foxing.memory.audit import through
 from foxing.memory.doors import check_length
 from foxing.memory.problems import VERSION_HEADER
+from foxing.memory.values.audit import AuditDoor
 from foxing.renderer import FoxingError
 from foxing.renderer.announcement import PROOF_HEADER
 from foxing.renderer.plugins import CLIENT
@@ -38,6 +40,8 @@ from .problems import (
     problem_of,
 )
 
+#: Beginning of a path → its door.
+_DOORS: dict[str, AuditDoor] = {CONSOLE: "console", f"{PREFIX}mcp": "mcp", f"{PREFIX}hooks": "hook"}
 REQUEST_ID_HEADER = "X-Request-ID"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _UPLOAD = re.compile(r"/v1/banks/[^/]+/import")
@@ -92,7 +96,8 @@ class RequestLogging:
             await send(message)
 
         try:
-            await self.app(scope, receive, send_with_id)
+            with through(_door_of(scope["path"])):
+                await self.app(scope, receive, send_with_id)
         except ClientDisconnect:  # of a mounted app that reads a body
             pass
         except Exception:
@@ -119,6 +124,11 @@ class RequestLogging:
             duration_ms=round(duration_s * 1000, 2),
             **({} if bank is None else {"bank": bank}),
         )
+
+
+def _door_of(path: str) -> AuditDoor:
+    """Returns the door that a path belongs to, for the audit log."""
+    return next((door for prefix, door in _DOORS.items() if path.startswith(prefix)), "http")
 
 
 def _with_header(send: Send, name: str, value: str) -> Send:

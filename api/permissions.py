@@ -63,7 +63,7 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
     "admin": (
         *(f"DELETE {BANK}", f"PUT {BANK}/policy", f"POST {BANK}/seal", f"POST {BANK}/age", f"POST {BANK}/undo"),
         *("GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/{key_id}", "POST /v1/keys/{key_id}/rotate"),
-        "GET /metrics",
+        *("GET /v1/audit", "GET /metrics"),
         *(f"POST {CONSOLE_BANK}/{action}" for action in ("seal", "age", "undo", "erase", "policy")),
         *("GET /console/health", "GET /console/health.json"),
         *("GET /x/hooks/status", "POST /x/hooks/status"),

@@ -45,6 +45,7 @@ COMMANDS = {
     "savings": ".savings:savings",
     "codec": ".codec:codec_commands",
     "keys": ".keys:key_commands",
+    "audit": ".audit:audit_commands",
     "db": ".db:database_commands",
 }
 OUT_OF_MEMORY = (

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from . import (
     ageing,
+    audit,
     banks,
     compress,
     context,
@@ -36,5 +37,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     policy.router,
     ageing.router,
     keys.router,
+    audit.router,
     health.router,
 )

@@ -126,8 +126,8 @@ class Settings(BaseSettings):
     )
     audit: AuditLevel = Field(
         default="off",
-        description="Audit log: 'changes' records who stored, exported, pinned, erased or configured what and when, 'all' "
-        "also who read and recalled. It holds no words of messages.",
+        description="Audit log: 'changes' records who stored, exported, pinned, erased or configured what and when, "
+        "'all' also who read and recalled. It holds no words of messages.",
     )
     audit_days: int | None = Field(
         default=MemoryOptions.audit_days, ge=1, le=36_500, description="Days for which audit events are kept."
