@@ -22,6 +22,7 @@ WITHOUT_TEXT = frozenset(
         *("preview", "proxy", "read", "reencode", "reindex", "savings", "seal", "serve", "undo", "worker"),
         *("codec.check", "codec.list", "db.backup", "db.check", "db.grant", "db.upgrade"),
         *("keys.create", "keys.list", "keys.revoke", "keys.rotate"),
+        *("audit.list", "audit.verify", "audit.export"),
     }
 )
 

@@ -1,11 +1,12 @@
 """The audit log: complete for changes, without words, in a chain that shows what was tampered with."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 
-from foxing.memory import Access, Memory, MemoryOptions, NotFound
+from foxing.memory import Access, Maintenance, Memory, MemoryOptions, NotFound
 from foxing.memory import audit as audit_log
 from foxing.memory.ingest.importers.jobs import ImportJobs
 from foxing.memory.keys import ApiKeys
@@ -96,3 +97,34 @@ def test_off_records_nothing(tmp_path: Path) -> None:
         memory.store("a", [{"role": "user", "content": "one"}])
     with create_engine(f"sqlite:///{tmp_path / 'm.db'}").connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM audit_events")).scalar() == 0
+
+
+def test_a_purge_keeps_a_checkpoint(tmp_path: Path) -> None:
+    now = datetime(2030, 1, 1, tzinfo=UTC)
+    options = MemoryOptions(audit="changes", audit_days=30)
+    with Memory(tmp_path / "m.db", clock=lambda: now, options=options) as memory:
+        memory.store("a", [{"role": "user", "content": "old"}])
+        memory.operations.audit.flush()
+        now += timedelta(days=31)
+        memory.store("a", [{"role": "user", "content": "new"}])
+        found = memory.operations.audit.verify()
+        assert found.intact
+        assert (found.events, found.purged, found.number) == (1, 1, 2)
+        assert [event.number for event in memory.operations.audit.list().events] == [2]
+
+
+def test_a_restored_backup_verifies_up_to_its_end(tmp_path: Path) -> None:
+    with opened(str(tmp_path / "m.db")) as memory:
+        memory.store("a", [{"role": "user", "content": "before"}])
+    with Maintenance(tmp_path / "m.db") as database:
+        database.back_up(tmp_path / "backup")
+    with opened(str(tmp_path / "m.db")) as memory:
+        memory.store("a", [{"role": "user", "content": "after"}])
+        end = memory.operations.audit.verify()
+    with Maintenance(tmp_path / "restored.db") as database:
+        database.restore(tmp_path / "backup")
+    with opened(str(tmp_path / "restored.db")) as memory:
+        assert memory.operations.audit.verify().intact
+        assert not memory.operations.audit.verify(number=end.number, hash=end.hash).intact
+        memory.store("a", [{"role": "user", "content": "anew"}])
+        assert memory.operations.audit.verify().intact
