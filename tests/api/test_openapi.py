@@ -47,6 +47,7 @@ PATHS = {
     "/v1/banks/{bank}/threads": {"get"},
     "/v1/banks/{bank}/threads/{thread}": {"delete"},
     "/v1/banks/{bank}/undo": {"post"},
+    "/v1/audit": {"get"},
     "/v1/keys": {"get", "post"},
     "/v1/keys/{key_id}": {"delete"},
     "/v1/keys/{key_id}/rotate": {"post"},
