@@ -407,10 +407,16 @@ CALLS: Mapping[str, Mapping[str, Kind]] = {
         **dict.fromkeys(("import_parts", "load", "warm", "prepare", "dry_run", "store_each", "embed_new"), "none"),
     },
     "RecordStore": {"write": "change", "get": "read", "search": "read", "namespaces": "read"},
-    "ApiKeys": {"create": "change", "revoke": "change", "rotate": "change", "list": "read", "live": "none"}
-    | {"note_uses": "none"},
-    "ImportJobs": {"add": "change", "cancel": "change", "find": "read"}
-    | dict.fromkeys(("check", "preview", "renew", "run"), "none"),
+    "ApiKeys": {
+        **dict.fromkeys(("create", "revoke", "rotate"), "change"),
+        "list": "read",
+        **dict.fromkeys(("live", "note_uses"), "none"),
+    },
+    "ImportJobs": {
+        **dict.fromkeys(("add", "cancel"), "change"),
+        "find": "read",
+        **dict.fromkeys(("check", "preview", "renew", "run"), "none"),
+    },
 }
 _PREFIXES = {"RecordStore": "records.", "ApiKeys": "keys.", "ImportJobs": "import."}
 
