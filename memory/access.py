@@ -8,7 +8,7 @@ stored, kept or logged by the name of a bank has the full one, so that tenants w
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, Literal, TypeAlias, get_args
@@ -45,6 +45,11 @@ class Access:
     def current() -> "Access":
         """Returns the access of the current request; full access outside of requests."""
         return _current.get() or _FULL
+
+    @staticmethod
+    def in_context(context: Context) -> "Access":
+        """Returns the access of the request to which a context belongs."""
+        return context.get(_current) or _FULL
 
     @contextmanager
     def limiting(self) -> Iterator[None]:

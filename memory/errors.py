@@ -117,6 +117,18 @@ class Forbidden(MemoryFault):
     kind = ProblemKind("forbidden", 403, "The key does not permit this")
 
 
+class LimitReached(MemoryFault):
+    """The tenant of the caller has reached a limit of time; the call may succeed after a pause."""
+
+    kind = ProblemKind("limit-reached", 429, "A limit is reached").after(1.0)
+
+
+class QuotaReached(MemoryFault):
+    """The bank is as full as the limits of its tenant allow; nothing was stored."""
+
+    kind = ProblemKind("quota-reached", 413, "The bank is full")
+
+
 class Unavailable(MemoryFault):
     """The memory or a component that it needs is temporarily unavailable."""
 

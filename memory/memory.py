@@ -22,6 +22,7 @@ from .ingest.calls import StoreCall
 from .ingest.late_embedding import LateEmbedding
 from .ingest.validate import check_bank_name
 from .lifecycle.recall_weights import RecallWeights
+from .limits import TenantLimits
 from .listings import bank_info, list_banks, list_pages, list_threads, newest_banks, page_info, set_pinned
 from .once import once
 from .options import MemoryOptions
@@ -131,6 +132,7 @@ class Memory:
         self._recall_weights = RecallWeights(self._database, enabled=self._options.recall_weights)
         self._recaller = Recaller(self._database, self._search, self._assembler, self._options.gap_mark)
         self._images = MessageImages(self._database)
+        self._limits = TenantLimits(self._database, self.now)
         self._late = LateEmbedding(lambda bank: self._embedder.embed_stored(bank))
 
     @once
@@ -138,7 +140,7 @@ class Memory:
         from .ingest.store import MessageStore
 
         limit = self._options.max_message_bytes
-        return MessageStore(self._database, self._search, limit, self._late.embed)
+        return MessageStore(self._database, self._search, limit, self._late.embed, self._limits)
 
     @once
     def _reindexer(self) -> Reindexer:
@@ -682,6 +684,11 @@ class Operations:
         from .keys import ApiKeys
 
         return ApiKeys(self._memory._database, self._memory.now)
+
+    @property
+    def limits(self) -> TenantLimits:
+        """Limits of tenants, and their usage."""
+        return self._memory._limits
 
     @staticmethod
     def import_parts() -> None:

@@ -14,16 +14,25 @@ from cachetools import LRUCache
 from pydantic import JsonValue
 from sqlalchemy import Connection
 
-from foxing.memory.access import Access
+from foxing.memory.access import Access, tenant_of
 from foxing.memory.audit import AuditCall
 from foxing.memory.compact_json import compact_json
 from foxing.memory.conversation import is_turn_id
-from foxing.memory.errors import Conflict, InvalidInput, MemoryFault, NotFound, StorageError
+from foxing.memory.errors import (
+    Conflict,
+    InvalidInput,
+    LimitReached,
+    MemoryFault,
+    NotFound,
+    QuotaReached,
+    StorageError,
+)
 from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.index.vectors import MessageCodes, joined, spoken
+from foxing.memory.limits import StoreLimits, TenantLimits
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.dialects import dialect_of
-from foxing.memory.storage.repositories import banks, idempotency, images, messages, schedule
+from foxing.memory.storage.repositories import banks, idempotency, images, messages, schedule, usage
 from foxing.memory.storage.repositories.images import NewImage
 from foxing.memory.storage.repositories.sealed import keys
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest, message_digest
@@ -107,6 +116,12 @@ class AcceptedMessage:
         """True if nobody waits for its embedding."""
         return len(self.passages) > LONG_PASSAGES
 
+    @cached_property
+    def size(self) -> int:
+        """Bytes of its text and its images."""
+        images = sum(len(image.file.content) for image in self.images)
+        return len(self.text.encode("utf-8", "surrogatepass")) + images
+
     @property
     def speech(self) -> list[str]:
         """Text to embed for each passage."""
@@ -157,6 +172,8 @@ class _Request:
     redaction: Redaction
     #: Name of a rule → number of matches that it replaced.
     redacted: Mapping[str, int]
+    #: Id of the key of the caller; None without one.
+    key_id: str | None = None
     #: See `StoreCall.bank_id`.
     bank_id: int | None = None
     #: Ids that an earlier attempt at the call had reserved for its messages, see `UnsettledCalls`.
@@ -208,10 +225,16 @@ class MessageStore:
     """Stores messages of at most `max_bytes` bytes of UTF-8 each. Concurrent calls share a transaction."""
 
     def __init__(
-        self, database: Database, search: HybridSearch, max_bytes: int, embed_soon: Callable[[str], None]
+        self,
+        database: Database,
+        search: HybridSearch,
+        max_bytes: int,
+        embed_soon: Callable[[str], None],
+        limits: TenantLimits,
     ) -> None:
         """`embed_soon`: embeds what has been stored in a bank without embeddings, without waiting for it."""
         self.database = database
+        self.limits = limits
         self._embed_soon = embed_soon
         self.index = search.index
         self.vectors = search.vectors
@@ -339,7 +362,8 @@ class MessageStore:
         keyed = _with_codes(accepted, call.codes if not redacted else None)  # made from the texts as given
         valid = [item.message for item in accepted]
         digest = b"" if key is None else keyed_digest(self._digest_key, _request_digest(valid, thread))
-        request = _Request(bank, keyed, digest, key, now, rules.redaction, redacted, call.bank_id)
+        key_id = Access.in_context(call.context).key_id
+        request = _Request(bank, keyed, digest, key, now, rules.redaction, redacted, key_id, call.bank_id)
         audit = self.database.audit
         if audit is not None:
             request = replace(request, audit=audit.store_call(call.context, bank, len(valid)))
@@ -408,6 +432,7 @@ class MessageStore:
     ) -> list[StoreResult | MemoryFault]:
         """Writes calls once. `ids`: ids reserved by an earlier attempt, whose messages may be stored already."""
         answers: dict[int, StoreResult | MemoryFault] = {}
+        limits: dict[str, StoreLimits] = {}
         by_bank: dict[str, list[int]] = {}
         for number, request in enumerate(requests):
             by_bank.setdefault(request.bank, []).append(number)
@@ -419,11 +444,12 @@ class MessageStore:
             if not numbers:
                 continue
             try:
-                part = _BankWriter(self, connection, [requests[number] for number in numbers], ids)
+                part = _BankWriter(self, connection, [requests[number] for number in numbers], ids, limits)
             except Conflict as error:  # another owner's bank
                 answers |= dict.fromkeys(numbers, error)
                 continue
             answers |= dict(zip(numbers, part.write(), strict=True))
+        usage.add(connection, {key: counts for part in limits.values() for key, counts in part.counts.items()})
         self._record(connection, requests, answers)
         return [answers[number] for number in range(len(requests))]
 
@@ -467,7 +493,15 @@ _Ids = dict[AcceptedMessage, int]
 class _BankWriter:
     """Writes calls into one bank, which it locks, and creates if necessary."""
 
-    def __init__(self, store: MessageStore, connection: Connection, requests: Sequence[_Request], ids: _Ids) -> None:
+    def __init__(
+        self,
+        store: MessageStore,
+        connection: Connection,
+        requests: Sequence[_Request],
+        ids: _Ids,
+        limits: dict[str, StoreLimits],
+    ) -> None:
+        """`limits`: tenant → its limits in the transaction."""
         self._store = store
         self._connection = connection
         self._requests = requests
@@ -476,6 +510,10 @@ class _BankWriter:
         bank = banks.find_locked(connection, name)  # most calls are for a bank that exists
         self._bank = bank or banks.get_or_create(connection, name, now, default_fields())
         self._redaction = Redaction.of(self._bank.policy)
+        tenant = tenant_of(self._bank.name) or ""
+        if tenant not in limits:
+            limits[tenant] = store.limits.in_transaction(connection, tenant, now.date())
+        self._limits = limits[tenant]
         self._new: list[tuple[AcceptedMessage, datetime]] = []
         #: Messages without an id of their own that an earlier attempt has stored → generated id.
         self._stored: dict[AcceptedMessage, str] = {}
@@ -523,11 +561,12 @@ class _BankWriter:
             use = idempotency.Use(request.idempotency_key, request.digest, request.now)
             answer = partial(self._note_new, request, stored)
             return idempotency.answered_once(self._connection, self._bank.id, use, StoreResult, answer)
-        except Conflict as error:
+        except (Conflict, LimitReached, QuotaReached) as error:
             return error
 
     def _note_new(self, request: _Request, stored: Mapping[str, messages.Message]) -> StoreResult:
-        """Collects the messages whose ids are new. Raises `Conflict` if an id belongs to another message."""
+        """Collects the messages whose ids are new. Raises `Conflict` if an id belongs to another message, and
+        `LimitReached` or `QuotaReached` if the limits of the tenant allow no more."""
         new: dict[str, AcceptedMessage] = {}
         ids = []
         for item in request.messages:
@@ -541,6 +580,8 @@ class _BankWriter:
                 new[key] = item
             elif not same_in_call(new[key], item):
                 raise occurs_twice(key)
+        size = sum(item.size for item in new.values())
+        self._limits.check(self._bank.id, len(new), size, request.now, request.key_id)
         self._new += [(item, request.now) for item in new.values()]
         oldest = min((self._age(item, request.now) for item in new.values()), default=None)
         ageing = None if oldest is None else self._policy.forecast(oldest, {})  # of all tiers that there are

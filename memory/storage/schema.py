@@ -31,7 +31,7 @@ POLICY_COLUMNS = frozenset(
 )
 
 #: Tables without data of banks, which have no policies.
-SHARED_TABLES = frozenset({"embedders", "secrets"})
+SHARED_TABLES = frozenset({"embedders", "secrets", "tenants", "usage_days"})
 
 metadata = MetaData(
     naming_convention={
@@ -136,6 +136,33 @@ audit_chain = Table(
     Column("hash", LargeBinary(32), nullable=False),
     Column("purged", BigInteger, nullable=False),
     Column("purged_hash", LargeBinary(32), nullable=False),
+)
+
+#: Tenants with limits.
+tenants = Table(
+    "tenants",
+    metadata,
+    #: Empty for the callers that belong to none.
+    Column("name", String(50), primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    #: As `Limits` has them.
+    Column("limits", JSON, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Usage by day of UTC. Messages and bytes are counted in the transaction that stores them.
+usage_days = Table(
+    "usage_days",
+    metadata,
+    Column("day", Date, primary_key=True),
+    #: Empty for none, as the id of the key.
+    Column("tenant", String(50), primary_key=True),
+    Column("key_id", String(16), primary_key=True),
+    Column("requests", BigInteger, nullable=False, server_default=text("0")),
+    Column("recalls", BigInteger, nullable=False, server_default=text("0")),
+    Column("messages", BigInteger, nullable=False, server_default=text("0")),
+    Column("bytes", BigInteger, nullable=False, server_default=text("0")),
+    sqlite_with_rowid=False,
 )
 
 threads = Table(

@@ -138,7 +138,7 @@ def test_every_table_belongs_to_a_bank() -> None:
     """So that deleting a bank finds its rows; those of the others are of no bank."""
     owners = {"bank_id", "page_id", "message_id"}
     others = {table.name for table in schema.metadata.sorted_tables if not owners & {*table.c.keys()}}
-    of_none = {"secrets", "embedders", "api_keys", "audit_events", "audit_chain"}
+    of_none = {"secrets", "embedders", "api_keys", "audit_events", "audit_chain", "tenants", "usage_days"}
     assert others == {"banks", "blobs"} | of_none  # blobs go after their objects
 
 

@@ -1,0 +1,54 @@
+"""Limits of tenants, and their usage by day."""
+
+from datetime import date
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from .base import MemoryRequest, Value
+
+MAX_LIMIT_VALUE = 1 << 53
+Count: TypeAlias = Annotated[int, Field(ge=1, le=MAX_LIMIT_VALUE)]
+
+
+class Limits(MemoryRequest):
+    """Limits of a tenant; null for none."""
+
+    requests_per_s: Annotated[float, Field(gt=0, le=1_000_000, strict=False)] | None = Field(
+        default=None,
+        description="Requests a second, on average, that each process of the service accepts; it accepts as many at "
+        "once, or one. Further requests get 429.",
+    )
+    recalls_at_once: Count | None = Field(
+        default=None,
+        description="Recalls and other calls of the codec that each process answers at the same time. Further ones "
+        "get 429.",
+    )
+    messages_per_day: Count | None = Field(
+        default=None, description="Messages stored in a day of UTC. Further ones get 429 until the day ends."
+    )
+    bytes_per_day: Count | None = Field(
+        default=None,
+        description="Bytes of text and images stored in a day of UTC. Further ones get 429 until the day ends.",
+    )
+    bank_messages: Count | None = Field(
+        default=None, description="Messages that each bank holds at most. Further ones get 413."
+    )
+
+
+class UsageRow(Value):
+    """Usage of a day by the callers of one key."""
+
+    day: date = Field(description="Day in UTC.")
+    tenant: str | None = Field(description="Tenant; null for none.")
+    key_id: str | None = Field(description="Id of the key; null for callers without one, and for work in the background.")
+    requests: int = Field(description="Requests accepted.")
+    recalls: int = Field(description="Recalls and other calls of the codec.")
+    messages: int = Field(description="Messages stored.")
+    bytes: int = Field(description="Bytes of their text and images.")
+
+
+class Usage(Value):
+    """Usage by day, tenant and key."""
+
+    rows: list[UsageRow] = Field(description="Newest day first, then by tenant and key.")
