@@ -64,6 +64,7 @@ def create_app(
         RequestGuard,
         authenticator=Authenticator(settings, token, lambda: app.state.service.key_checks),
         max_body_bytes=settings.max_body_bytes,
+        admit=lambda access: app.state.service.admit(access),
     )
     app.add_middleware(RequestLogging, metrics=metrics)
     app.add_middleware(RequestTracing, tracing=traces)

@@ -13,10 +13,11 @@ import anyio
 import anyio.to_thread
 from fastapi import Depends, Header, Path, Query, Request
 
-from foxing.memory import Closed, Memory, TimeTravelForbidden
+from foxing.memory import Access, Closed, Memory, TimeTravelForbidden
 from foxing.memory.values.base import CURSOR, MAX_CURSOR_CHARS
 from foxing.renderer import FoxingError
 
+from .fair_limiter import FairLimiter
 from .imports import Imports
 from .key_checks import KeyChecks
 from .metrics import Metrics
@@ -25,6 +26,7 @@ from .settings import Settings
 from .store_queue import StoreQueue
 
 EMBEDDING_DELAY_S = 0.05  # collects messages to embed and write in one batch
+USAGE_S = 1.0  # between two writes of the requests and recalls counted
 STORING_S = 0.3  # for which each batch waits while others store, who would wait for the interpreter
 
 P = ParamSpec("P")
@@ -44,6 +46,9 @@ class Service:
         self.metrics = metrics
         #: Set when the service begins to stop.
         self.stopping = Event()
+        self._turns = FairLimiter(settings.threads)
+        self._codec_turns = FairLimiter(settings.codec_threads)
+        self._writing: asyncio.Task[None] | None = None
         self._limiter = anyio.CapacityLimiter(settings.threads)
         self._codec_limiter = anyio.CapacityLimiter(settings.codec_threads)
         #: Batches concurrent stores.
@@ -59,11 +64,33 @@ class Service:
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Returns the result of a call without codec work. Raises the errors of the call."""
-        return await anyio.to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._limiter)
+        async with self._turns.turn(Access.current().tenant or ""):
+            return await anyio.to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._limiter)
 
     async def run_codec(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Returns the result of a call that may encode or decode pages. Raises the errors of the call."""
-        return await anyio.to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._codec_limiter)
+        async with self._codec_turns.turn(Access.current().tenant or ""):
+            return await anyio.to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._codec_limiter)
+
+    async def recall(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Returns the result of a recall, which counts as such. Raises the errors of the call, and `LimitReached`."""
+        with self.memory.operations.limits.recall():
+            return await self.run_codec(call, *args, **kwargs)
+
+    async def admit(self, access: Access) -> None:
+        """Counts a request. Raises `LimitReached` if the limits of its tenant allow no more now."""
+        limits = self.memory.operations.limits
+        if not limits.is_current(access):
+            await anyio.to_thread.run_sync(limits.refresh, access)
+        limits.admit(access)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.get_running_loop().create_task(self._write_usage(), context=Context())
+
+    async def _write_usage(self) -> None:
+        """Writes the usage of `USAGE_S`; what cannot be written is written with later usage."""
+        await asyncio.sleep(USAGE_S)
+        with suppress(FoxingError):
+            await anyio.to_thread.run_sync(self.memory.operations.limits.write)
 
     def embed_soon(self, bank: str) -> None:
         """Schedules embedding of the new messages of a bank, so that storing does not wait for it."""
@@ -93,6 +120,11 @@ class Service:
         if self._embedding is not None:
             await asyncio.wait([self._embedding])
         await self.key_checks.close()
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.wait([self._writing])
+        with suppress(FoxingError):
+            await anyio.to_thread.run_sync(self.memory.operations.limits.write)
 
     def raise_if_stopping(self, done: int, total: int) -> None:
         """Raises `Closed` if the service is stopping. Passed to long calls as their progress callback."""

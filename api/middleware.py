@@ -2,9 +2,11 @@
 
 Plain ASGI middleware, because Starlette's `BaseHTTPMiddleware` starts a task per request."""
 
+import math
 import re
 import time
 import uuid
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 
 import anyio
@@ -14,7 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from foxing.memory import Access, Problem
+from foxing.memory import Access, LimitReached, Problem
 from foxing.memory.audit import through
 from foxing.memory.doors import check_length
 from foxing.memory.problems import VERSION_HEADER
@@ -60,8 +62,8 @@ _POLLED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
 def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
     """Returns the HTTP response of a problem document."""
-    if problem.retry_after_s is not None and problem.status == BUSY.status:
-        headers = {"Retry-After": f"{problem.retry_after_s:.0f}", **(headers or {})}
+    if problem.retry_after_s is not None and problem.status in (BUSY.status, LimitReached.kind.status):
+        headers = {"Retry-After": f"{math.ceil(problem.retry_after_s)}", **(headers or {})}
     return JSONResponse(problem.document(), problem.status, headers, MEDIA_TYPE)
 
 
@@ -159,8 +161,16 @@ class RequestGuard:
     Buffers the whole body and replays it to the application. For mounted apps and uploads of histories, it checks
     only authentication, the limits, and the time between the chunks of a body."""
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        authenticator: Authenticator,
+        max_body_bytes: int,
+        admit: Callable[[Access], Awaitable[None]],
+    ) -> None:
+        """`admit`: counts a request of a caller, or raises `LimitReached`."""
         self.app = app
+        self.admit = admit
         self.authenticator = authenticator
         self.max_body_bytes = max_body_bytes
 
@@ -220,6 +230,8 @@ class RequestGuard:
             return NONE
         needs.check(access, f"{scope.get('method', 'GET')} {scope['path']}")
         scope["path"] = needs.path_for(access, scope["path"])
+        if needs.role is not None:
+            await self.admit(access)
         return access
 
     async def _run_streaming(self, scope: Scope, receive: Receive, send: Send) -> None:

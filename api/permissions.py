@@ -64,6 +64,7 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
         *(f"DELETE {BANK}", f"PUT {BANK}/policy", f"POST {BANK}/seal", f"POST {BANK}/age", f"POST {BANK}/undo"),
         *("GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/{key_id}", "POST /v1/keys/{key_id}/rotate"),
         *("GET /v1/audit", "GET /metrics"),
+        *("GET /v1/usage", "GET /v1/tenants/{tenant}/limits", "PUT /v1/tenants/{tenant}/limits"),
         *(f"POST {CONSOLE_BANK}/{action}" for action in ("seal", "age", "undo", "erase", "policy")),
         *("GET /console/health", "GET /console/health.json"),
         *("GET /x/hooks/status", "POST /x/hooks/status"),
@@ -75,6 +76,7 @@ UNTENANTED: frozenset[str] = frozenset(
     {
         *("GET /metrics", "GET /console/health", "GET /console/health.json"),
         *("GET /x/hooks/status", "POST /x/hooks/status", "POST /x/hooks/{tool}/{event}"),
+        *("GET /v1/tenants/{tenant}/limits", "PUT /v1/tenants/{tenant}/limits"),
     }
 )
 

@@ -16,11 +16,13 @@ from .errors import (
     InvalidInput,
     InvalidPolicy,
     InvalidTime,
+    LimitReached,
     MemoryFault,
     MessageTooLarge,
     NoDatabase,
     NotFound,
     PoolError,
+    QuotaReached,
     ReaderFailed,
     SearchIndexError,
     StorageError,
@@ -41,6 +43,7 @@ from .values.fold import FoldRequest, FoldResult
 from .values.forecasts import PolicyForecast
 from .values.imports import ImportJob, ImportPreview, ImportQuery, ImportReport, LeftOutOfImport
 from .values.keys import KeyInfo, KeyRequest, KeyRotation, Keys, NewKey
+from .values.limits import Limits, Usage, UsageRow
 from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
 from .values.parts import ImagePart, TextPart, ToolCall, ToolResult
@@ -131,6 +134,8 @@ __all__ = [
     "Keys",
     "LeftOut",
     "LeftOutOfImport",
+    "LimitReached",
+    "Limits",
     "LiveKeys",
     "Maintenance",
     "MatchScore",
@@ -201,4 +206,7 @@ __all__ = [
     "Wire",
     "fenced",
     "parse_message",
+    "QuotaReached",
+    "Usage",
+    "UsageRow",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from .access import Access
-from .errors import Forbidden, LimitReached, QuotaReached
+from .errors import Forbidden, LimitReached, QuotaReached, StorageError
 from .storage.database import Database
 from .storage.repositories import usage
 from .storage.repositories.usage import UsageKey
@@ -85,10 +85,26 @@ class TenantLimits:
             ]
         )
 
+    def is_current(self, access: Access) -> bool:
+        """Returns True if `admit` and `recall` need not read the limits of a caller's tenant."""
+        with self._lock:
+            _, read_at = self._read.get(access.tenant or "", (None, float("-inf")))
+        return time.monotonic() - read_at < REREAD_S
+
+    def refresh(self, access: Access) -> None:
+        """Reads the limits of a caller's tenant, unless that was done lately. While the database cannot be read, those
+        that were read last apply. Raises `StorageError` if they have never been read."""
+        tenant = access.tenant or ""
+        try:
+            self._current(tenant)
+        except StorageError:
+            if tenant not in self._read:
+                raise
+
     def admit(self, access: Access) -> None:
         """Counts a request. Raises `LimitReached` if its tenant has sent too many."""
         tenant = access.tenant or ""
-        limits = self._current(tenant)
+        limits = self._last(tenant)
         with self._lock:
             if limits.requests_per_s is not None:
                 self._take(tenant, limits.requests_per_s)
@@ -99,7 +115,7 @@ class TenantLimits:
         """Counts a recall, in the block. Raises `LimitReached` if its tenant has too many in progress."""
         access = Access.current()
         tenant = access.tenant or ""
-        limit = self._current(tenant).recalls_at_once
+        limit = self._last(tenant).recalls_at_once
         with self._lock:
             if limit is not None and self._recalls[tenant] >= limit:
                 raise LimitReached(
@@ -165,6 +181,12 @@ class TenantLimits:
         with self._lock:
             self._read[tenant] = limits, time.monotonic()
         return limits
+
+    def _last(self, tenant: str) -> Limits:
+        """Returns the limits of a tenant as they were read last."""
+        with self._lock:
+            limits, _ = self._read.get(tenant, (None, 0.0))
+        return self._current(tenant) if limits is None else limits
 
     @staticmethod
     def _fetch(connection: Connection, tenant: str) -> Limits:

@@ -20,7 +20,7 @@ from foxing.api.problems import (
     UNSUPPORTED_MEDIA,
     WRONG_HOST,
 )
-from foxing.memory import Conflict, Forbidden, Forgotten, NotFound, Problem, StorageError, TimeTravelForbidden
+from foxing.memory import Conflict, Forbidden, Forgotten, LimitReached, NotFound, QuotaReached, Problem, StorageError, TimeTravelForbidden
 
 from .examples import BANK, BODIES, Example, Json
 
@@ -55,12 +55,12 @@ bearer = HTTPBearer(
 #: Kinds of problems that describe their statuses.
 _KINDS = (
     *(INVALID_JSON, UNAUTHORIZED, Forbidden.kind, TimeTravelForbidden.kind, CROSS_SITE, NotFound.kind),
-    *(REQUEST_TIMEOUT, Conflict.kind, Forgotten.kind, BODY_TOO_LARGE, UNSUPPORTED_MEDIA, WRONG_HOST),
-    *(INVALID_REQUEST, INTERNAL, StorageError.kind),
+    *(REQUEST_TIMEOUT, Conflict.kind, Forgotten.kind, BODY_TOO_LARGE, QuotaReached.kind, UNSUPPORTED_MEDIA, WRONG_HOST),
+    *(INVALID_REQUEST, LimitReached.kind, INTERNAL, StorageError.kind),
     BUSY,
 )
 #: Error statuses of all operations under /v1, and additional ones of operations with a body.
-V1_STATUSES = (401, 403, 421, 422, 500, 503)
+V1_STATUSES = (401, 403, 421, 422, 429, 500, 503)
 BODY_STATUSES = (400, 408, 413, 415)
 
 

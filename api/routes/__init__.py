@@ -19,6 +19,7 @@ from . import (
     records,
     savings,
     store,
+    usage,
 )
 
 #: Routers of the memory, and last the one about the service.
@@ -38,5 +39,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     ageing.router,
     keys.router,
     audit.router,
+    usage.router,
     health.router,
 )

@@ -26,7 +26,7 @@ async def context(bank: BankPath, service: ServiceDep, body: ContextRequest) -> 
     billed token at a size that the reader is known to read. An image never costs more than its text, and the content
     never exceeds the budget. Blocks that do not change between calls come first, so that prompt caches hit."""
     service.check_now(body.now)
-    return await service.run_codec(service.memory.context, bank, body)
+    return await service.recall(service.memory.context, bank, body)
 
 
 RefQuery = Annotated[
@@ -50,4 +50,4 @@ async def fetch(bank: BankPath, service: ServiceDep, ref: RefQuery) -> FetchResu
     """Returns the complete messages of references, as remembered now, with their gaps and confidence: scan page images,
     then fetch the lines that matter. Fetching counts as a recall. If no reference has a message, the status is 410 if
     all their messages were erased, else 404."""
-    return await service.run_codec(service.memory.fetch, bank, ref)
+    return await service.recall(service.memory.fetch, bank, ref)

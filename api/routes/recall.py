@@ -30,9 +30,9 @@ async def recall(
     misread."""
     service.check_now(body.now)
     if body.format == "images":
-        images = await service.run_codec(service.memory.recall_images, bank, body)
+        images = await service.recall(service.memory.recall_images, bank, body)
         service.metrics.memory.record_image_recall()
         return images
-    result = await service.run_codec(service.memory.recall, bank, body)
+    result = await service.recall(service.memory.recall, bank, body)
     service.metrics.memory.record_recall(result)
     return result

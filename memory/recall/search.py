@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from foxing.memory.access import Access
 from foxing.memory.errors import NotFound
 from foxing.memory.fair_semaphore import FairSemaphore
 from foxing.memory.index.hybrid import HybridSearch
@@ -77,7 +78,7 @@ class Recaller:
             return recall_banks(lambda name, alone: self.recall(name, alone, now, enough), bank_name, query, style)
         with operation("embed", messages=0):
             question = ask(self.search.vectors, query, now)
-        with self._semaphore:
+        with self._semaphore.turn(Access.current().tenant or ""):
             return self._answer(bank_name, question, style, enough)
 
     def _answer(self, bank_name: str, question: Question, style: Style, enough: Enough | None) -> RecallResult:
@@ -179,7 +180,7 @@ class Recaller:
     def scores(self, bank_name: str, query: RecallQuery, now: datetime) -> list[MatchScore]:
         """Returns the parts of the scores of the best matches, at most `limit`; see `RecallResult.scores`."""
         question = ask(self.search.vectors, query, now)
-        with self._semaphore, self.database.read() as connection:
+        with self._semaphore.turn(Access.current().tenant or ""), self.database.read() as connection:
             candidates = find_candidates(connection, self.search, bank_name, question)
             if not isinstance(candidates, RankedCandidates):
                 return []

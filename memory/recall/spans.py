@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from foxing.memory.errors import Unreadable
+from foxing.memory.access import Access
 from foxing.memory.fair_semaphore import FairSemaphore
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.content import PageState
@@ -97,7 +98,7 @@ class SpanReader:
         wanted = [one.message for one in new.values()]
         states: Mapping[int, PageState | Unreadable] = {}
         if self._stored.spans:
-            with self._semaphore.pause():
+            with self._semaphore.pause(Access.current().tenant or ""):
                 states = self._assembler.read_pages(self._stored, messages=wanted)
         remembered = self._assembler.assemble(self._stored, states, wanted)
         for message_id, one in new.items():

@@ -51,6 +51,8 @@ PATHS = {
     "/v1/keys": {"get", "post"},
     "/v1/keys/{key_id}": {"delete"},
     "/v1/keys/{key_id}/rotate": {"post"},
+    "/v1/usage": {"get"},
+    "/v1/tenants/{tenant}/limits": {"get", "put"},
     "/healthz": {"get"},
     "/readyz": {"get"},
     "/metrics": {"get"},

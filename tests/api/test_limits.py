@@ -1,0 +1,154 @@
+"""Limits of tenants and usage, over HTTP: on both databases, by two services on one database."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from support.service import check_problem, ok, serve
+
+from foxing.api.fair_limiter import FairLimiter
+from foxing.memory import Memory
+
+pytestmark = pytest.mark.both_databases
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def message(text: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": text}]}
+
+
+class Served:
+    """Two services on one database, with keys of two tenants and of an operator."""
+
+    def __init__(self, memory: Memory, clients: list[httpx.Client]) -> None:
+        keys = memory.operations.keys
+        self.memory = memory
+        self.clients = clients
+        self.operator = bearer(keys.create({"name": "n", "role": "admin"}).key)
+        self.keys = {
+            tenant: keys.create({"name": "n", "role": "admin", "tenant": tenant}) for tenant in ("acme", "beta")
+        }
+        self.by_tenant = {tenant: bearer(key.key) for tenant, key in self.keys.items()}
+
+    def limit(self, tenant: str, **limits: Any) -> None:
+        for client in self.clients:  # each reads them at once after its own change
+            path = f"/v1/tenants/{tenant}/limits"
+            answer = ok(client.put(path, json=limits, headers=self.operator))
+            assert limits.items() <= answer.items()
+
+    def store(self, tenant: str, text: str, client: int = 0, bank: str = "bank") -> httpx.Response:
+        path = f"/v1/banks/{tenant}~{bank}/messages"
+        return self.clients[client].post(path, json=message(text), headers=self.by_tenant[tenant])
+
+
+@pytest.fixture
+def served(database_url: str) -> Iterator[Served]:
+    with (
+        Memory(database_url) as memory,
+        Memory(database_url) as other,
+        serve(memory) as client,
+        serve(other) as second,
+    ):
+        yield Served(memory, [client, second])
+
+
+def test_two_services_never_exceed_the_quota_of_a_bank(served: Served) -> None:
+    served.limit("acme", bank_messages=10)
+
+    def send(number: int) -> int:
+        return served.store("acme", f"note {number}", number % 2).status_code
+
+    with ThreadPoolExecutor(16) as pool:
+        statuses = list(pool.map(send, range(40)))
+    assert sorted(set(statuses)) == [201, 413]
+    assert statuses.count(201) == served.memory.bank("acme~bank").messages == 10
+    problem = check_problem(served.store("acme", "one more"), 413, "quota-reached")
+    assert problem["detail"].startswith("bank_messages: the bank holds 10 of 10 messages")
+    assert "retry" not in problem
+    assert served.store("beta", "not limited").status_code == 201
+
+
+def test_usage_is_what_the_banks_hold(served: Served) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: served.store("acme", "four", n % 2, f"b{n % 3}").status_code, range(30)))
+    assert answers == [201] * 30
+    served.store("beta", "é")
+    for client in served.clients:
+        client.get("/v1/usage", headers=served.operator)  # writes what it has counted
+    rows = ok(served.clients[0].get("/v1/usage", headers=served.operator))["rows"]
+    sums = {
+        name: sum(row["messages"] for row in rows if row["tenant"] == name) for name in ("acme", "beta")
+    }
+    assert sums == {"acme": 30, "beta": 1}
+    assert sum(row["bytes"] for row in rows) == 30 * 4 + 2
+    assert sum(row["requests"] for row in rows if row["key_id"] == served.keys["acme"].id) == 30
+    own = ok(served.clients[0].get("/v1/usage", headers=served.by_tenant["beta"]))["rows"]
+    assert {row["tenant"] for row in own} == {"beta"}
+
+
+def test_messages_and_bytes_of_a_day(served: Served) -> None:
+    served.limit("acme", messages_per_day=2, bytes_per_day=1_000)
+    assert [served.store("acme", "a").status_code for _ in range(2)] == [201, 201]
+    answer = served.store("acme", "a")
+    problem = check_problem(answer, 429, "limit-reached")
+    assert problem["detail"].startswith("messages_per_day: the tenant acme has stored 2 of 2 today")
+    assert 1 <= int(answer.headers["Retry-After"]) <= 86_400
+    served.limit("acme", bytes_per_day=10)
+    assert "bytes_per_day" in check_problem(served.store("acme", "a" * 9), 429, "limit-reached")["detail"]
+    assert served.store("acme", "a" * 8).status_code == 201
+
+
+def test_requests_a_second(served: Served) -> None:
+    served.limit("acme", requests_per_s=0.001)
+    client = served.clients[0]
+    assert client.get("/v1/banks", headers=served.by_tenant["acme"]).status_code == 200
+    answer = client.get("/v1/banks", headers=served.by_tenant["acme"])
+    check_problem(answer, 429, "limit-reached")
+    assert int(answer.headers["Retry-After"]) > 900
+    assert client.get("/v1/banks", headers=served.by_tenant["beta"]).status_code == 200
+
+
+def test_recalls_at_once(served: Served) -> None:
+    served.limit("acme", recalls_at_once=1)
+    served.store("acme", "Titan ships on 14 March.")
+    path = "/v1/banks/acme~bank/recall"
+    client = served.clients[0]
+    with ThreadPoolExecutor(12) as pool:
+        send = lambda _: client.post(path, json={"query": "Titan"}, headers=served.by_tenant["acme"])  # noqa: E731
+        statuses = {answer.status_code for answer in pool.map(send, range(48))}
+    assert statuses == {200, 429}
+    assert client.post(path, json={"query": "Titan"}, headers=served.by_tenant["acme"]).status_code == 200
+
+
+def test_only_an_operator_sets_limits_and_a_tenant_sees_its_own(served: Served) -> None:
+    client = served.clients[0]
+    served.limit("acme", bank_messages=5)
+    own = served.by_tenant["acme"]
+    assert ok(client.get("/v1/tenants/acme/limits", headers=own))["bank_messages"] == 5
+    check_problem(client.get("/v1/tenants/beta/limits", headers=own), 403, "forbidden")
+    check_problem(client.put("/v1/tenants/acme/limits", json={}, headers=own), 403, "forbidden")
+    assert client.put("/v1/tenants/acme/limits", json={"bank_messages": 0}, headers=served.operator).status_code == 422
+
+
+def test_tenants_take_turns() -> None:
+    order: list[str] = []
+
+    async def call(limiter: FairLimiter, tenant: str) -> None:
+        async with limiter.turn(tenant):
+            await anyio.lowlevel.checkpoint()
+            order.append(tenant)
+
+    async def main() -> None:
+        limiter = FairLimiter(1)
+        async with anyio.create_task_group() as group:
+            for tenant in [*["loud"] * 20, "quiet"]:
+                group.start_soon(call, limiter, tenant)
+
+    anyio.run(main)
+    assert order.index("quiet") <= 2
