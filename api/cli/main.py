@@ -43,6 +43,7 @@ COMMANDS = {
     "calibrate": ".readers.calibrate:calibrate",
     "reindex": ".reindex:reindex",
     "savings": ".savings:savings",
+    "usage": ".usage:usage",
     "codec": ".codec:codec_commands",
     "keys": ".keys:key_commands",
     "audit": ".audit:audit_commands",

@@ -19,7 +19,7 @@ NESTED = 200_000  # levels of a document
 WITHOUT_TEXT = frozenset(
     {
         *("age", "banks", "calibrate", "console", "demo", "doctor", "export", "install", "mcp", "pages", "policy"),
-        *("preview", "proxy", "read", "reencode", "reindex", "savings", "seal", "serve", "undo", "worker"),
+        *("preview", "proxy", "read", "reencode", "reindex", "savings", "seal", "serve", "undo", "usage", "worker"),
         *("codec.check", "codec.list", "db.backup", "db.check", "db.grant", "db.upgrade"),
         *("keys.create", "keys.list", "keys.revoke", "keys.rotate"),
         *("audit.list", "audit.verify", "audit.export"),

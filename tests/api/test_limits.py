@@ -1,5 +1,6 @@
 """Limits of tenants and usage, over HTTP: on both databases, by two services on one database."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,7 +9,9 @@ import anyio
 import httpx
 import pytest
 from support.service import check_problem, ok, serve
+from typer.testing import CliRunner
 
+from foxing.api.cli.main import app
 from foxing.api.fair_limiter import FairLimiter
 from foxing.memory import Memory
 
@@ -152,3 +155,12 @@ def test_tenants_take_turns() -> None:
 
     anyio.run(main)
     assert order.index("quiet") <= 2
+
+
+def test_the_command_shows_usage(database_url: str) -> None:
+    with Memory(database_url) as memory:
+        memory.store("acme~bank", [{"role": "user", "content": "four"}])
+    result = CliRunner().invoke(app, ["usage", "--json"], env={"FOXING_DATABASE_URL": database_url})
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(result.stdout)["rows"]
+    assert (row["tenant"], row["messages"], row["bytes"]) == ("acme", 1, 4)
