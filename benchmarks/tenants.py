@@ -88,8 +88,10 @@ def load(url: str, key: str, stopping: Event, thread: int) -> dict[int, int]:
 def neighbours(folder: Path, calls: int) -> dict[str, Any]:
     """Returns the latency of a tenant alone, and beside one at ten times its limit."""
     with Memory(folder / "neighbours.db") as memory:
-        keys = {name: memory.operations.keys.create({"name": name, "role": "admin", "tenant": name}).key
-                for name in ("loud", "quiet")}
+        keys = {
+            name: memory.operations.keys.create({"name": name, "role": "admin", "tenant": name}).key
+            for name in ("loud", "quiet")
+        }
         memory.operations.limits.set("loud", {"requests_per_s": LIMIT})
         app = create_app(load_settings({"ageing_enabled": False, "log_level": "error"}), memory)
         with BackgroundServer(app) as server:
@@ -115,10 +117,14 @@ def overhead(folder: Path, pairs: int, calls: int) -> dict[str, float]:
     with Memory(folder / "plain.db") as plain, Memory(folder / "limited.db") as limited:
         key = limited.operations.keys.create({"name": "n", "role": "admin", "tenant": "acme"}).key
         limited.operations.limits.set(
-            "acme", {"requests_per_s": 100_000, "recalls_at_once": 100, "messages_per_day": 10**9, "bytes_per_day": 10**12}
+            "acme",
+            {"requests_per_s": 100_000, "recalls_at_once": 100, "messages_per_day": 10**9, "bytes_per_day": 10**12},
         )
         settings = load_settings({"ageing_enabled": False, "log_level": "error"})
-        with BackgroundServer(create_app(settings, plain)) as one, BackgroundServer(create_app(settings, limited)) as two:
+        with (
+            BackgroundServer(create_app(settings, plain)) as one,
+            BackgroundServer(create_app(settings, limited)) as two,
+        ):
             callers = Caller(one.url, None, "bank"), Caller(two.url, key, "acme~bank")
             for pair in range(-2, pairs):
                 for name in ratios:
@@ -135,15 +141,21 @@ def overhead(folder: Path, pairs: int, calls: int) -> dict[str, float]:
 
 
 def main() -> None:
+    """Prints both measurements as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=CALLS)
     parser.add_argument("--pairs", type=int, default=PAIRS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps({
-            "neighbours": neighbours(Path(folder), options.calls),
-            "cpu_with_keys_and_limits": overhead(Path(folder), options.pairs, CALLS_OF_PAIR),
-        }, indent=2))
+        print(
+            json.dumps(
+                {
+                    "neighbours": neighbours(Path(folder), options.calls),
+                    "cpu_with_keys_and_limits": overhead(Path(folder), options.pairs, CALLS_OF_PAIR),
+                },
+                indent=2,
+            )
+        )
 
 
 if __name__ == "__main__":

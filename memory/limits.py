@@ -228,8 +228,8 @@ class StoreLimits:
             self._held[bank_id] = usage.count_messages(self._connection, bank_id)
         if self._held[bank_id] + messages > limit:
             raise QuotaReached(
-                f"bank_messages: the bank holds {self._held[bank_id]:,} of {limit:,} messages, and {messages:,} more do "
-                "not fit; erase some, or ask the operator for a higher limit"
+                f"bank_messages: the bank holds {self._held[bank_id]:,} of {limit:,} messages, and {messages:,} more "
+                "do not fit; erase some, or ask the operator for a higher limit"
             )
 
     def _check_day(self, messages: int, size: int, now: datetime) -> None:

@@ -20,7 +20,17 @@ from foxing.api.problems import (
     UNSUPPORTED_MEDIA,
     WRONG_HOST,
 )
-from foxing.memory import Conflict, Forbidden, Forgotten, LimitReached, NotFound, QuotaReached, Problem, StorageError, TimeTravelForbidden
+from foxing.memory import (
+    Conflict,
+    Forbidden,
+    Forgotten,
+    LimitReached,
+    NotFound,
+    Problem,
+    QuotaReached,
+    StorageError,
+    TimeTravelForbidden,
+)
 
 from .examples import BANK, BODIES, Example, Json
 

@@ -24,7 +24,12 @@ class Example(NamedTuple):
 
 
 BODIES: Mapping[str, list[Example]] = {
-    "Limits": [Example("At most 20 requests a second and a million messages a bank", {"requests_per_s": 20, "bank_messages": 1_000_000})],
+    "Limits": [
+        Example(
+            "At most 20 requests a second and a million messages a bank",
+            {"requests_per_s": 20, "bank_messages": 1_000_000},
+        )
+    ],
     "KeyRequest": [
         Example(
             "A key that reads the banks of a team for 90 days",

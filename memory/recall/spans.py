@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from foxing.memory.errors import Unreadable
 from foxing.memory.access import Access
+from foxing.memory.errors import Unreadable
 from foxing.memory.fair_semaphore import FairSemaphore
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.content import PageState

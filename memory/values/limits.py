@@ -41,7 +41,9 @@ class UsageRow(Value):
 
     day: date = Field(description="Day in UTC.")
     tenant: str | None = Field(description="Tenant; null for none.")
-    key_id: str | None = Field(description="Id of the key; null for callers without one, and for work in the background.")
+    key_id: str | None = Field(
+        description="Id of the key; null for callers without one, and for work in the background."
+    )
     requests: int = Field(description="Requests accepted.")
     recalls: int = Field(description="Recalls and other calls of the codec.")
     messages: int = Field(description="Messages stored.")

@@ -85,9 +85,7 @@ def test_usage_is_what_the_banks_hold(served: Served) -> None:
     for client in served.clients:
         client.get("/v1/usage", headers=served.operator)  # writes what it has counted
     rows = ok(served.clients[0].get("/v1/usage", headers=served.operator))["rows"]
-    sums = {
-        name: sum(row["messages"] for row in rows if row["tenant"] == name) for name in ("acme", "beta")
-    }
+    sums = {name: sum(row["messages"] for row in rows if row["tenant"] == name) for name in ("acme", "beta")}
     assert sums == {"acme": 30, "beta": 1}
     assert sum(row["bytes"] for row in rows) == 30 * 4 + 2
     assert sum(row["requests"] for row in rows if row["key_id"] == served.keys["acme"].id) == 30

@@ -34,7 +34,9 @@ def add(connection: Connection, counts: Mapping[UsageKey, Mapping[str, int]]) ->
     if name not in _additions:
         _additions[name] = _addition(connection)
     none = dict.fromkeys(COUNTERS, 0)
-    connection.execute(_additions[name], [{**key._asdict(), **none, **values} for key, values in sorted(counts.items())])
+    connection.execute(
+        _additions[name], [{**key._asdict(), **none, **values} for key, values in sorted(counts.items())]
+    )
 
 
 #: Dialect → its statement, which takes longer to build than to execute.
