@@ -76,7 +76,7 @@ UNTENANTED: frozenset[str] = frozenset(
     {
         *("GET /metrics", "GET /console/health", "GET /console/health.json"),
         *("GET /x/hooks/status", "POST /x/hooks/status", "POST /x/hooks/{tool}/{event}"),
-        *("GET /v1/tenants/{tenant}/limits", "PUT /v1/tenants/{tenant}/limits"),
+        "PUT /v1/tenants/{tenant}/limits",
     }
 )
 

@@ -30,10 +30,12 @@ CALLS_OF_PAIR = 60
 
 
 def message(number: int) -> dict[str, Any]:
+    """Returns the body of a store."""
     return {"messages": [{"role": "user", "content": f"note {number}: Titan ships on {number % 28 + 1} March"}]}
 
 
 def p99(times: list[float]) -> float:
+    """Returns the 99th percentile."""
     return sorted(times)[int(len(times) * 0.99) - 1]
 
 
@@ -45,9 +47,11 @@ class Caller:
         self._path = f"/v1/banks/{bank}"
 
     def store(self, number: int) -> int:
+        """Stores a message and returns the status."""
         return self._client.post(f"{self._path}/messages", json=message(number)).status_code
 
     def recall(self, number: int) -> int:
+        """Recalls a message and returns the status."""
         query = {"query": f"When does note {number} ship?", "limit": 5}
         return self._client.post(f"{self._path}/recall", json=query).status_code
 
@@ -58,10 +62,12 @@ def latencies(quiet: Caller, calls: int) -> dict[str, float]:
 
 
 def verbs(caller: Caller) -> list[tuple[str, Callable[[int], int]]]:
+    """Returns the calls of a caller by name."""
     return [("store", caller.store), ("recall", caller.recall)]
 
 
 def timed(call: Callable[[int], int], calls: int) -> list[float]:
+    """Returns the seconds that each call takes."""
     times = []
     for number in range(calls):
         started = time.perf_counter()

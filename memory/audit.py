@@ -250,9 +250,9 @@ class AuditLog:
         self._purged_at = now
         with self._database.write() as connection:
             chain = repository.lock_chain(connection)
-            rest = repository.purge(connection, chain, now - timedelta(days=self._days))
-            if rest != chain:
-                repository.set_chain(connection, rest)
+            purged = repository.purge(connection, chain, now - timedelta(days=self._days))
+            if purged != chain:
+                repository.set_chain(connection, purged)
 
     def close(self) -> None:
         """Writes what is collected, and ends the thread. Idempotent."""
@@ -418,6 +418,14 @@ CALLS: Mapping[str, Mapping[str, Kind]] = {
         **dict.fromkeys(("check", "preview", "renew", "run"), "none"),
     },
 }
+
+
+def log_of(database: Database) -> AuditLog | None:
+    """Returns the audit log of the calls on a database; None if they are not recorded."""
+    log: AuditLog | None = database.audit
+    return log
+
+
 _PREFIXES = {"RecordStore": "records.", "ApiKeys": "keys.", "ImportJobs": "import."}
 
 
@@ -442,12 +450,12 @@ def _recorded(
 
     @wraps(method)
     def call(owner: Any, *args: Any, **kwargs: Any) -> Any:
-        audit = database_of(owner).audit
+        audit = log_of(database_of(owner))
         if audit is None or not audit.records(kind) or kwargs.get("dry_run"):
             return method(owner, *args, **kwargs)
-        given = {**dict(zip(names, args, strict=False)), **kwargs}
-        bank = given.get("bank")
-        subject = next((given[name] for name in _SUBJECTS if isinstance(given.get(name), str)), None)
+        arguments = {**dict(zip(names, args, strict=False)), **kwargs}
+        bank = arguments.get("bank")
+        subject = next((arguments[name] for name in _SUBJECTS if isinstance(arguments.get(name), str)), None)
         record = audit.call(action, kind, bank if isinstance(bank, str) else None, subject, None)
         with audit.recording(record):
             return method(owner, *args, **kwargs)

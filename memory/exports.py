@@ -43,7 +43,7 @@ from .values.fold import FoldRequest, FoldResult
 from .values.forecasts import PolicyForecast
 from .values.imports import ImportJob, ImportPreview, ImportQuery, ImportReport, LeftOutOfImport
 from .values.keys import KeyInfo, KeyRequest, KeyRotation, Keys, NewKey
-from .values.limits import Limits, Usage, UsageRow
+from .values.limits import UsageLimits, UsageOfDay, UsageReport
 from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
 from .values.parts import ImagePart, TextPart, ToolCall, ToolResult
@@ -135,7 +135,6 @@ __all__ = [
     "LeftOut",
     "LeftOutOfImport",
     "LimitReached",
-    "Limits",
     "LiveKeys",
     "Maintenance",
     "MatchScore",
@@ -203,8 +202,9 @@ __all__ = [
     "UndoReport",
     "UnknownReader",
     "Unreadable",
-    "Usage",
-    "UsageRow",
+    "UsageLimits",
+    "UsageOfDay",
+    "UsageReport",
     "Value",
     "Wire",
     "fenced",

@@ -1,4 +1,4 @@
-"""Limits of tenants, and usage by day."""
+"""UsageLimits of tenants, and usage by day."""
 
 import time
 from collections import Counter
@@ -16,7 +16,7 @@ from .errors import Forbidden, LimitReached, QuotaReached, StorageError
 from .storage.database import Database
 from .storage.repositories import usage
 from .storage.repositories.usage import UsageKey
-from .values.limits import Limits, Usage, UsageRow
+from .values.limits import UsageLimits, UsageOfDay, UsageReport
 
 #: Seconds after which the limits of a tenant are read again: a change applies to all processes no later.
 REREAD_S = 5.0
@@ -35,37 +35,37 @@ class _Bucket:
 
 
 class TenantLimits:
-    """Limits of the tenants of a database, and their usage."""
+    """UsageLimits of the tenants of a database, and their usage."""
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
         self._lock = Lock()
         #: Tenant → its limits, and the monotonic time at which they were read.
-        self._read: dict[str, tuple[Limits, float]] = {}
+        self._read: dict[str, tuple[UsageLimits, float]] = {}
         self._buckets: dict[str, _Bucket] = {}
         self._recalls = Counter[str]()
         self._counts: dict[UsageKey, Counter[str]] = {}
 
-    def get(self, tenant: str | None) -> Limits:
+    def get(self, tenant: str | None) -> UsageLimits:
         """Returns the limits of a tenant, or of callers without one. Raises `Forbidden` for another tenant's admin."""
         _check_tenant(tenant)
         with self._database.read() as connection:
             return self._fetch(connection, tenant or "")
 
-    def set(self, tenant: str | None, limits: Limits | Mapping[str, Any]) -> Limits:
+    def set(self, tenant: str | None, limits: UsageLimits | Mapping[str, Any]) -> UsageLimits:
         """Sets the limits of a tenant, or of callers without one, and returns them. Raises `Forbidden` for a caller of
         a tenant, and `InvalidInput`."""
         if Access.current().tenant is not None:
             raise Forbidden("limits are set by an operator, whose key belongs to no tenant; use another key")
-        limits = limits if isinstance(limits, Limits) else Limits.from_fields(limits)
+        limits = limits if isinstance(limits, UsageLimits) else UsageLimits.from_fields(limits)
         with self._database.write() as connection:
             usage.set_limits(connection, tenant or "", limits.model_dump(exclude_none=True), self._now())
         with self._lock:
             self._read.pop(tenant or "", None)
         return limits
 
-    def usage(self, *, days: int = USAGE_DAYS) -> Usage:
+    def usage(self, *, days: int = USAGE_DAYS) -> UsageReport:
         """Returns the usage of the last days by day, tenant and key: of all tenants for an operator, else of the
         caller's. Messages and bytes are exact; requests and recalls lack those of the last second, and for good those
         of the last second of a process that was killed."""
@@ -73,9 +73,9 @@ class TenantLimits:
         since = self._now().date() - timedelta(days=days - 1)
         with self._database.read() as connection:
             rows = usage.rows(connection, Access.current().tenant, since)
-        return Usage(
+        return UsageReport(
             rows=[
-                UsageRow(
+                UsageOfDay(
                     day=row.day,
                     tenant=row.tenant or None,
                     key_id=row.key_id or None,
@@ -88,8 +88,8 @@ class TenantLimits:
     def is_current(self, access: Access) -> bool:
         """Returns True if `admit` and `recall` need not read the limits of a caller's tenant."""
         with self._lock:
-            _, read_at = self._read.get(access.tenant or "", (None, float("-inf")))
-        return time.monotonic() - read_at < REREAD_S
+            last = self._read.get(access.tenant or "")
+        return last is not None and time.monotonic() - last[1] < REREAD_S
 
     def refresh(self, access: Access) -> None:
         """Reads the limits of a caller's tenant, unless that was done lately. While the database cannot be read, those
@@ -153,9 +153,9 @@ class TenantLimits:
     def _take(self, tenant: str, rate: float) -> None:
         """Takes a token from the bucket of a tenant. Raises `LimitReached`."""
         now = time.monotonic()
-        most = max(1.0, rate)
-        bucket = self._buckets.setdefault(tenant, _Bucket(most, now))
-        bucket.tokens = min(most, bucket.tokens + (now - bucket.at) * rate)
+        capacity = max(1.0, rate)
+        bucket = self._buckets.setdefault(tenant, _Bucket(capacity, now))
+        bucket.tokens = min(capacity, bucket.tokens + (now - bucket.at) * rate)
         bucket.at = now
         if bucket.tokens < 1:
             raise LimitReached(
@@ -167,7 +167,7 @@ class TenantLimits:
         key = UsageKey(self._now().date(), access.tenant or "", access.key_id or "")
         self._counts.setdefault(key, Counter())[name] += 1
 
-    def _current(self, tenant: str, connection: Connection | None = None) -> Limits:
+    def _current(self, tenant: str, connection: Connection | None = None) -> UsageLimits:
         """Returns the limits of a tenant, as they were at most `REREAD_S` ago."""
         with self._lock:
             limits, read_at = self._read.get(tenant, (None, 0.0))
@@ -182,21 +182,21 @@ class TenantLimits:
             self._read[tenant] = limits, time.monotonic()
         return limits
 
-    def _last(self, tenant: str) -> Limits:
+    def _last(self, tenant: str) -> UsageLimits:
         """Returns the limits of a tenant as they were read last."""
         with self._lock:
             limits, _ = self._read.get(tenant, (None, 0.0))
         return self._current(tenant) if limits is None else limits
 
     @staticmethod
-    def _fetch(connection: Connection, tenant: str) -> Limits:
-        return Limits.from_fields(usage.limits(connection, tenant))
+    def _fetch(connection: Connection, tenant: str) -> UsageLimits:
+        return UsageLimits.from_fields(usage.limits(connection, tenant))
 
 
 class StoreLimits:
-    """Limits for what one transaction stores for one tenant, whose banks it locks."""
+    """UsageLimits for what one transaction stores for one tenant, whose banks it locks."""
 
-    def __init__(self, connection: Connection, tenant: str, limits: Limits, day: date) -> None:
+    def __init__(self, connection: Connection, tenant: str, limits: UsageLimits, day: date) -> None:
         self._connection = connection
         self._tenant = tenant
         self._limits = limits

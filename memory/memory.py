@@ -687,7 +687,7 @@ class Operations:
 
     @property
     def limits(self) -> TenantLimits:
-        """Limits of tenants, and their usage."""
+        """UsageLimits of tenants, and their usage."""
         return self._memory._limits
 
     @staticmethod

@@ -55,11 +55,11 @@ def verify(
         raise typer.BadParameter("give both --number and --hash, or neither")
     state = state_of(context)
     with state.memory() as memory:
-        found = memory.operations.audit.verify(number=number, hash=hash)
-    summary = f"{found.events} events verified, {found.purged} purged; the last is {found.number}, {found.hash}"
-    broken = f"the chain breaks at event {found.broken_at}: {found.reason}"
-    state.answer(jsonable(found), lambda console: console.print(summary if found.intact else broken))
-    if not found.intact:
+        report = memory.operations.audit.verify(number=number, hash=hash)
+    summary = f"{report.events} events verified, {report.purged} purged; the last is {report.number}, {report.hash}"
+    broken = f"the chain breaks at event {report.broken_at}: {report.reason}"
+    state.answer(jsonable(report), lambda console: console.print(summary if report.intact else broken))
+    if not report.intact:
         raise typer.Exit(1)
 
 

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from sqlalchemy import Connection
 
 from foxing.memory.access import Access, tenant_of
-from foxing.memory.audit import AuditCall
+from foxing.memory.audit import AuditCall, log_of
 from foxing.memory.compact_json import compact_json
 from foxing.memory.conversation import is_turn_id
 from foxing.memory.errors import (
@@ -364,7 +364,7 @@ class MessageStore:
         digest = b"" if key is None else keyed_digest(self._digest_key, _request_digest(valid, thread))
         key_id = Access.in_context(call.context).key_id
         request = _Request(bank, keyed, digest, key, now, rules.redaction, redacted, key_id, call.bank_id)
-        audit = self.database.audit
+        audit = log_of(self.database)
         if audit is not None:
             request = replace(request, audit=audit.store_call(call.context, bank, len(valid)))
         if self._unsettled and request.may_double:
@@ -460,7 +460,7 @@ class MessageStore:
         answers: Mapping[int, StoreResult | MemoryFault],
     ) -> None:
         """Records the calls in the audit log: those that are written, with them."""
-        audit = self.database.audit
+        audit = log_of(self.database)
         if audit is None:
             return
         calls = []

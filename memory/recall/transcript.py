@@ -66,7 +66,7 @@ class Said(Protocol):
 
     @property
     def suspicious(self) -> bool:
-        """Whether rules recognise instructions in it, though it is data."""
+        """True if rules recognise instructions in it, though it is data."""
 
     @property
     def created_at(self) -> datetime:

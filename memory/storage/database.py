@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -30,7 +30,6 @@ from .repositories.blobs.erasure import delete_marked, has_unused, mark_unused
 if TYPE_CHECKING:
     from alembic.config import Config
 
-    from foxing.memory.audit import AuditLog
 
 __all__ = ["Database", "DatabaseOptions", "alembic_config", "database_url", "default_database"]
 
@@ -86,8 +85,8 @@ class Database:
         self.engine: Engine = self.dialect.open_engine(self.url, options)
         #: Object storage for large blobs; None if they are kept in the database.
         self.blobs = options.blobs
-        #: Audit log of its calls; None if they are not recorded.
-        self.audit: AuditLog | None = None
+        #: The `AuditLog` of calls on it; None if they are not recorded. See `audit.log_of`.
+        self.audit: Any = None
         #: Called with the connection before each commit of `write`; what it returns is called after the commit.
         self.before_commit: Callable[[Connection], Callable[[], object]] | None = None
         self._closed = False

@@ -76,11 +76,11 @@ class Author(NamedTuple):
     @classmethod
     def of(cls, label: str) -> "Author":
         """Returns the author of a label."""
-        role, between, rest = label.rpartition(_BETWEEN)
+        role, between, marks = label.rpartition(_BETWEEN)
         return cls(
             role if between else label,
-            (between and rest.removesuffix(_SUSPICIOUS)) or None,
-            bool(between) and rest.endswith(_SUSPICIOUS),
+            (between and marks.removesuffix(_SUSPICIOUS)) or None,
+            bool(between) and marks.endswith(_SUSPICIOUS),
         )
 
 

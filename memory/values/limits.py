@@ -1,4 +1,4 @@
-"""Limits of tenants, and their usage by day."""
+"""UsageLimits of tenants, and their usage by day."""
 
 from datetime import date
 from typing import Annotated, TypeAlias
@@ -11,8 +11,8 @@ MAX_LIMIT_VALUE = 1 << 53
 Count: TypeAlias = Annotated[int, Field(ge=1, le=MAX_LIMIT_VALUE)]
 
 
-class Limits(MemoryRequest):
-    """Limits of a tenant; null for none."""
+class UsageLimits(MemoryRequest):
+    """UsageLimits of a tenant; null for none."""
 
     requests_per_s: Annotated[float, Field(gt=0, le=1_000_000, strict=False)] | None = Field(
         default=None,
@@ -36,7 +36,7 @@ class Limits(MemoryRequest):
     )
 
 
-class UsageRow(Value):
+class UsageOfDay(Value):
     """Usage of a day by the callers of one key."""
 
     day: date = Field(description="Day in UTC.")
@@ -50,7 +50,7 @@ class UsageRow(Value):
     bytes: int = Field(description="Bytes of their text and images.")
 
 
-class Usage(Value):
+class UsageReport(Value):
     """Usage by day, tenant and key."""
 
-    rows: list[UsageRow] = Field(description="Newest day first, then by tenant and key.")
+    rows: list[UsageOfDay] = Field(description="Newest day first, then by tenant and key.")

@@ -1,4 +1,4 @@
-"""Limits of tenants and usage, over HTTP: on both databases, by two services on one database."""
+"""UsageLimits of tenants and usage, over HTTP: on both databases, by two services on one database."""
 
 import json
 from collections.abc import Iterator

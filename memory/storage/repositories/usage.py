@@ -1,4 +1,4 @@
-"""Limits of tenants and usage by day."""
+"""UsageLimits of tenants and usage by day."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
