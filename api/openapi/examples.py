@@ -24,7 +24,7 @@ class Example(NamedTuple):
 
 
 BODIES: Mapping[str, list[Example]] = {
-    "Limits": [
+    "UsageLimits": [
         Example(
             "At most 20 requests a second and a million messages a bank",
             {"requests_per_s": 20, "bank_messages": 1_000_000},

@@ -92,7 +92,8 @@ def _read_text(shown: ShownImage, room: int) -> OfferedImage | None:
     read, message = shown.placed.image.read, shown.message
     if read is None or not read.text:
         return None
-    name, time = speaker_name(message.role, message.name, message.trust), minute(message.created_at)
+    name = speaker_name(message.role, message.name, message.trust)
+    time = minute(message.created_at)
     said = READ_HEADING.format(name=name, time=time, confidence=read.confidence)
     chars = min(len(read.text), MOST_READ_CHARS)
     while chars >= min(len(read.text), FEWEST_READ_CHARS):

@@ -73,7 +73,7 @@ class Message:
 
     @property
     def page_marks(self) -> tuple[str, ...]:
-        """What stands after its role on page images; see `trust.page_marks`."""
+        """Words after its role on page images; see `trust.page_marks`."""
         return page_marks(self.role, self.trust, suspicious=self.suspicious)
 
     @property
