@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 _TURN_S = 900
+#: Tokens of the window in which a client compacts.
+_WINDOW = 200_000
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,10 @@ def drive_claude_code(place: Installation, turns: Sequence[Turn], begin: Begin) 
     }
     if place.model is not None:
         environment["ANTHROPIC_MODEL"] = place.model
-    environment["CLAUDE_CODE_DISABLE_1M_CONTEXT" if place.compacts else "DISABLE_AUTO_COMPACT"] = "1"
+    if place.compacts:
+        environment |= {"CLAUDE_CODE_DISABLE_1M_CONTEXT": "1", "CLAUDE_CODE_AUTO_COMPACT_WINDOW": str(_WINDOW)}
+    else:
+        environment["DISABLE_AUTO_COMPACT"] = "1"
     program = place.npm / "node_modules/@anthropic-ai/claude-code/bin/claude.exe"
     streams = ["-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
     command = [str(program), *streams, "--dangerously-skip-permissions"]
@@ -131,7 +136,7 @@ def drive_opencode(place: Installation, turns: Sequence[Turn], begin: Begin) -> 
     folder = place.home / ".config/opencode"
     folder.mkdir(parents=True)
     (place.home / ".npmrc").write_text("fetch-retries=0\nfetch-timeout=2000\n")
-    limit = {"context": 200_000 if place.compacts else 2_000_000, "output": 32_000}
+    limit = {"context": _WINDOW if place.compacts else 2_000_000, "output": 32_000}
     model = place.model or "gpt-5.6"
     provider = {
         "npm": "@ai-sdk/openai-compatible",

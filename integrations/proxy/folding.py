@@ -288,7 +288,7 @@ class Folding:
         record = call._known
         if record is None or call.conversation is None or record.ahead is not None:
             return
-        request = self._request(call, call.conversation, record, counting=False)
+        request = self._request(call, call.conversation, record, counting=False).model_copy(update={"ahead": True})
         answer = asyncio.ensure_future(self._bank.fold(request))
         record.ahead = call, answer
         await asyncio.wait([answer])
@@ -341,11 +341,12 @@ class Folding:
             if not strange:
                 return
         elif not strange:
+            may_wait = not cold and self._may_wait(call, conversation)
             reason = self._due(conversation, record, cold, call)
-            if reason is None:
+            if may_wait and reason in ("pays", None):
+                call.pays_later = self._due(conversation, record, cold, call, ahead=True) is not None
                 return
-            if reason == "pays" and self._may_wait(call, conversation):
-                call.pays_later = True
+            if reason is None:
                 return
         if record.ahead is not None:  # the bank makes one fold at a time
             await asyncio.wait([record.ahead[1]])
@@ -420,9 +421,11 @@ class Folding:
             return False
         return datetime.now(UTC) - record.last_call_at >= timedelta(seconds=cache_ttl_s(call.body))
 
-    def _due(self, conversation: Conversation, record: _Known, cold: bool, call: FoldedCall) -> str | None:
+    def _due(
+        self, conversation: Conversation, record: _Known, cold: bool, call: FoldedCall, *, ahead: bool = False
+    ) -> str | None:
         """Returns why the bank may make a fold now, or say that the budget is too small: whenever it would with tokens
-        counted generously. None if it would not."""
+        counted generously. None if it would not. `ahead`: see `FoldRequest.ahead`."""
         tokens = call.sizes
         terms_of_model = model_terms(call.body.model)
         budget = self._estimated_limit(call)
@@ -445,6 +448,7 @@ class Folding:
             cold=cold,
             beside=int(_beside(call.body)),
             beside_stays=terms_of_model.caches_beginnings or conversation.begins_marked,
+            ahead=ahead,
         )
         costs = conversation.costs(tokens, binds=binds)
         step = plan_fold(costs, conversation.start, standing, terms)

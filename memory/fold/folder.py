@@ -267,7 +267,7 @@ class Folder:
             thread=call.request.session,
             folded_items=step.cut,
             digest=conversation.prefix_digest(step.cut),
-            until=len(conversation.items),
+            until=len(conversation.items) + call.request.ahead,
             kept=kept_digests(conversation.items[step.cut : stripped]),
             tokens=before + drawn.tokens,
             raw_tokens=raw,
@@ -507,6 +507,7 @@ class _Call:
             instructions=self._instructions,
             size=size_for(self.reader),
             beside_stays=self.request.terms.caches_beginnings or conversation.begins_marked,
+            ahead=self.request.ahead,
             typed=sum(
                 min(tokens, TYPED_TOKENS)
                 for item, tokens in zip(

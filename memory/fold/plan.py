@@ -100,13 +100,18 @@ class Terms:
     instructions: int = 0
     #: Whether the cache holds what is sent beside the conversation although that has changed.
     beside_stays: bool = True
+    #: Whether the fold is for the call after this one: its answer and what follows that are not there yet.
+    ahead: bool = False
 
     @classmethod
-    def generous(cls, budget: int, prices: TokenPrices, *, cold: bool, beside: int, beside_stays: bool) -> "Terms":
+    def generous(
+        cls, budget: int, prices: TokenPrices, *, cold: bool, beside: int, beside_stays: bool, ahead: bool
+    ) -> "Terms":
         """Returns terms by which a fold is planned wherever one may be, for tokens that are estimates."""
         size = FoldedSize(IDENTIFIER_SHARE, 0.0, TEXT_SIZE.tokens)  # no reader takes less
         risk = RISK * (1 + _MARGIN_OF_RISK)
-        return cls(int(budget * (1 - _MARGIN)), prices, cold, beside, size, risk, beside_stays=beside_stays)
+        most = int(budget * (1 - _MARGIN))
+        return cls(most, prices, cold, beside, size, risk, beside_stays=beside_stays, ahead=ahead)
 
     @property
     def least_cold(self) -> int:
@@ -154,6 +159,8 @@ class TooSmall:
 
 def plan_fold(items: Sequence[ItemCost], start: int, standing: Standing, terms: Terms) -> Step | TooSmall | None:
     """Returns the fold to make now; None to make none. `start`: index of the first item that may be folded."""
+    if terms.ahead:
+        items = [*items, _next_call(items, start)]
     sums = [0, *accumulate(item.tokens for item in items)]
     first = max(start, standing.items)
     head = sums[start]
@@ -213,6 +220,13 @@ def _cut(items: Sequence[ItemCost], sums: Sequence[int], first: int) -> int:
             break
         last = call
     return next((n for n in range(last, first, -1) if items[n - 1].closed), first)
+
+
+def _next_call(items: Sequence[ItemCost], start: int) -> ItemCost:
+    """Returns a call of the model as large as those of the conversation are on average, with what follows it."""
+    calls = sum(item.call for item in items)
+    tokens = sum(item.tokens for item in items[start:])
+    return ItemCost(tokens // max(1, calls), call=True, closed=False, chance=True)
 
 
 def _growth(items: Sequence[ItemCost], sums: Sequence[int]) -> int:

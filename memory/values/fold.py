@@ -77,6 +77,11 @@ class FoldRequest(MemoryRequest):
     cache_ttl_s: float = Field(
         300.0, gt=0, le=MAX_CACHE_TTL_S, description="Seconds for which the provider's cache holds what was last used."
     )
+    ahead: bool = Field(
+        False,
+        description="Whether the fold is for the call after this one, so that it can be made while the model answers: "
+        "this call has been sent without it.",
+    )
     binds_thinking: bool | None = Field(
         None,
         description="Whether the model refuses thinking blocks whose conversation before them has changed. While a "

@@ -487,3 +487,15 @@ def test_a_bank_goes_with_its_folds(memory: Memory) -> None:
     assert fold(memory, agent_loop(8)).fold == 0
     with pytest.raises((NotFound, Forgotten)):
         memory.fetch(BANK, ref)
+
+
+def test_a_fold_for_the_next_call_applies_to_no_earlier_one(memory: Memory) -> None:
+    messages = agent_loop(40)
+    made = fold(memory, messages, ahead=True)
+    assert made.fold == 1
+    assert fold(memory, messages, budget=900_000, cache="warm").fold == 0
+    following = agent_loop(41)
+    assert following[: len(messages)] == messages
+    following_result = fold(memory, following, cache="warm", budget=900_000)
+    assert following_result.fold == 1
+    assert following_result.messages[: len(made.messages)] == made.messages

@@ -204,3 +204,29 @@ def test_instructions_that_stay_are_written_anew_by_each_fold() -> None:
         return 400
 
     assert first(0) < first(60) < 400
+
+
+def test_a_fold_for_the_next_call_keeps_fewer_calls_and_costs_what_was_new() -> None:
+    """The next call adds one to what is kept, and reads otherwise what this one has written."""
+    items = loop(120, 600)
+    now, ahead = (plan_fold(items, 0, Standing(), each) for each in (WIDE, replace(WIDE, ahead=True)))
+    assert isinstance(now, Step)
+    assert isinstance(ahead, Step)
+    kept = [sum(item.call for item in items[step.cut :]) for step in (now, ahead)]
+    assert kept[0] > kept[1] >= LEAST_KEPT_CALLS - 1
+    following = [*items, ItemCost(660, call=True, closed=False, chance=False)]
+    following.append(ItemCost(660, call=False, closed=True, chance=True))
+    late = plan_fold(following, 0, Standing(), WIDE)
+    assert isinstance(late, Step)
+    assert late.cut == ahead.cut
+    assert late.balance == pytest.approx(ahead.balance, abs=10)
+
+
+def test_a_fold_for_the_next_call_comes_about_when_one_for_this_call_does() -> None:
+    first = {
+        ahead: next(
+            n for n in range(10, 200) if plan_fold(loop(n, 600), 0, Standing(), replace(WIDE, ahead=ahead)) is not None
+        )
+        for ahead in (False, True)
+    }
+    assert abs(first[False] - first[True]) <= 2
