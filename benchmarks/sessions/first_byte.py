@@ -1,6 +1,6 @@
 """Delay of the first byte of an answer through the proxy, as a client measures it.
 
-    python -m benchmarks.sessions.first_byte [--sizes 76000 840000] [--pairs 120]
+    python -m benchmarks.sessions.first_byte [--sizes 76000 840000] [--pairs 120] [--pause 0.3]
 
 Conversations that grow by a call between two pairs; each pair is one request through `foxing proxy`, a process of its
 own, and one sent directly, in turn first. The upstream answers at once with a stream and checks nothing.
@@ -80,8 +80,9 @@ def bodies(size: int, calls: int) -> Iterator[bytes]:
             made += 1
 
 
-def measure(size: int, pairs: int) -> dict[str, Any]:
-    """Returns the milliseconds by which the first byte is later, and what the proxy says of its own."""
+def measure(size: int, pairs: int, pause_s: float = 0.0) -> dict[str, Any]:
+    """Returns the milliseconds by which the first byte is later, and what the proxy says of its own. `pause_s`: time
+    between two pairs, in which an agent runs a tool."""
     later: list[float] = []
     own: list[float] = []
     with ExitStack() as stack:
@@ -93,6 +94,7 @@ def measure(size: int, pairs: int) -> dict[str, Any]:
         for number, body in enumerate(bodies(size, pairs + _WARM)):
             if number == _WARM:
                 began_s = processor_s(proxy.pid)
+            time.sleep(pause_s)
             times = [0.0, 0.0]
             for place in (0, 1) if number % 2 else (1, 0):
                 url = (proxy.url, upstream)[place]
@@ -112,6 +114,7 @@ def measure(size: int, pairs: int) -> dict[str, Any]:
     return {
         "bytes": len(body),
         "pairs": len(later),
+        "pause_s": pause_s,
         "later_ms": _quantiles(later),
         "own_ms": _quantiles(own),
         # of a request with all that follows it, such as the storing of its turn
@@ -128,9 +131,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[76_000, 840_000])
     parser.add_argument("--pairs", type=int, default=120)
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds between two pairs; an agent runs a tool")
     options = parser.parse_args()
     for size in options.sizes:
-        print(json.dumps(measure(size, options.pairs)), flush=True)
+        print(json.dumps(measure(size, options.pairs, options.pause)), flush=True)
 
 
 if __name__ == "__main__":

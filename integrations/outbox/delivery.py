@@ -136,16 +136,21 @@ class Delivery:
         deliver: Callable[[], CallSequence[int]],
         runner: Callable[[], CallRunner],
         on_end: Callable[[], None],
+        settle_s: float = 0.0,
     ) -> None:
         """`deliver`: brings the oldest entries to the bank, and returns how many have left. `runner`: returns what
-        calls the memory; asked before each delivery. `on_end`: called at the end of the thread."""
+        calls the memory; asked before each delivery. `on_end`: called at the end of the thread. `settle_s`: seconds
+        that something new waits for more, so that what follows it at once is not slowed by its delivery."""
         self._file = file
         self._deliver = deliver
         self._runner = runner
         self._on_end = on_end
+        self._settle_s = settle_s
         self._changed = threading.Condition()
         self._noted = 0
         self._looked = 0
+        #: Callers of `flush`.
+        self._waiting = 0
         self._retiring = False
         #: Whether the log of the file may hold delivered messages, and when it was last emptied.
         self._may_hold = False
@@ -161,10 +166,13 @@ class Delivery:
 
     def flush(self, timeout_s: float) -> bool:
         """Waits until everything is stored that the outbox holds, and returns whether it is."""
+        with self._changed:
+            self._waiting += 1
         self.notify()
         with self._changed:
             target = self._noted
             self._changed.wait_for(lambda: self._looked >= target or not self._thread.is_alive(), timeout_s)
+            self._waiting -= 1
             return self._looked >= target
 
     @property
@@ -209,6 +217,8 @@ class Delivery:
             self._looked = max(self._looked, seen)
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._retiring or self._noted > seen, _FORGET_S if self._may_hold else None)
+            if self._settle_s and self._noted > seen:
+                self._changed.wait_for(lambda: self._retiring or self._waiting > 0, self._settle_s)
 
     def _forget(self) -> None:
         """Empties the log of the file if it may hold delivered messages."""

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 #: Answered calls that wait for the provider's count; further ones are not accounted for.
 _MAX_COUNTING = 200
+#: Seconds after an answer in which nothing is brought to the bank: a tool that is quick has the next request by then.
+SETTLE_S = 0.25
 #: Time for what waits for the bank when the proxy stops, in seconds.
 _LAST_S = 5.0
 #: Limits on a count of tokens by the provider, in seconds and bytes.
@@ -67,7 +69,8 @@ class Accounting:
         """`outbox`: holds calls that are not yet in the bank."""
         self._upstream = upstream
         self._outbox = outbox
-        self._delivery = Delivery(outbox, partial(deliver_calls, outbox, bank.name), lambda: bank, outbox.close)
+        deliver = partial(deliver_calls, outbox, bank.name)
+        self._delivery = Delivery(outbox, deliver, lambda: bank, outbox.close, SETTLE_S)
         self._answered: asyncio.Queue[tuple[ConversationExchange, str, Headers]] = asyncio.Queue(_MAX_COUNTING)
         #: Key of a conversation → its last call.
         self._last: LRUCache[bytes, _Counted] = LRUCache(CONVERSATIONS)

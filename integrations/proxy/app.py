@@ -23,7 +23,7 @@ from foxing.integrations.turns.recorder import TurnRecorder
 from foxing.memory.doors import LOOPBACK_NAMES, RequestError, check_host, check_length, check_site
 from foxing.renderer import ProblemKind
 
-from .accounting import Accounting
+from .accounting import SETTLE_S, Accounting
 from .bank import BankLink
 from .exchange import ConversationExchange, Exchanges, RequestRefused
 from .fold_loops import FoldLoops
@@ -88,7 +88,8 @@ class Proxy:
         self.folding = Folding(bank, options)
         if options.remember and not options.dry_run:
             journal = await asyncio.to_thread(TurnJournal, options.journal, f"{options.memory} {options.bank}")
-            self.recorder = TurnRecorder(journal, bank.name, lambda: bank)
+            self.recorder = TurnRecorder(journal, bank.name, lambda: bank, settle_s=SETTLE_S)
+            bank.flush = self.recorder.delivery.flush
         if not options.dry_run:
             scope = f"{options.memory} {options.bank} (calls of models)"
             outbox = await asyncio.to_thread(OutboxFile, options.journal, scope)

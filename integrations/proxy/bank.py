@@ -25,6 +25,8 @@ R = TypeVar("R")
 _THREADS = 8
 #: Seconds that a service may take to answer when the proxy starts.
 _GREETING_S = 2.0
+#: Seconds in which turns that wait are brought to the bank before a fold.
+_FLUSH_S = 0.5
 _TEXT = "text"
 #: What the note of a model says that nobody has measured.
 _MEASURES = "run foxing calibrate"
@@ -73,6 +75,8 @@ class BankLink:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="foxing proxy")
         #: Models without a profile.
         self._unknown: set[str] = set()
+        #: Brings the turns that passed before a fold to the bank, with their times, within so many seconds.
+        self.flush: Callable[[float], bool] = lambda _: True
 
     @property
     def rests(self) -> bool:
@@ -122,6 +126,7 @@ class BankLink:
         return made.result()
 
     def _fold(self, request: FoldRequest) -> FoldResult:
+        self.flush(_FLUSH_S)
         connection, _ = self._connection()
         try:
             return connection.run(lambda memory: memory.fold(self._options.bank, request))

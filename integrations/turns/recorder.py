@@ -45,12 +45,13 @@ class TurnRecorder:
         bank: str,
         runner: Callable[[], CallRunner],
         on_end: Callable[[], None] | None = None,
+        settle_s: float = 0.0,
     ) -> None:
-        """`runner`, `on_end`: see `Delivery`; by default the journal is closed at the end."""
+        """`runner`, `on_end`, `settle_s`: see `Delivery`; by default the journal is closed at the end."""
         self._journal = journal
         #: Brings what is written to the bank.
         self.delivery = Delivery(
-            journal.outbox, partial(deliver, journal.outbox, bank), runner, on_end or journal.close
+            journal.outbox, partial(deliver, journal.outbox, bank), runner, on_end or journal.close, settle_s
         )
 
     @property
