@@ -32,6 +32,8 @@ BANK = "agent"
 #: Calls between two whose arguments are looked up, and references to a call of `fetch`.
 SAMPLED, REFERENCES = 3, 100
 FIRST_FOLD = 161
+#: Least time from an answer to the next request, in seconds.
+TOOL_S = 0.05
 #: What stands above the page images of a fold.
 ON_IMAGES = "remembered on the page images that follow"
 _NAME = re.compile(r"[\w./-]*[/_.][\w./-]*\w\w")
@@ -111,6 +113,7 @@ def replay(
         for exchange in _until(exchanges, calls):
             body = _with_model(exchange.body, model)
             _send(http, proxy.url, upstream, exchange, body)
+            time.sleep(TOOL_S)  # the fold that follows an answer begins once all of it is passed on
             while proxy.proxy.status()["folds_in_progress"]:  # an agent takes seconds from answer to request
                 time.sleep(0.01)
             last = upstream.calls[-1]
