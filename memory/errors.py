@@ -99,6 +99,12 @@ class Conflict(MemoryFault):
     kind = ProblemKind("conflict", 409, "The id or key is already in use")
 
 
+class Held(Conflict):
+    """A legal hold keeps what was to be erased."""
+
+    kind = ProblemKind("held", 409, "A legal hold keeps this")
+
+
 class Forgotten(MemoryFault):
     """The memory no longer holds the requested data."""
 

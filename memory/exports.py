@@ -12,6 +12,7 @@ from .errors import (
     EmbedderError,
     Forbidden,
     Forgotten,
+    Held,
     InvalidCursor,
     InvalidInput,
     InvalidPolicy,
@@ -41,13 +42,15 @@ from .values.context import ContextFields, ContextRequest, ContextResult, TokenP
 from .values.fences import fenced
 from .values.fold import FoldRequest, FoldResult
 from .values.forecasts import PolicyForecast
+from .values.holds import Hold, HoldRequest, Holds
 from .values.imports import ImportJob, ImportPreview, ImportQuery, ImportReport, LeftOutOfImport
 from .values.keys import KeyInfo, KeyRequest, KeyRotation, Keys, NewKey
 from .values.limits import UsageLimits, UsageOfDay, UsageReport
 from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
 from .values.parts import ImagePart, TextPart, ToolCall, ToolResult
-from .values.policy import AgeingForecast, Policy, PolicyStep
+from .values.persons import PersonErasure, PersonErasureRequest, PersonInBank
+from .values.policy import AgeingForecast, ErasureRule, Policy, PolicyStep
 from .values.recall import (
     MAX_QUERY_CHARS,
     RELEVANCE_FLOOR,
@@ -108,6 +111,7 @@ __all__ = [
     "EmbedderError",
     "EmbeddingReport",
     "ErasureReport",
+    "ErasureRule",
     "FetchResult",
     "Fields",
     "FoldRequest",
@@ -115,6 +119,10 @@ __all__ = [
     "Forbidden",
     "Forgotten",
     "FoundRecords",
+    "Held",
+    "Hold",
+    "HoldRequest",
+    "Holds",
     "ImagePart",
     "ImageQueryFields",
     "ImportJob",
@@ -157,6 +165,9 @@ __all__ = [
     "PagePreview",
     "PageReading",
     "Pages",
+    "PersonErasure",
+    "PersonErasureRequest",
+    "PersonInBank",
     "Policy",
     "PolicyForecast",
     "PolicyStep",

@@ -43,6 +43,7 @@ from .values.fold import FoldRequest, FoldResult
 from .values.forecasts import PolicyForecast
 from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from .values.pages import PageInfo, PageReading, Pages
+from .values.persons import PersonErasure, PersonErasureRequest
 from .values.policy import Policy
 from .values.recall import ImageQueryFields, RecalledImages, RecallQuery, RecallResult, TextQueryFields
 from .values.reports import (
@@ -72,11 +73,13 @@ if TYPE_CHECKING:
     from .ingest.importers.jobs import ImportJobs
     from .ingest.seal import Sealer
     from .ingest.store import MessageStore, PreparedCall
+    from .holds import LegalHolds
     from .keys import ApiKeys
     from .lifecycle.age import Ager
     from .lifecycle.embed import MessageEmbedder
     from .lifecycle.erase import Eraser
     from .lifecycle.jobs import JobQueue
+    from .lifecycle.persons import Persons
     from .lifecycle.reencode import Reencoder
     from .lifecycle.undo import Undoer
     from .pages.fetch import Fetcher
@@ -183,6 +186,13 @@ class Memory:
         return Eraser(self._database, blanker, self._reindexer)
 
     @once
+    def _persons(self) -> Persons:
+        from .lifecycle.persons import Persons
+
+        mark = self._options.gap_mark
+        return Persons(self._database, lambda: self._eraser, self._assembler, self._images, mark)
+
+    @once
     def _embedder(self) -> MessageEmbedder:
         from .lifecycle.embed import MessageEmbedder
         from .records.embedding import MissingVectors
@@ -253,7 +263,7 @@ class Memory:
         from .lifecycle.job_runner import JobRunner
         from .lifecycle.jobs import JobQueue
 
-        runner = JobRunner(self._database, self._codecs, self._sealer, self._ager, self._embedder)
+        runner = JobRunner(self._database, self._codecs, self._sealer, self._ager, self._embedder, self._eraser)
         return JobQueue(self._database, runner, self._codecs.name, self._recall_weights)
 
     def __enter__(self) -> Self:
@@ -340,7 +350,11 @@ class Memory:
 
     def message(self, bank: str, message_id: str) -> MessageInfo:
         """Returns a message as remembered, with its keepsakes and its recall weight. Raises `NotFound`."""
-        [message] = self._images.fill(bank, [self._recaller.message(bank, message_id)], everything=True)
+        [message] = self._images.fill(
+            bank,
+            self._recaller.with_expiries(bank, [self._recaller.message(bank, message_id, self.now())]),
+            everything=True,
+        )
         keepsakes = self._recaller.keepsakes(bank, message.message_id) if message.page_ids else []
         return self._recall_weights.info(bank, message, keepsakes, self.now())
 
@@ -350,7 +364,9 @@ class Memory:
         while True:
             query = RecallQuery.build(None, limit=500, cursor=cursor)
             part = self._recaller.recall(bank, query, self.now())
-            for span in part.spans:  # one by one, since many images take much memory
+            for span in self._recaller.with_expiries(
+                bank, part.spans
+            ):  # one by one, since many images take much memory
                 yield from self._images.fill(bank, [span], everything=True)
             cursor = part.next_cursor
             if cursor is None:
@@ -458,8 +474,8 @@ class Memory:
         References without a message are listed in `missing`. If none has a message, raises `Forgotten` if all were
         erased, else `NotFound`. Raises `InvalidInput` for no references or too many.
         """
-        result = self._fetcher.fetch(bank, refs)
         now = self.now()
+        result = self._fetcher.fetch(bank, refs, now)
         for message in result.messages:
             self._recall_weights.record_keys(bank, [message.message_id], now)
         return result.model_copy(update={"messages": self._images.fill(bank, result.messages)})
@@ -502,8 +518,8 @@ class Memory:
         return self._ager.dry_run(bank, at, preview)
 
     def tick(self, *, now: str | datetime | None = None) -> TickReport:
-        """Runs the work due in all banks, and returns a report: seals full pages and old messages, ages pages, and
-        purges the trash. `now`: see `now`.
+        """Runs the work due in all banks, and returns a report: erases expired messages and those whose time has
+        come by the policies, seals full pages and old messages, ages pages, and purges the trash. `now`: see `now`.
 
         A failure in one bank is reported, does not affect other banks, and is retried by the next tick.
         """
@@ -536,8 +552,8 @@ class Memory:
         Returns a report.
 
         Other messages on its pages are kept and read as before, but sharper versions of these pages are deleted, so
-        that their ageing can no longer be undone. The erasure is atomic. Raises `NotFound`, and `Unreadable` if a page
-        with other messages cannot be read.
+        that their ageing can no longer be undone. The erasure is atomic. Raises `NotFound`, `Held` if a legal hold
+        keeps it, and `Unreadable` if a page with other messages cannot be read.
         """
         return self._eraser.erase_message(bank, message_id, self.now())
 
@@ -545,14 +561,34 @@ class Memory:
         """Permanently erases all messages of a thread, as `erase_message` does, and returns a report. Messages stored
         meanwhile are kept. Repeating the call completes an interrupted erasure. `progress` counts messages.
 
-        Raises `NotFound`, and `Unreadable` if some pages cannot be read, after everything else has been erased.
+        Raises `NotFound`, `Held` if a legal hold keeps any of them, and `Unreadable` if some pages cannot be read,
+        after everything else has been erased.
         """
         return self._eraser.erase_thread(bank, thread, self.now(), progress=progress)
 
     def erase_bank(self, bank: str) -> ErasureReport:
         """Permanently erases a bank with all its data, records included, in one transaction, and returns a report.
-        Raises `NotFound`."""
+        Raises `NotFound`, and `Held` if a legal hold keeps the bank or a person who speaks in it."""
         return self._eraser.erase_bank(bank)
+
+    def erase_person(
+        self, person: str, *, mentions: bool = False, dry_run: bool = True, progress: Progress | None = None
+    ) -> PersonErasure:
+        """Permanently erases what a person said, in all banks of the caller, as `erase_message` does, and returns a
+        report. A person is the `name` of messages, compared without case. Repeating the call completes an interrupted
+        erasure. `progress` counts messages.
+
+        `mentions`: also messages of others whose text has the name as words. `dry_run`: erases nothing and reports how
+        many messages in which banks and threads would be erased. Raises `InvalidInput`, `NotFound` if nobody has that
+        name, and `Held` if a legal hold keeps any of the messages; nothing is erased then.
+        """
+        fields = {"person": person, "mentions": mentions, "dry_run": dry_run}
+        return self._persons.erase(PersonErasureRequest.from_fields(fields), self.now(), progress)
+
+    def export_person(self, person: str, *, mentions: bool = False) -> Iterator[RecalledMessage]:
+        """Yields what a person said in all banks of the caller, bank by bank in time order, as remembered now, with the
+        bank. `mentions`: see `erase_person`. Raises `InvalidInput`, `NotFound`."""
+        return self._persons.export(person, self.now(), mentions=mentions)
 
     def pages(self, bank: str, *, limit: int = 50, cursor: str | None = None, tier: str | None = None) -> Pages:
         """Returns the pages of a bank, or those at `tier`, sorted by their last message, oldest first.
@@ -687,8 +723,15 @@ class Operations:
 
     @property
     def limits(self) -> TenantLimits:
-        """UsageLimits of tenants, and their usage."""
+        """Limits of tenants, and their usage."""
         return self._memory._limits
+
+    @cached_property
+    def holds(self) -> LegalHolds:
+        """Legal holds on banks and persons."""
+        from .holds import LegalHolds
+
+        return LegalHolds(self._memory._database, self._memory.now)
 
     @staticmethod
     def import_parts() -> None:
@@ -751,7 +794,7 @@ class Operations:
         from .fold.compressor import matching_part, message_id_of
 
         try:
-            message = self._memory._recaller.message(bank, message_id_of(hash))
+            message = self._memory._recaller.message(bank, message_id_of(hash), self._memory.now())
         except NotFound as error:
             raise NotFound(f"there is no text with the hash '{hash[:40]}' here; it may have been erased") from error
         self._memory._recall_weights.record_keys(bank, [message.message_id], self._memory.now())

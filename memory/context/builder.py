@@ -18,7 +18,7 @@ from foxing.memory.recall.search import Recaller
 from foxing.memory.recall.transcript import Style, TranscriptLine
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
-from foxing.memory.storage.repositories import banks, messages, pages
+from foxing.memory.storage.repositories import banks, expiries, messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.text.zones import zone_of
 from foxing.memory.values.base import MAX_LIMIT
@@ -74,7 +74,7 @@ class ContextBuilder:
         recall of the messages given."""
         reader = self.readers[request.reader]
         style = Style(self.recaller.gap_mark, zone_of(request.timezone), refs=request.refs)
-        recent = self._recent(bank, request, style)
+        recent = self._recent(bank, request, style, now)
         room = request.budget - reserved_tokens(recent.lines, request.budget, style)
         head = heading_tokens(recalled_heading(request, style))
         taken = {message.message_id for message in recent.messages}
@@ -103,7 +103,7 @@ class ContextBuilder:
             else:
                 plan = replace(plan, images=plan.images - {max(plan.images)})
 
-    def _recent(self, bank_name: str, request: ContextRequest, style: Style) -> RecentMessages:
+    def _recent(self, bank_name: str, request: ContextRequest, style: Style, now: datetime) -> RecentMessages:
         """Returns the last messages of the thread, or of the bank, that are included verbatim, without those already in
         the prompt. Raises `InvalidInput` if the budget is too small for the last one."""
         for most in (FIRST_FETCHED, MOST_FETCHED):
@@ -116,7 +116,8 @@ class ContextBuilder:
                     thread_id = banks.find_thread(connection, bank_id, request.thread)
                     if thread_id is None:
                         return RecentMessages()
-                found = messages.latest(connection, bank_id, MessageFilter(thread_id=thread_id), most)
+                within = MessageFilter(thread_id=thread_id, without=expiries.expired(connection, bank, now))
+                found = messages.latest(connection, bank_id, within, most)
                 stored = StoredMessages.fetch(connection, bank_id, found)
             recent, lines = dict[int, RecalledMessage](), list[TranscriptLine]()
             for stop in range(len(found), 0, -READ_AT_ONCE):

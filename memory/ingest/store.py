@@ -32,7 +32,7 @@ from foxing.memory.index.vectors import MessageCodes, joined, spoken
 from foxing.memory.limits import StoreLimits, TenantLimits
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.dialects import dialect_of
-from foxing.memory.storage.repositories import banks, idempotency, images, messages, schedule, usage
+from foxing.memory.storage.repositories import banks, expiries, idempotency, images, messages, schedule, usage
 from foxing.memory.storage.repositories.images import NewImage
 from foxing.memory.storage.repositories.sealed import keys
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest, message_digest
@@ -44,6 +44,7 @@ from foxing.memory.values.messages import NewMessage, StoreResult
 from foxing.memory.values.parts import ImagePart, Part, ToolResult
 from foxing.memory.values.policy import Age, Policy, default_fields, stored_policy
 from foxing.memory.values.trust import DATA_CLASSES, own_trust
+from foxing.renderer.clock import later
 
 from .calls import StoreCall
 from .group_commit import GroupCommit
@@ -654,6 +655,13 @@ class _BankWriter:
             self._store.vectors.add(connection, bank.id, [i for i in ids if i not in coded], None)
         seal_at = min(self._age(item, now) for item, now in self._new).when(self._policy.seal_after)
         schedule.note_stored(connection, bank.id, sum(len(item.text) for item in items), seal_at)
+        expiring = {i: at for i, (item, now) in zip(ids, self._new, strict=True) if (at := item.message.expiry(now))}
+        if expiring:
+            expiries.add(connection, bank, expiring)
+        if self._policy.erase:
+            oldest = min(item.message.created_at or now for item, now in self._new)
+            due_at = min(later(oldest, rule.after + rule.slack) for rule in self._policy.erase)
+            schedule.bring_forward(connection, bank.id, "erase", due_at)
 
 
 def _identities(parts: Sequence[Part], images: Sequence[NewImage]) -> list[JsonValue]:

@@ -11,7 +11,7 @@ from foxing.memory.values.base import kind_of
 from foxing.memory.values.messages import NewMessage
 
 MAX_MESSAGES = 10_000  # per call
-CLOCK_SKEW = timedelta(minutes=5)  # tolerance for messages from the future
+CLOCK_SKEW = timedelta(minutes=5)  # tolerance for messages from the future and expiries in the past
 _BANK_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@")
 
 
@@ -67,7 +67,20 @@ def validate_message(message: NewMessage | Mapping[str, Any], index: int, now: d
     for field, time in (("created_at", valid.created_at), ("arrived_at", valid.arrived_at)):
         if time is not None:
             _check_time(field, time, index, now)
+    _check_expiry(valid, index, now)
     return valid
+
+
+def _check_expiry(message: NewMessage, index: int, now: datetime) -> None:
+    """Raises `InvalidTime` for an expiry in the past. A clock may be behind by minutes; the message has then expired."""
+    at = message.expiry(now)
+    if at is not None and at < now - CLOCK_SKEW:
+        field = "expires_at" if message.expires_after is None else "expires_after"
+        raise InvalidTime(
+            f"{field} ends at {at.isoformat()}, in the past of this server ({now.isoformat(timespec='seconds')}); "
+            "leave the message out, or correct the time",
+            index=index,
+        )
 
 
 def _parse(fields: Mapping[str, Any], index: int) -> NewMessage:

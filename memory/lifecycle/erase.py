@@ -3,7 +3,7 @@
 A message and all pages that hold it are changed in one transaction, so that the message is complete or gone if the
 process is killed. The pages are encoded before that transaction; if anything about them changes meanwhile, they are
 encoded again. A thread is erased in batches of messages; erasing it again completes an interrupted erasure. A bank is
-erased in one transaction.
+erased in one transaction. A legal hold stops each batch, and a call that it concerns from the beginning.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from foxing.memory.errors import NotFound, StorageError, Unreadable, WriteConflict
+from foxing.memory.errors import Held, NotFound, StorageError, Unreadable, WriteConflict
 from foxing.memory.pages.indexing import Reindexer
 from foxing.memory.pages.page_encoder import PageChanged
 from foxing.memory.pages.page_writer import PageWriter, WriteRules
@@ -22,17 +22,22 @@ from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import (
     banks,
     embeddings,
+    expiries,
     folds,
+    holds,
     idempotency,
     messages,
     model_calls,
     pages,
     sizes,
 )
+from foxing.memory.storage.repositories.holds import HoldRow
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import PageContent, PageRow, SpanRow
+from foxing.memory.values.policy import ErasureRule, stored_policy
 from foxing.memory.values.reports import ErasureReport, PageErased
 from foxing.renderer import Progress
+from foxing.renderer.clock import later
 
 from .blanking import BlankedPage, PageBlanker
 
@@ -118,6 +123,7 @@ class Eraser:
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
             rows = messages.by_keys(connection, bank.id, [key])
+            check_holds(connection, bank.id, {row.id for row in rows.values()})
         if key not in rows:
             raise NotFound(f"there is no message '{key}' in bank '{bank_name}'")
         result = _Result()
@@ -134,21 +140,55 @@ class Eraser:
             thread_id = banks.find_thread(connection, bank.id, thread)
             if thread_id is None:
                 raise NotFound(f"there is no thread '{thread}' in bank '{bank_name}'")
-            ids = sorted(messages.ids_within(connection, bank.id, MessageFilter(thread_id=thread_id)))
-            parts = list(_parts(ids, pages.spans_of_messages(connection, bank.id, ids)))
+            ids = messages.ids_within(connection, bank.id, MessageFilter(thread_id=thread_id))
+            check_holds(connection, bank.id, ids)
+        self._erase_all(bank.id, ids, now, result, progress)
+        return self._report(bank_name, result)
+
+    def erase_messages(
+        self, bank_name: str, bank_id: int, ids: Collection[int], now: datetime, *, progress: Progress | None = None
+    ) -> ErasureReport:
+        """Erases the messages with these ids, in batches. Those that no longer exist are ignored. Raises `Held`,
+        `Unreadable`, `StorageError`, after other messages have been erased."""
+        result = _Result()
+        self._erase_all(bank_id, ids, now, result, progress)
+        return self._report(bank_name, result)
+
+    def erase_due(self, bank_name: str, bank_id: int, now: datetime, *, progress: Progress | None = None) -> int:
+        """Erases the messages of a bank that have expired at `now`, and those that its policy erases at their age, but
+        for those that a legal hold keeps. Returns how many. Raises as `erase_messages` does."""
+        with self.database.read() as connection:
+            bank = banks.by_id(connection, bank_id)
+            ids = set(expiries.expired(connection, bank, now))
+            for rule in stored_policy(bank.policy).erase:
+                condition = _filter(connection, bank_id, rule, until=now - rule.after)
+                ids |= set() if condition is None else messages.ids_within(connection, bank_id, condition)
+            held = holds.of_bank(connection, bank_id) if ids else None
+            if held is None or held.whole is not None:
+                return 0
+            ids -= messages.said_by(connection, bank_id, held.persons)
+        return self.erase_messages(bank_name, bank_id, ids, now, progress=progress).messages if ids else 0
+
+    def _erase_all(
+        self, bank_id: int, ids: Collection[int], now: datetime, result: _Result, progress: Progress | None
+    ) -> None:
+        """Erases messages in batches, except those on a page that cannot be read."""
+        with self.database.read() as connection:
+            parts = list(_parts(ids, pages.spans_of_messages(connection, bank_id, sorted(ids))))
         done = 0
         for part in parts:
-            self._erase_readable(bank.id, part, now, result)
+            self._erase_readable(bank_id, part, now, result)
             done += len(part)
             if progress is not None:
                 progress(done, len(ids))
-        return self._report(bank_name, result)
 
     def erase_bank(self, bank_name: str) -> ErasureReport:
         """Implements `Memory.erase_bank`. Raises `NotFound`."""
         with self.database.write() as connection:
             bank = banks.get(connection, bank_name)
             banks.lock(connection, bank.id)
+            if (hold := holds.that_keeps(connection, bank.id)) is not None:
+                raise held_by(hold)
             size = sum(tier.token_bytes + tier.text_bytes for tier in sizes.tier_totals(connection, [bank.id])[bank.id])
             number = 0
             after = 0
@@ -205,6 +245,10 @@ class Eraser:
                 banks.lock(connection, bank_id)
                 current = erased.is_current(connection, bank_id) and self.reindexer.is_current(connection, terms)
                 if current:
+                    held = holds.of_bank(connection, bank_id)
+                    for message in erased.messages.values():
+                        if (hold := held.whole or held.on_name(message.name)) is not None:
+                            raise held_by(hold)
                     self.writer.write(connection, bank_id, changes, terms, WriteRules(empties_trash=True))
                     self._delete(connection, bank_id, erased)
         except WriteConflict:
@@ -241,7 +285,66 @@ class Eraser:
         )
 
 
-def _parts(ids: Sequence[int], spans: Mapping[int, Sequence[SpanRow]]) -> Iterator[list[int]]:
+def next_erasure(connection: Connection, bank_id: int) -> datetime | None:
+    """Returns when `Eraser.erase_due` next has something to erase in a bank; None if never, or not before a legal hold
+    is released."""
+    bank = banks.by_id(connection, bank_id)
+    rules = stored_policy(bank.policy).erase
+    if not rules and bank.expires_at is None:
+        return None
+    held = holds.of_bank(connection, bank_id)
+    if held.whole is not None:
+        return None
+    kept = messages.said_by(connection, bank_id, held.persons)
+    times = [expiries.next_expiry(connection, bank_id, kept)]
+    for rule in rules:
+        condition = _filter(connection, bank_id, rule, without=kept)
+        oldest = None if condition is None else messages.oldest(connection, bank_id, condition)
+        times.append(None if oldest is None else later(oldest, rule.after + rule.slack))
+    return min((time for time in times if time is not None), default=None)
+
+
+def _filter(
+    connection: Connection,
+    bank_id: int,
+    rule: ErasureRule,
+    until: datetime | None = None,
+    without: Collection[int] = (),
+) -> MessageFilter | None:
+    """Returns the filter of the messages that meet the conditions of a rule; None if its thread does not exist.
+    `until`, `without`: further conditions."""
+    thread_id = None
+    if rule.thread is not None:
+        thread_id = banks.find_thread(connection, bank_id, rule.thread)
+        if thread_id is None:
+            return None
+    roles = frozenset(() if rule.role is None else (rule.role,))
+    return MessageFilter(until=until, thread_id=thread_id, roles=roles, without=frozenset(without))
+
+
+def check_holds(connection: Connection, bank_id: int, ids: Collection[int]) -> None:
+    """Raises `Held` if a legal hold keeps any of the messages of a bank."""
+    held = holds.of_bank(connection, bank_id)
+    if held.whole is not None and ids:
+        raise held_by(held.whole)
+    kept = messages.said_by(connection, bank_id, held.persons) & set(ids)
+    if kept:
+        [message] = messages.by_ids(connection, bank_id, [min(kept)]).values()
+        hold = held.on_name(message.name)
+        assert hold is not None
+        raise held_by(hold)
+
+
+def held_by(hold: HoldRow) -> Held:
+    """Returns the error for what a legal hold keeps."""
+    what = "this bank" if hold.person is None else f"what '{hold.person}' said"
+    return Held(
+        f"the legal hold {hold.key} has kept {what} since {hold.since.isoformat(timespec='seconds')}; nothing of it is "
+        "erased until the hold is released"
+    )
+
+
+def _parts(ids: Collection[int], spans: Mapping[int, Sequence[SpanRow]]) -> Iterator[list[int]]:
     """Splits the messages into batches on at most `BATCH` pages each, keeping messages of one page together. A message
     on more pages is a batch of its own."""
     part: list[int] = []

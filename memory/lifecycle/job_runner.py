@@ -1,4 +1,4 @@
-"""Jobs of one bank: seals, ages, purges or embeds what is due, and computes when the job is next due."""
+"""Jobs of one bank: erases, seals, ages, purges or embeds what is due, and computes when the job is next due."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from foxing.memory.codec_source import CodecSource
 from foxing.memory.ingest.seal import Sealer
 from foxing.memory.storage import ages
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, open_messages, schedule, trash
+from foxing.memory.storage.repositories import banks, holds, open_messages, schedule, trash
 from foxing.memory.storage.repositories.jobs import Job
 from foxing.memory.storage.repositories.schedule import ALWAYS_DUE, DueTime, JobKind
 from foxing.memory.values.policy import Policy
@@ -19,6 +19,7 @@ from foxing.renderer import Progress
 
 from .age import Ager
 from .embed import MessageEmbedder
+from .erase import Eraser, next_erasure
 from .plan import next_due
 
 #: Stores, within a transaction, when a job is next due.
@@ -36,6 +37,7 @@ class JobResult:
     sealed_pages: int = 0
     moved_pages: int = 0
     purged: int = 0
+    erased: int = 0
     #: Pages that were due but left unchanged.
     unreadable: list[PageSkipped] = field(default_factory=list)
     #: True for part of a job that another worker holds.
@@ -48,13 +50,20 @@ class JobRunner:
     """Carries out jobs."""
 
     def __init__(
-        self, database: Database, codecs: CodecSource, sealer: Sealer, ager: Ager, embedder: MessageEmbedder
+        self,
+        database: Database,
+        codecs: CodecSource,
+        sealer: Sealer,
+        ager: Ager,
+        embedder: MessageEmbedder,
+        eraser: Eraser,
     ) -> None:
         self._database = database
         self._codecs = codecs
         self._sealer = sealer
         self._ager = ager
         self._embedder = embedder
+        self._eraser = eraser
 
     def run(self, job: Job, now: datetime, progress: Progress | None = None) -> JobResult:
         """Carries out what is due at `now` and returns the result. Resumable: after a kill, the next call completes the
@@ -62,6 +71,9 @@ class JobRunner:
 
         `progress`: called after each batch of pages or messages; an exception that it raises ends the job.
         """
+        if job.kind == "erase":
+            erased = self._eraser.erase_due(job.bank, job.bank_id, now, progress=progress)
+            return JobResult(job.bank, job.kind, erased=erased)
         if job.kind == "seal":
             return JobResult(job.bank, job.kind, sealed_pages=self._seal(job, now, progress))
         if job.kind == "age":
@@ -78,7 +90,8 @@ class JobRunner:
             return JobResult(job.bank, job.kind)
         with self._database.write() as connection:
             banks.lock(connection, job.bank_id)
-            purged = trash.purge(connection, job.bank_id, now)
+            held = holds.that_keeps(connection, job.bank_id)
+            purged = trash.purge(connection, job.bank_id, now) if held is None else 0
         if purged:
             self._database.purge_deleted()
         return JobResult(job.bank, job.kind, purged=purged)
@@ -97,7 +110,12 @@ class JobRunner:
         if job.kind == "seal":
             due_time = self._next_sealing(job.bank_id)
         else:
-            due_time = {"age": self._next_ageing, "embed": self._next_embedding, "purge": _next_purge}[job.kind]
+            due_time = {
+                "erase": _next_erasure,
+                "age": self._next_ageing,
+                "embed": self._next_embedding,
+                "purge": _next_purge,
+            }[job.kind]
 
         def reschedule(connection: Connection) -> None:
             banks.lock(connection, job.bank_id)
@@ -136,10 +154,17 @@ class JobRunner:
 
     def _next_ageing(self, connection: Connection, bank_id: int) -> DueTime:
         policy = Policy.parse(banks.by_id(connection, bank_id).policy)
+        if holds.that_keeps(connection, bank_id) is not None:
+            return DueTime(None, codec=self._codecs.name)
         pages = ages.oldest_pages(connection, bank_id, policy.age_from)
         due_at = next_due(pages, policy, self._codecs.current().tiers)
         return DueTime(due_at, codec=self._codecs.name)
 
 
 def _next_purge(connection: Connection, bank_id: int) -> DueTime:
-    return DueTime(trash.next_purge(connection, bank_id))
+    held = holds.that_keeps(connection, bank_id)
+    return DueTime(trash.next_purge(connection, bank_id) if held is None else None)
+
+
+def _next_erasure(connection: Connection, bank_id: int) -> DueTime:
+    return DueTime(next_erasure(connection, bank_id))

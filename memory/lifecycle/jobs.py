@@ -227,6 +227,7 @@ def _tick_report(now: datetime, results: Sequence[JobResult]) -> TickReport:
         sealed_pages=sum(result.sealed_pages for result in results),
         moved_pages=sum(result.moved_pages for result in results),
         purged=sum(result.purged for result in results),
+        erased=sum(result.erased for result in results),
         failed_banks={result.bank: result.error for result in results if result.error is not None},
         unreadable=unreadable,
     )

@@ -1,11 +1,12 @@
 """Fetching messages by their references."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from foxing.memory.errors import Forgotten, InvalidInput, NotFound
 from foxing.memory.references import message_id_of, normalized
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, messages
+from foxing.memory.storage.repositories import banks, expiries, messages
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
 from foxing.memory.values.messages import MAX_REFS, FetchResult, MissingReference, reference_list
 
@@ -28,7 +29,7 @@ class Fetcher:
         self.assembler = assembler
         self.gap_mark = gap_mark
 
-    def fetch(self, bank_name: str, refs: str | Sequence[str]) -> FetchResult:
+    def fetch(self, bank_name: str, refs: str | Sequence[str], now: datetime) -> FetchResult:
         """See `Memory.fetch`."""
         references = reference_list(refs)
         if not 1 <= len(references) <= MAX_REFS:
@@ -36,11 +37,13 @@ class Fetcher:
         plain_refs = {ref: normalized(ref) for ref in references}
         ids = {ref: number for ref, plain in plain_refs.items() if (number := message_id_of(plain)) is not None}
         with self.database.read() as connection:
-            bank_id = banks.get(connection, bank_name).id
-            rows = messages.by_ids(connection, bank_id, set(ids.values()))
+            bank = banks.get(connection, bank_name)
+            bank_id = bank.id
+            expired = expiries.expired(connection, bank, now)
+            rows = messages.by_ids(connection, bank_id, set(ids.values()) - expired)
             by_ref = {row.ref: row for row in rows.values() if row.ref in plain_refs.values()}
             stored = StoredMessages.fetch(connection, bank_id, list(by_ref.values()))
-            erased = messages.erased(connection, bank_id, set(ids.values()) - rows.keys())
+            erased = expired | messages.erased(connection, bank_id, set(ids.values()) - rows.keys())
         missing = [
             MissingReference(ref=ref, reason="erased" if ids.get(ref) in erased else "unknown")
             for ref, plain in plain_refs.items()

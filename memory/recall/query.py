@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from foxing.memory.errors import InvalidTime
 from foxing.memory.index.vectors import MessageVectors, QueryEmbedding
 from foxing.memory.storage.message_filter import MessageFilter
-from foxing.memory.storage.repositories import banks, messages
+from foxing.memory.storage.repositories import banks, expiries, messages
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.text.speakers import asked_speakers
 from foxing.memory.text.terms import query_terms
@@ -125,7 +125,8 @@ def _filter(connection: Connection, bank: Bank, query: RecallQuery, now: datetim
             return None
     roles = frozenset(query.roles or ())
     trust = frozenset(query.trust or ())
-    return MessageFilter(since, until, thread_id, query.metadata or {}, roles, trust)
+    expired = expiries.expired(connection, bank, now)
+    return MessageFilter(since, until, thread_id, query.metadata or {}, roles, trust, expired)
 
 
 def narrowed(within: MessageFilter, window: Window) -> MessageFilter:

@@ -14,8 +14,9 @@ from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.message_images import MessageImages, may_have_images
 from foxing.memory.pages.message_parts import recalled_message
+from foxing.memory.references import message_id_of
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, messages, pages
+from foxing.memory.storage.repositories import banks, expiries, messages, pages
 from foxing.memory.telemetry import Value, bank_operation, operation
 from foxing.memory.text.questions import value_asked
 from foxing.memory.text.statements import asks_for_the_past
@@ -186,17 +187,28 @@ class Recaller:
                 return []
             return candidates.parts(next(candidates.batches(query.limit), []))
 
-    def message(self, bank_name: str, key: str) -> RecalledMessage:
+    def message(self, bank_name: str, key: str, now: datetime) -> RecalledMessage:
         """See `Memory.message`."""
         with self.database.read() as connection:
-            bank_id = banks.get(connection, bank_name).id
-            found = messages.by_keys(connection, bank_id, [key])
-            stored = StoredMessages.fetch(connection, bank_id, list(found.values()))
-        if key not in found:
+            bank = banks.get(connection, bank_name)
+            found = messages.by_keys(connection, bank.id, [key])
+            stored = StoredMessages.fetch(connection, bank.id, list(found.values()))
+            expired = expiries.expired(connection, bank, now)
+        if key not in found or found[key].id in expired:
             raise NotFound(f"there is no message '{key}' in bank '{bank_name}'")
         message = found[key]
         remembered = self.assembler.assemble(stored)[message.id]
         return recalled_message(message, remembered).with_gap_mark(self.gap_mark)
+
+    def with_expiries(self, bank_name: str, spans: Sequence[RecalledMessage]) -> list[RecalledMessage]:
+        """Returns complete messages of a bank with the times at which they expire."""
+        ids = {span.ref: number for span in spans if (number := message_id_of(span.ref)) is not None}
+        with self.database.read() as connection:
+            times = expiries.times(connection, banks.get(connection, bank_name), set(ids.values()))
+        return [
+            span.model_copy(update={"expires_at": times[ids[span.ref]]}) if ids.get(span.ref) in times else span
+            for span in spans
+        ]
 
     def keepsakes(self, bank_name: str, key: str) -> list[str]:
         """Returns the keepsakes of a message in text order; none for an unknown message."""

@@ -36,8 +36,8 @@ def instant(number: int) -> datetime:
 
 @dataclass(frozen=True)
 class MessageFilter:
-    """Filter for messages of a bank by half-open time window, thread, metadata, roles and trust
-    classes. Admits all by default."""
+    """Filter for messages of a bank by half-open time window, thread, metadata, roles, trust classes and ids. Admits
+    all by default."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -48,6 +48,8 @@ class MessageFilter:
     roles: Collection[str] = frozenset()
     #: Trust classes to admit; empty for all.
     trust: Collection[str] = frozenset()
+    #: Ids of messages that it does not admit.
+    without: Collection[int] = frozenset()
 
     @property
     def admits_all(self) -> bool:
@@ -78,6 +80,7 @@ class MessageFilter:
             (self.metadata or None, form.has_metadata),
             (self.roles or None, form.has_role),
             (self.trust or None, form.has_trust),
+            (self.without or None, form.is_other),
         )
         return [holds(value) for value, holds in declared if value is not None and holds is not None]
 
@@ -96,6 +99,7 @@ class _Form:
     has_metadata: Callable[[Mapping[str, Scalar]], Any] | None = None
     has_role: Callable[[Collection[str]], Any] | None = None
     has_trust: Callable[[Collection[str]], Any] | None = None
+    is_other: Callable[[Collection[int]], Any] | None = None
 
 
 _trust = func.coalesce(_c.trust, case(dict(OF_ROLE), value=_c.role, else_="unknown"))
@@ -107,6 +111,7 @@ _OPEN = _Form(
     lambda members: columns.json_contains(_c.metadata, literal(dict(members), columns.JsonObject)),
     lambda roles: _c.role.in_(roles),
     lambda trust: _trust.in_(trust),
+    lambda ids: ~columns.among(_c.id, sorted(ids)),
 )
 _PAGES = _Form(
     _p.first_at,
@@ -126,6 +131,7 @@ def _sealed(manifest: PageManifest) -> _Form:
         lambda members: [_has(manifest.metadata.get(number), members) for number in range(len(manifest))],
         lambda roles: manifest.authored(lambda author: author.role in roles),
         lambda trust: manifest.authored(lambda author: trust_of(author.role, author.trust) in trust),
+        lambda ids: ~np.isin(manifest.ids, sorted(ids)),
     )
 
 

@@ -26,7 +26,7 @@ from .columns import ByteOrdered, JsonObject, Key, UtcDateTime, user_text
 POLICY_COLUMNS = frozenset(
     {
         *(("api_keys", "owner"), ("audit_chain", "owner"), ("audit_events", "owner")),
-        *(("blobs", "owner"), ("message_keys", "owner")),
+        *(("blobs", "owner"), ("holds", "owner"), ("message_keys", "owner")),
     }
 )
 
@@ -54,6 +54,8 @@ banks = Table(
     Column("policy", JSON, nullable=False),
     #: Incremented by every sealing, to detect concurrent sealing.
     Column("seal_version", Integer, nullable=False, server_default=text("0")),
+    #: Time at which the first of its messages expires; null if none does.
+    Column("expires_at", UtcDateTime),
     #: Incremented when embeddings of older messages change, to invalidate caches.
     Column("embeddings_version", Integer, nullable=False, server_default=text("0")),
     #: Version of the record stored last; incremented by every write of a record.
@@ -165,6 +167,27 @@ usage_days = Table(
     sqlite_with_rowid=False,
 )
 
+#: Legal holds: what they name is neither erased nor aged.
+holds = Table(
+    "holds",
+    metadata,
+    Column("id", Key, primary_key=True),
+    #: Public id.
+    Column("key", String(16), nullable=False, unique=True),
+    #: Tenant that set it, whose banks a hold on a person concerns; null for an operator, and all banks.
+    Column("tenant", String(50)),
+    #: Bank that is held; null for a hold on a person.
+    Column("bank_id", ForeignKey("banks.id"), index=True),
+    #: Name of a speaker whose messages are held; null for a hold on a bank.
+    Column("person", user_text(200)),
+    Column("reason", user_text(500), nullable=False),
+    #: Time at which it was set.
+    Column("since", UtcDateTime, nullable=False),
+    #: Id of the API key that set it; null for a caller in process and for `FOXING_API_KEY`.
+    Column("key_id", String(16)),
+    sqlite_autoincrement=True,
+)
+
 threads = Table(
     "threads",
     metadata,
@@ -208,6 +231,17 @@ messages = Table(
     Index("ix_messages_bank_id_created_at", "bank_id", "created_at", "id"),
     Index("ix_messages_thread_id", "thread_id", "id"),  # for neighbours in a thread
     sqlite_autoincrement=True,  # ids of sealed messages must not be reused
+)
+
+#: Messages that expire, open and sealed ones, with the time.
+message_expiries = Table(
+    "message_expiries",
+    metadata,
+    Column("bank_id", ForeignKey("banks.id"), primary_key=True),
+    Column("message_id", Key, primary_key=True),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Index("ix_message_expiries_bank_id_expires_at", "bank_id", "expires_at"),
+    sqlite_with_rowid=False,
 )
 
 #: Hash index of the ids chosen by callers, for open and sealed messages; see `repositories.sealed.keys`.

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -206,6 +206,9 @@ def _also_newer(value: Any, check: ValidatorFunctionWrapHandler, info: Validatio
 
 #: For enumerations and part types in responses: a client accepts members added by a newer service.
 OPEN: Final = WrapValidator(_also_newer)
+
+#: Role of the speaker of a message.
+Role = Annotated[Literal["system", "developer", "user", "assistant", "tool"], OPEN]
 
 
 class _TierNames:

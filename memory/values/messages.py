@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, FailFast, Field, JsonValue, Strict, ValidationInfo, model_validator
@@ -11,16 +11,17 @@ from pydantic_core import PydanticCustomError
 
 from foxing.memory.conversation import CHAT_MEMBERS, is_web_tool, parse_message
 from foxing.memory.errors import InvalidInput
+from foxing.renderer.clock import later
 
 from .base import FROM_SERVICE, OPEN, BankName, Input, Moment, Name, Tier, Value, kind_of
+from .base import Role as Role
 from .gap_marks import MarkedText
 from .metadata import Metadata
 from .part_text import parse_parts, render_parts
 from .parts import Content, FunctionCall, ImagePart, Part, TextPart, ToolResult
-from .policy import AgeingForecast
+from .policy import AgeingForecast, Duration
 from .trust import Trust, trust_of
 
-Role = Annotated[Literal["system", "developer", "user", "assistant", "tool"], OPEN]
 #: Key of the metadata in which a message names the id of the one that it replaces, whatever their words.
 REPLACES = "replaces"
 Source = Annotated[Literal["open", "text", "decoded"], OPEN]
@@ -65,6 +66,14 @@ class NewMessage(Input):
     )
     name: Name | None = Field(None, description="Name of the speaker or the tool.")
     thread: Name | None = Field(None, description="Thread of the message.")
+    expires_at: Moment | None = Field(
+        None,
+        description="Time from which the message is recalled no more; the scheduler then erases it for good.",
+        examples=["2026-06-01T00:00:00Z"],
+    )
+    expires_after: Annotated[Duration, Field(gt=timedelta(0))] | None = Field(
+        None, description="The same as an age, counted from `created_at`, in ISO 8601. Not with `expires_at`."
+    )
     metadata: Metadata | None = Field(
         None,
         description="Arbitrary data: a JSON object of at most 2 kB. Recall can filter by it.",
@@ -94,7 +103,15 @@ class NewMessage(Input):
         if not self.content and not isinstance(self.content, str) and not self.tool_calls:
             reason = "a message needs content: give a string or at least one part; null is allowed only with tool calls"
             raise PydanticCustomError("no_content", reason)
+        if self.expires_at is not None and self.expires_after is not None:
+            raise PydanticCustomError("two_expiries", "give expires_at or expires_after, not both")
         return self
+
+    def expiry(self, now: datetime) -> datetime | None:
+        """Returns when the message expires, if it does. `now`: its time unless it has one of its own."""
+        if self.expires_after is not None:
+            return later(self.created_at or now, self.expires_after)
+        return self.expires_at
 
     @property
     def parts(self) -> tuple[Part, ...] | None:
@@ -167,6 +184,11 @@ class RecalledMessage(Value):
     created_at: datetime = Field(description="Time of the message.")
     arrived_at: datetime = Field(
         description="Time at which it was stored in the bank; for a sealed message, the latest such time on its pages."
+    )
+    expires_at: datetime | None = Field(
+        None,
+        description="Time at which it expires; null if it does not, and in answers to questions. Exports and the answer "
+        "for a single message have it.",
     )
     text: str = Field(description="The text as the memory holds it, with parts rendered.")
     passage: tuple[int, int] | None = Field(

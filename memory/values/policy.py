@@ -31,7 +31,7 @@ from foxing.memory.images.limits import MAX_SIDE_PX
 from foxing.renderer.clock import later
 from foxing.renderer.tiers import OWN_TIERS, all_tiers, is_tier, tier_rank
 
-from .base import INTEGRAL, OPEN, Input, KnownTier, Moment, Tier, Value, reason_of
+from .base import INTEGRAL, OPEN, Input, KnownTier, Moment, Name, Role, Tier, Value, reason_of
 
 #: Start of a page's age: the later of the last message's time and arrival, or its time only.
 AgeFrom = Annotated[Literal["arrival", "message"], OPEN]
@@ -42,6 +42,7 @@ RARE_MESSAGES = 20
 #: What is replaced in messages before they are written.
 RedactionRule = Annotated[Literal["secrets", "email", "phone", "card", "iban", "private"], OPEN]
 MOST_PATTERNS = 50
+MOST_RULES = 50
 LONGEST = timedelta(days=36_525)  # 100 years
 #: Pattern in the JSON schema; years, months and weeks are accepted as well.
 _ISO_PATTERN = r"^P(?=[0-9T])([0-9]{1,4}D)?(T(?=[0-9])([0-9]{1,4}H)?([0-9]{1,4}M)?([0-9]{1,6}(\.[0-9]{1,6})?S)?)?$"
@@ -122,6 +123,24 @@ class PolicyStep(Input):
     tier: KnownTier = Field(description="Tier from that age on.", examples=["small"])
 
 
+class ErasureRule(Input):
+    """A rule of a policy: messages that meet all its conditions are erased at age `after`. Without a condition, all
+    messages of the bank."""
+
+    after: Annotated[Duration, Field(gt=timedelta(0))] = Field(
+        description="Age of a message, counted from its `created_at`, in ISO 8601. It is erased for good when the "
+        "scheduler next works on the bank, at most a thirtieth of this time and at most a day later.",
+        examples=["P365D"],
+    )
+    role: Role | None = Field(None, description="Role of the messages.", examples=["tool"])
+    thread: Name | None = Field(None, min_length=1, description="Thread of the messages.", examples=["standup"])
+
+    @property
+    def slack(self) -> timedelta:
+        """Time for which an erasure waits for others, so that a page is not encoded for each of its messages."""
+        return min(self.after / 30, timedelta(days=1))
+
+
 class AgeingStep(Value):
     """A scheduled step to a lower tier."""
 
@@ -197,6 +216,12 @@ class Policy(Input):
         description="Regular expressions of your own, by name, whose matches are replaced as well, or of each match "
         "the group `secret` if there is one.",
         examples=[{"customer number": "CN-\\d{6}"}],
+    )
+    erase: Annotated[tuple[ErasureRule, ...], Strict(False), Field(max_length=MOST_RULES)] = Field(
+        (),
+        description="What is erased for good with time: each rule erases the messages that meet its conditions at its "
+        "age, whatever the tier of their pages. A legal hold suspends it, a pause of ageing does not.",
+        examples=[[{"after": "P730D"}, {"role": "tool", "after": "P30D"}]],
     )
     paused_until: Moment | None = Field(
         None,

@@ -222,6 +222,7 @@ class TickReport(Value):
     sealed_pages: int = Field(description="Number of new pages.")
     moved_pages: int = Field(description="Number of pages that moved to a lower tier.")
     purged: int = Field(description="Number of trash entries deleted because their undo window had passed.")
+    erased: int = Field(0, description="Number of messages erased because they had expired or by rules of policies.")
     failed_banks: dict[BankName, str] = Field(description="Bank → reason of the failure; the next tick retries it.")
     unreadable: dict[str, list[PageSkipped]] = Field(
         description="Bank → pages that were due but skipped; the next tick retries them."

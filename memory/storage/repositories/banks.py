@@ -38,14 +38,16 @@ class Bank:
     policy: dict[str, Any]
     #: Incremented by every sealing, for compare-and-swap.
     seal_version: int
+    #: Time at which the first of its messages expires; None if none does.
+    expires_at: datetime | None
 
 
-_named = select(_c.name, _c.created_at, _c.policy, _c.seal_version, *bank_versions.COLUMNS)
+_named = select(_c.name, _c.created_at, _c.policy, _c.seal_version, _c.expires_at, *bank_versions.COLUMNS)
 _named = _named.where(_c.name == bindparam("name"))
 
 
 def _bank(row: Any) -> Bank:
-    return Bank(row.id, row.name, row.created_at, row.policy, row.seal_version)
+    return Bank(row.id, row.name, row.created_at, row.policy, row.seal_version, row.expires_at)
 
 
 def find(connection: Connection, name: str) -> Bank | None:
@@ -172,10 +174,12 @@ def by_id(connection: Connection, bank_id: int) -> Bank:
 
 
 def set_policy(connection: Connection, bank_id: int, policy: dict[str, Any]) -> None:
-    """Replaces the policy of a bank and makes its sealing and ageing due for a check."""
+    """Replaces the policy of a bank and makes its sealing, ageing and erasure due for a check."""
     connection.execute(schema.banks.update().where(_c.id == bank_id).values(policy=policy))
     schedule.bring_forward(connection, bank_id, "seal")
     schedule.bring_forward(connection, bank_id, "age")
+    if policy.get("erase"):
+        schedule.bring_forward(connection, bank_id, "erase")
 
 
 def advance_seal_version(connection: Connection, bank: Bank) -> bool:

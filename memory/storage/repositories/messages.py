@@ -22,7 +22,7 @@ from foxing.memory.storage.message_filter import MessageFilter, instant, microse
 from foxing.memory.storage.secrets import message_digest
 from foxing.memory.values.trust import page_marks, trust_of
 
-from . import bank_versions, banks, images
+from . import bank_versions, banks, expiries, images
 from .sealed import keys, lookup, manifests, ranges
 from .sealed.lookup import Located
 
@@ -356,6 +356,30 @@ def ids_within(connection: Connection, bank_id: int, condition: MessageFilter) -
     return {*still_open, *lookup.ids_within(connection, bank_id, condition)}
 
 
+def oldest(connection: Connection, bank_id: int, condition: MessageFilter) -> datetime | None:
+    """Returns the time of the oldest message of a bank that matches the filter; None if none does."""
+    query = select(func.min(_c.created_at)).where(_c.bank_id == bank_id, *condition.conditions())
+    sealed = next(lookup.in_time_order(connection, bank_id, condition), None)
+    times_ = (connection.execute(query).scalar(), None if sealed is None else instant(sealed.created_at))
+    return min((time for time in times_ if time is not None), default=None)
+
+
+def speakers(connection: Connection, bank_id: int) -> set[str]:
+    """Returns the folded names of all who have said a message of a bank; names are compared without case."""
+    names = set(connection.execute(select(_c.name).where(_c.bank_id == bank_id).distinct()).scalars())
+    names |= lookup.names(connection, bank_id)
+    return {name.casefold() for name in names if name is not None}
+
+
+def said_by(connection: Connection, bank_id: int, persons: Collection[str]) -> set[int]:
+    """Returns the ids of the messages of a bank that these persons said. `persons`: folded names."""
+    if not persons:
+        return set()
+    named = connection.execute(select(_c.id, _c.name).where(_c.bank_id == bank_id, _c.name.is_not(None)))
+    still_open = (message_id for message_id, name in named if name.casefold() in persons)
+    return {*still_open, *lookup.said_by(connection, bank_id, persons)}
+
+
 def ids_after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[int]:
     """Returns the ids of up to `limit` messages of a bank above `message_id`, ascending."""
     query = select(_c.id).where(_c.bank_id == bank_id, _c.id > message_id).order_by(_c.id).limit(limit)
@@ -410,6 +434,7 @@ def delete(connection: Connection, bank_id: int, rows: Collection[Message]) -> N
     of_bank = (recall_weights.c.bank_id == bank_id, columns.among(recall_weights.c.message_id, ids))
     connection.execute(recall_weights.delete().where(*of_bank))
     images.delete_of(connection, bank_id, ids)
+    expiries.remove(connection, bank_id, ids)
     connection.execute(schema.messages.delete().where(columns.among(_c.id, ids)))
     ranges.note_change(connection, bank_id)
     keys.remove(connection, bank_id, [(message.key, message.id) for message in rows])

@@ -1,4 +1,4 @@
-"""Schedule: the time at which each bank next has something to seal, age, purge or embed.
+"""Schedule: the time at which each bank next has something to erase, seal, age, purge or embed.
 
 The clock reads only the schedule, so that banks without due work cost nothing. A time may be too early, in which case a
 job corrects it, but never too late.
@@ -21,9 +21,12 @@ from .batches import sum_by_bank, totals_by_bank
 
 _c = schema.schedule.c
 
-JobKind = Literal["seal", "age", "purge", "embed"]
-#: In order of execution: sealing creates pages that may have to age, ageing drops contents that may have to be purged.
-KINDS: tuple[JobKind, ...] = ("seal", "age", "purge", "embed")
+JobKind = Literal["erase", "seal", "age", "purge", "embed"]
+#: In order of execution: what is erased need not be sealed, sealing creates pages that may have to age, ageing drops
+#: contents that may have to be purged.
+KINDS: tuple[JobKind, ...] = ("erase", "seal", "age", "purge", "embed")
+#: Those that a legal hold suspends.
+SUSPENDED: tuple[JobKind, ...] = ("erase", "age", "purge")
 
 #: Time that is always due.
 ALWAYS_DUE = datetime.min.replace(tzinfo=UTC)

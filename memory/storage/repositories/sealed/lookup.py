@@ -62,6 +62,32 @@ def ids_within(connection: Connection, bank_id: int, condition: MessageFilter) -
     return result
 
 
+def names(connection: Connection, bank_id: int) -> set[str]:
+    """Returns the names of the speakers of the sealed messages of a bank."""
+    return {
+        manifest.labels[number]
+        for manifest in _all(connection, bank_id)
+        for number in np.unique(manifest.names).tolist()
+        if number >= 0
+    }
+
+
+def said_by(connection: Connection, bank_id: int, persons: Collection[str]) -> set[int]:
+    """Returns the ids of the sealed messages of a bank that these persons said. `persons`: folded names."""
+    result: set[int] = set()
+    for manifest in _all(connection, bank_id):
+        of_them = [number for number, label in enumerate(manifest.labels) if label.casefold() in persons]
+        result.update(manifest.ids[np.isin(manifest.names, of_them)].tolist())
+    return result
+
+
+def _all(connection: Connection, bank_id: int) -> Iterator[PageManifest]:
+    """Yields the manifests of the pages of a bank."""
+    page_ids = connection.execute(select(_p.id).where(_p.bank_id == bank_id)).scalars()
+    for _, manifest in manifests.of_pages(connection, page_ids):
+        yield manifest
+
+
 def ids_after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[int]:
     """Returns the ids of up to `limit` sealed messages of a bank above `message_id`, ascending."""
     result: set[int] = set()

@@ -1,0 +1,208 @@
+"""What a person said, in all banks of the caller: erases and exports it.
+
+A person is a speaker: the `name` of messages, compared without case. What others wrote about them counts on request,
+where their text has the name as words.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from foxing.memory.access import Access
+from foxing.memory.errors import Held, InvalidInput, NotFound, StorageError, Unreadable
+from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
+from foxing.memory.pages.message_images import MessageImages
+from foxing.memory.pages.message_parts import recalled_message
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.message_filter import MessageFilter
+from foxing.memory.storage.repositories import banks, expiries, messages
+from foxing.memory.storage.repositories.banks import Bank
+from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.persons import PersonErasure, PersonErasureRequest, PersonInBank
+from foxing.renderer import Progress
+
+from .erase import Eraser, check_holds
+
+_BANKS_AT_ONCE = 500
+_READ_AT_ONCE = 200  # messages that are read together
+MOST_THREADS = 100  # named for each bank
+
+
+@dataclass(frozen=True)
+class _Share:
+    """Messages of a person in a bank."""
+
+    bank: Bank
+    ids: Collection[int]
+    threads: Sequence[str]
+    #: The error that a legal hold raises.
+    held: Held | None
+
+    def report(self, name: str, erased: int, left: int, reason: str | None) -> PersonInBank:
+        """Returns the report of the bank."""
+        threads = list(self.threads[:MOST_THREADS])
+        return PersonInBank(bank=name, messages=erased, threads=threads, left=left, reason=reason)
+
+
+class Persons:
+    """Erases and exports what persons said."""
+
+    def __init__(
+        self,
+        database: Database,
+        eraser: Callable[[], Eraser],
+        assembler: MessageAssembler,
+        images: MessageImages,
+        gap_mark: str,
+    ) -> None:
+        self._database = database
+        self._eraser = eraser
+        self._assembler = assembler
+        self._images = images
+        self._gap_mark = gap_mark
+
+    def erase(self, request: PersonErasureRequest, now: datetime, progress: Progress | None = None) -> PersonErasure:
+        """Implements `Memory.erase_person`."""
+        person = _checked(request.person)
+        shares = list(self._shares(person, mentions=request.mentions))
+        if not shares:
+            raise _nobody(person)
+        own_name = Access.current().own_name
+        if request.dry_run:
+            parts = [
+                share.report(
+                    own_name(share.bank.name),
+                    len(share.ids),
+                    len(share.ids),
+                    None if share.held is None else str(share.held),
+                )
+                for share in shares
+            ]
+            return _result(request, parts)
+        for share in shares:
+            if share.held is not None:  # nothing is erased if anything is held
+                raise share.held
+        total = sum(len(share.ids) for share in shares)
+        parts = []
+        done = 0
+        for share in shares:
+            parts.append(self._erase_in(share, now, _following(progress, done, total)))
+            done += len(share.ids)
+        return _result(request, parts, log_erased=self._database.purge_deleted())
+
+    def _erase_in(self, share: _Share, now: datetime, progress: Progress | None) -> PersonInBank:
+        """Erases the messages of a person in a bank. What cannot be erased is left, with the reason."""
+        reason: str | None = None
+        try:
+            self._eraser().erase_messages(share.bank.name, share.bank.id, share.ids, now, progress=progress)
+        except (Held, Unreadable, StorageError) as error:
+            reason = str(error)
+        with self._database.read() as connection:
+            left = len(messages.filter_ids(connection, share.bank.id, share.ids, MessageFilter()))
+        name = Access.current().own_name(share.bank.name)
+        return share.report(name, len(share.ids) - left, left, reason if left else None)
+
+    def export(self, person: str, now: datetime, *, mentions: bool = False) -> Iterator[RecalledMessage]:
+        """Implements `Memory.export_person`."""
+        name = _checked(person)
+        shares = self._shares(name, mentions=mentions)
+        first = next(shares, None)
+        if first is None:
+            raise _nobody(name)
+        return self._exported(first, shares, now)
+
+    def _exported(self, first: _Share, others: Iterator[_Share], now: datetime) -> Iterator[RecalledMessage]:
+        for share in (one for part in ([first], others) for one in part):
+            name = Access.current().own_name(share.bank.name)
+            for message in self._read(share.bank, share.ids, now):
+                filled = self._images.fill(share.bank.name, [message], everything=True)
+                yield from (one.model_copy(update={"bank": name}) for one in filled)
+
+    def _shares(self, person: str, *, mentions: bool) -> Iterator[_Share]:
+        """Yields the banks in which there are messages of a person, by name."""
+        after: str | None = None
+        while True:
+            with self._database.read() as connection:
+                part = banks.list_after(connection, after, _BANKS_AT_ONCE)
+            for bank in part:
+                share = self._share(bank, person, mentions=mentions)
+                if share is not None:
+                    yield share
+            if len(part) < _BANKS_AT_ONCE:
+                return
+            after = part[-1].name
+
+    def _share(self, bank: Bank, person: str, *, mentions: bool) -> _Share | None:
+        mentioned = self._mentioning(bank, person) if mentions else set()
+        with self._database.read() as connection:
+            ids = messages.said_by(connection, bank.id, {person.casefold()}) | mentioned
+            if not ids:
+                return None
+            places = messages.places(connection, bank.id, ids)
+            names = banks.thread_names(connection, {thread for thread, _ in places.values()})
+            held: Held | None = None
+            try:
+                check_holds(connection, bank.id, ids)
+            except Held as error:
+                held = error
+        return _Share(bank, ids, sorted(names.values()), held)
+
+    def _mentioning(self, bank: Bank, person: str) -> set[int]:
+        """Returns the ids of the messages of a bank that have the name of a person as words of their text."""
+        words = re.compile(rf"(?<!\w){re.escape(person.casefold())}(?!\w)")
+        with self._database.read() as connection:
+            ids = messages.ids_within(connection, bank.id, MessageFilter())
+        found = self._read_rows(bank, ids)
+        return {message_id for message_id, message in found if words.search(message.text.casefold())}
+
+    def _read(self, bank: Bank, ids: Collection[int], now: datetime) -> Iterator[RecalledMessage]:
+        """Yields messages of a bank in time order, as remembered now, but for those that have expired."""
+        with self._database.read() as connection:
+            expired = expiries.expired(connection, bank, now)
+            times = expiries.times(connection, bank, ids)
+        for message_id, message in self._read_rows(bank, set(ids) - expired):
+            yield message.model_copy(update={"expires_at": times.get(message_id)})
+
+    def _read_rows(self, bank: Bank, ids: Collection[int]) -> Iterator[tuple[int, RecalledMessage]]:
+        """Yields messages of a bank with their ids, in time order, as remembered now."""
+        with self._database.read() as connection:
+            at = messages.times(connection, bank.id, ids)
+        ordered = iter(sorted(at, key=lambda message_id: (at[message_id], message_id)))
+        while part := list(islice(ordered, _READ_AT_ONCE)):
+            with self._database.read() as connection:
+                rows = messages.by_ids(connection, bank.id, part)
+                stored = StoredMessages.fetch(connection, bank.id, [rows[i] for i in part if i in rows])
+            remembered = self._assembler.assemble(stored)
+            for message_id in part:
+                if message_id in remembered:
+                    message = recalled_message(rows[message_id], remembered[message_id])
+                    yield message_id, message.with_gap_mark(self._gap_mark)
+
+
+def _checked(person: str) -> str:
+    if not person.strip():
+        raise InvalidInput("person must be the name of a speaker, not empty")
+    return person.strip()
+
+
+def _nobody(person: str) -> NotFound:
+    return NotFound(f"nobody called '{person}' has messages in these banks; names are compared whole, without case")
+
+
+def _following(progress: Progress | None, done: int, total: int) -> Progress | None:
+    """Returns the progress of a part that begins after `done` messages."""
+    return None if progress is None else lambda part, _: progress(done + part, total)
+
+
+def _result(request: PersonErasureRequest, parts: list[PersonInBank], *, log_erased: bool = True) -> PersonErasure:
+    return PersonErasure(
+        person=request.person,
+        mentions=request.mentions,
+        dry_run=request.dry_run,
+        messages=sum(part.messages for part in parts),
+        left=sum(part.left for part in parts),
+        banks=parts,
+        log_erased=log_erased,
+    )
