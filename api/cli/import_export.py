@@ -192,16 +192,24 @@ def _show_left_out(console: Console, parts: "list[LeftOutOfImport]") -> None:
 
 def export_messages(
     context: typer.Context,
-    bank: BankOption,
+    bank: Annotated[str | None, typer.Option("--bank", "-b", help="Name of the bank.", show_default=False)] = None,
+    person: Annotated[
+        str | None, typer.Option(help="Speaker whose messages to export from all banks.", show_default=False)
+    ] = None,
+    mentions: Annotated[
+        bool, typer.Option("--mentions", help="With --person: also messages of others that have the name in their text.")
+    ] = False,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", help="File to write; - is standard output.", show_default="standard output"),
     ] = Path(STREAM),
     as_json: JsonOption = False,
 ) -> None:
-    """Export all messages of a bank, as remembered, in time order, as JSON Lines with one message per line.
+    """Export all messages of a bank, as remembered, in time order, as JSON Lines with one message per line; or with
+    --person, what a person said in all banks.
 
-    The first line, {"foxing_export": {…}}, names the bank and the redaction rules of its policy.
+    The first line, {"foxing_export": {…}}, names the bank and the redaction rules of its policy; with --person there is
+    none, and each message names its bank.
 
     With --json, print one document {"foxing_export": {…}, "messages": […]} instead; with --json and --output, print
     the number of messages written to the file.
@@ -209,16 +217,26 @@ def export_messages(
     from foxing.memory.ingest.importers.jsonl import export_header
 
     state = state_of(context)
+    if (bank is None) == (person is None):
+        raise typer.BadParameter("give --bank, or --person for all banks, not both")
+    if mentions and person is None:
+        raise typer.BadParameter("--mentions goes with --person")
     with state.memory() as memory:
-        header = export_header(bank, memory.policy(bank))
-        messages = memory.export(bank)
+        if person is not None:
+            header = None
+            messages = memory.export_person(person, mentions=mentions)
+        else:
+            assert bank is not None
+            header = export_header(bank, memory.policy(bank))
+            messages = memory.export(bank)
         if is_stream(output) and state.as_json:
-            write_json({**header, "messages": [_exported(message) for message in messages]})
+            write_json({**(header or {}), "messages": [_exported(message) for message in messages]})
             return
         count = 0
         with output_file(output) as file, state.progress("exporting") as progress:
-            file.write(json.dumps(header, ensure_ascii=False).encode() + b"\n")
-            total = memory.bank(bank).messages
+            if header is not None:
+                file.write(json.dumps(header, ensure_ascii=False).encode() + b"\n")
+            total = 0 if bank is None else memory.bank(bank).messages
             for count, message in enumerate(messages, 1):
                 line = json.dumps(_exported(message), ensure_ascii=False) + "\n"
                 file.write(line.encode())
@@ -238,4 +256,5 @@ def _exported(message: RecalledMessage) -> dict[str, Any]:
     fields["content"] = text if parts is None else parts
     importable = ("id", "thread", "role", "name", "created_at", "arrived_at", "content", "metadata", "trust")
     remembered = ("source", "tier", "kept", "confidence", "uncertain", "page_ids")
-    return {name: fields[name] for name in importable + remembered}
+    optional = tuple(name for name in ("bank", "expires_at") if fields[name] is not None)
+    return {name: fields[name] for name in importable + remembered + optional}

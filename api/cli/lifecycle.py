@@ -10,10 +10,14 @@ from rich.console import Console
 
 from foxing.memory import AgeReport, InvalidPolicy, UndoReport
 
-from .context import BankOption, JsonOption, NowOption, TimezoneOption, state_of
+from .context import BankOption, JsonOption, NowOption, State, TimezoneOption, state_of
 from .output import Timezone, forecast_text, jsonable, printable, table, write_json
 from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
 from .streams import name_of, read_input
+
+LOG_NOT_ERASED = (
+    "some copies remain because the write-ahead log or object storage is in use; the scheduler erases them later"
+)
 
 
 def seal(
@@ -166,14 +170,30 @@ def _show_undo(console: Console, report: UndoReport, zone: Timezone) -> None:
 
 def erase(
     context: typer.Context,
-    bank: BankOption,
+    bank: Annotated[str | None, typer.Option("--bank", "-b", help="Name of the bank.", show_default=False)] = None,
     message: Annotated[str | None, typer.Option(help="Id of the message to erase.", show_default=False)] = None,
     thread: Annotated[str | None, typer.Option(help="Name of the thread to erase.", show_default=False)] = None,
+    person: Annotated[
+        str | None,
+        typer.Option(help="Speaker whose messages to erase in all banks; without --yes a dry run.", show_default=False),
+    ] = None,
+    mentions: Annotated[
+        bool, typer.Option("--mentions", help="With --person: also messages of others that have the name in their text.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Erase without confirmation.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Permanently erase a message, a thread, or a whole bank."""
+    """Permanently erase a message, a thread, a whole bank, or what a person said in all banks."""
     state = state_of(context)
+    if person is not None:
+        if bank is not None or message is not None or thread is not None:
+            raise typer.BadParameter("--person goes with no --bank, --message or --thread: it concerns all banks")
+        _erase_person(state, person, mentions=mentions, dry_run=not yes)
+        return
+    if mentions:
+        raise typer.BadParameter("--mentions goes with --person")
+    if bank is None:
+        raise typer.BadParameter("give --bank, or --person for all banks")
     if message is not None and thread is not None:
         raise typer.BadParameter("give --message or --thread, not both; without either, the whole bank is erased")
     what = f"bank '{bank}'"
@@ -198,12 +218,28 @@ def erase(
             f"{deleted} deleted; bytes {report.bytes_before:,} → {report.bytes_after:,}",
         )
         if not report.log_erased:
-            console.print(
-                "some copies remain because the write-ahead log or object storage is in use; the scheduler erases them "
-                "later",
-            )
+            console.print(LOG_NOT_ERASED)
 
     state.answer(report, show)
+
+
+def _erase_person(state: State, person: str, *, mentions: bool, dry_run: bool) -> None:
+    with state.memory() as memory, state.progress("erasing messages") as progress:
+        report = memory.erase_person(person, mentions=mentions, dry_run=dry_run, progress=progress)
+
+    def show(console: Console) -> None:
+        rows = [(part.bank, part.messages, ", ".join(part.threads), part.reason or "") for part in report.banks]
+        console.print(table("bank, >messages, threads, note", rows))
+        if dry_run:
+            console.print(f"{report.messages:,} messages would be erased for good; repeat the command with --yes")
+        else:
+            console.print(f"{report.messages:,} messages erased, {report.left:,} left")
+        if not report.log_erased:
+            console.print(LOG_NOT_ERASED)
+
+    state.answer(report, show)
+    if not dry_run and report.left:
+        raise typer.Exit(1)
 
 
 def policy(

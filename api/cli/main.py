@@ -45,6 +45,7 @@ COMMANDS = {
     "savings": ".savings:savings",
     "usage": ".usage:usage",
     "codec": ".codec:codec_commands",
+    "hold": ".hold:hold_commands",
     "keys": ".keys:key_commands",
     "audit": ".audit:audit_commands",
     "db": ".db:database_commands",

@@ -51,6 +51,7 @@ TAGS: list[Json] = [
     {"name": "savings", "description": "What models billed, and what folding saved."},
     {"name": "banks", "description": "Banks, which are isolated memories, and their statistics."},
     {"name": "ageing", "description": "Seal open messages, move pages to lower tiers, and undo that."},
+    {"name": "rights", "description": "Erase and export what a person said, and keep it by a legal hold."},
     {"name": "keys", "description": "API keys, their roles and their banks."},
     {"name": "audit", "description": "Who did what and when, without words."},
     {"name": "service", "description": "Health, metrics and the API reference."},

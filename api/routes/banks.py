@@ -40,7 +40,7 @@ async def get_bank(bank: BankPath, service: ServiceDep) -> BankInfo:
     "/{bank}",
     summary="Erase a bank",
     response_description="The bank was erased.",
-    responses=problem_responses(404),
+    responses=problem_responses(404, 409),
 )
 async def erase_bank(bank: BankPath, service: ServiceDep) -> ErasureReport:
     """Permanently erases a bank with all its messages, pages and records, in one transaction. Its name can be
@@ -66,7 +66,7 @@ async def list_threads(
     "/{bank}/threads/{thread:path}",
     summary="Erase a thread",
     response_description="The thread was erased.",
-    responses=problem_responses(404),
+    responses=problem_responses(404, 409),
 )
 async def erase_thread(
     bank: BankPath, thread: Annotated[str, Path(description="Name of the thread.")], service: ServiceDep

@@ -33,7 +33,7 @@ async def get_message(bank: BankPath, message_id: MessagePath, service: ServiceD
     "/{message_id:path}",
     summary="Erase a message",
     response_description="The message was erased.",
-    responses=problem_responses(404),
+    responses=problem_responses(404, 409),
 )
 async def erase_message(bank: BankPath, message_id: MessagePath, service: ServiceDep) -> ErasureReport:
     """Permanently erases a message: blanks its cells and reencodes its pages at their tiers, deletes sharper versions

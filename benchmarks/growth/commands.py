@@ -21,6 +21,7 @@ WITHOUT_TEXT = frozenset(
         *("age", "banks", "calibrate", "console", "demo", "doctor", "export", "install", "mcp", "pages", "policy"),
         *("preview", "proxy", "read", "reencode", "reindex", "savings", "seal", "serve", "undo", "usage", "worker"),
         *("codec.check", "codec.list", "db.backup", "db.check", "db.grant", "db.upgrade"),
+        *("hold.list", "hold.release", "hold.set"),
         *("keys.create", "keys.list", "keys.revoke", "keys.rotate"),
         *("audit.list", "audit.verify", "audit.export"),
     }

@@ -1,0 +1,103 @@
+"""Endpoints that erase and export what a person said, and set legal holds."""
+
+from collections.abc import AsyncIterator
+from itertools import islice
+from typing import Annotated
+
+from fastapi import Path, Query
+from fastapi.responses import StreamingResponse
+
+from foxing.api.dependencies import ServiceDep
+from foxing.api.openapi.document import binary_response, problem_responses
+from foxing.memory import Hold, HoldRequest, Holds, PersonErasure, PersonErasureRequest
+
+from .router import memory_router
+
+router = memory_router("/v1", "rights")
+
+JSON_LINES = "application/jsonl"
+#: Messages that are read together for an export.
+READ_AT_ONCE = 50
+
+HoldPath = Annotated[str, Path(description="Id of the hold.", json_schema_extra={"pattern": "^[0-9a-f]{8}$"})]
+PersonQuery = Annotated[
+    str, Query(min_length=1, max_length=200, description="Name of the speaker, compared without case.")
+]
+
+
+@router.post(
+    "/erase",
+    summary="Erase what a person said",
+    response_description="The banks with messages of the person, and what was erased or would be.",
+    responses=problem_responses(404, 409),
+)
+async def erase_person(service: ServiceDep, body: PersonErasureRequest) -> PersonErasure:
+    """Permanently erases what a person said in all banks of the caller, as single messages are erased; a dry run, which
+    is the default, tells how many messages of which threads. If the request is interrupted, each message is either
+    intact or erased; repeat the request to complete it. Returns 404 if nobody has that name, and 409 with nothing
+    erased if a legal hold keeps any of the messages."""
+    return await service.run_codec(
+        service.memory.erase_person,
+        body.person,
+        mentions=body.mentions,
+        dry_run=body.dry_run,
+        progress=service.raise_if_stopping,
+    )
+
+
+@router.get(
+    "/export",
+    summary="Export what a person said",
+    response_class=StreamingResponse,
+    responses={
+        **binary_response(JSON_LINES, "The messages, one JSON object a line, bank by bank in time order."),
+        **problem_responses(404),
+    },
+)
+async def export_person(
+    service: ServiceDep,
+    person: PersonQuery,
+    mentions: Annotated[
+        bool, Query(description="Whether messages of others count that have the name as words of their text.")
+    ] = False,
+) -> StreamingResponse:
+    """Returns what a person said in all banks of the caller, as remembered now, in JSON Lines. A legal hold does not
+    keep it from being exported."""
+    messages = await service.run_codec(service.memory.export_person, person, mentions=mentions)
+
+    async def lines() -> AsyncIterator[bytes]:
+        while part := await service.run_codec(list, islice(messages, READ_AT_ONCE)):
+            for message in part:
+                yield message.model_dump_json().encode("utf-8", "backslashreplace") + b"\n"
+
+    return StreamingResponse(lines(), media_type=JSON_LINES)
+
+
+@router.post(
+    "/holds",
+    summary="Set a legal hold",
+    status_code=201,
+    response_description="The hold.",
+    responses=problem_responses(404, 409),
+)
+async def set_hold(service: ServiceDep, body: HoldRequest) -> Hold:
+    """Keeps a bank, or what a person said in all banks: until the hold is released, nothing of it is erased, by hand, by
+    rules or by expiry, and the pages of these banks do not age."""
+    return await service.run(service.memory.operations.holds.set, body)
+
+
+@router.get("/holds", summary="List legal holds", response_description="The holds.")
+async def list_holds(service: ServiceDep) -> Holds:
+    """Returns the legal holds on the banks of the caller, in the order in which they were set."""
+    return await service.run(service.memory.operations.holds.list)
+
+
+@router.delete(
+    "/holds/{hold_id}",
+    summary="Release a legal hold",
+    response_description="The hold, released.",
+    responses=problem_responses(404),
+)
+async def release_hold(hold_id: HoldPath, service: ServiceDep) -> Hold:
+    """Releases a legal hold. What it has suspended is due at once."""
+    return await service.run(service.memory.operations.holds.release, hold_id)
