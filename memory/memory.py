@@ -69,11 +69,11 @@ if TYPE_CHECKING:
     from .context.builder import ContextBuilder
     from .fold.compressor import Compressor
     from .fold.folder import Folder
+    from .holds import LegalHolds
     from .ingest.dry_run import DryRun
     from .ingest.importers.jobs import ImportJobs
     from .ingest.seal import Sealer
     from .ingest.store import MessageStore, PreparedCall
-    from .holds import LegalHolds
     from .keys import ApiKeys
     from .lifecycle.age import Ager
     from .lifecycle.embed import MessageEmbedder

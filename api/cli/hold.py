@@ -33,9 +33,7 @@ def set_hold(
     request = HoldRequest.from_fields({"bank": bank, "person": person, "reason": reason})
     with state.memory() as memory:
         hold = memory.operations.holds.set(request)
-    state.answer(
-        jsonable(hold), lambda console: console.print(printable(f"The hold {hold.id} keeps {_what(hold)}."))
-    )
+    state.answer(jsonable(hold), lambda console: console.print(printable(f"The hold {hold.id} keeps {_what(hold)}.")))
 
 
 @hold_commands.command("release")

@@ -197,7 +197,8 @@ def export_messages(
         str | None, typer.Option(help="Speaker whose messages to export from all banks.", show_default=False)
     ] = None,
     mentions: Annotated[
-        bool, typer.Option("--mentions", help="With --person: also messages of others that have the name in their text.")
+        bool,
+        typer.Option("--mentions", help="With --person: also messages of others with the name in their text."),
     ] = False,
     output: Annotated[
         Path,

@@ -178,7 +178,8 @@ def erase(
         typer.Option(help="Speaker whose messages to erase in all banks; without --yes a dry run.", show_default=False),
     ] = None,
     mentions: Annotated[
-        bool, typer.Option("--mentions", help="With --person: also messages of others that have the name in their text.")
+        bool,
+        typer.Option("--mentions", help="With --person: also messages of others with the name in their text."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Erase without confirmation.")] = False,
     as_json: JsonOption = False,

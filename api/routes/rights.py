@@ -81,8 +81,8 @@ async def export_person(
     responses=problem_responses(404, 409),
 )
 async def set_hold(service: ServiceDep, body: HoldRequest) -> Hold:
-    """Keeps a bank, or what a person said in all banks: until the hold is released, nothing of it is erased, by hand, by
-    rules or by expiry, and the pages of these banks do not age."""
+    """Keeps a bank, or what a person said in all banks: until the hold is released, nothing of it is erased, by hand,
+    by rules or by expiry, and the pages of these banks do not age."""
     return await service.run(service.memory.operations.holds.set, body)
 
 

@@ -54,6 +54,7 @@ ADVICE = {
     "body-too-large": "Send fewer messages per request, or raise `FOXING_MAX_BODY_BYTES`; for a file to import, "
     "`FOXING_MAX_IMPORT_BYTES`.",
     "unauthorized": "Send `Authorization: Bearer <key>` with a key that works.",
+    "held": "Release the hold that `detail` names, if you may; see [legal hold](../guides/retention.md#legal-hold).",
     "forbidden": "Use a key with the role that `detail` names; see [keys](../guides/team.md#keys).",
     "wrong-host": "Address the service as `127.0.0.1` or `localhost`, or set `FOXING_API_KEY` to allow other names.",
     "cross-site": "Call the service from outside of a browser, or set `FOXING_API_KEY` and send the key.",

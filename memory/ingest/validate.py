@@ -72,7 +72,7 @@ def validate_message(message: NewMessage | Mapping[str, Any], index: int, now: d
 
 
 def _check_expiry(message: NewMessage, index: int, now: datetime) -> None:
-    """Raises `InvalidTime` for an expiry in the past. A clock may be behind by minutes; the message has then expired."""
+    """Raises `InvalidTime` for an expiry in the past. If a clock is behind by minutes, it has expired."""
     at = message.expiry(now)
     if at is not None and at < now - CLOCK_SKEW:
         field = "expires_at" if message.expires_after is None else "expires_after"

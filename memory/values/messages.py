@@ -187,8 +187,8 @@ class RecalledMessage(Value):
     )
     expires_at: datetime | None = Field(
         None,
-        description="Time at which it expires; null if it does not, and in answers to questions. Exports and the answer "
-        "for a single message have it.",
+        description="Time at which it expires; null if it does not, and in answers to questions. Exports and the "
+        "answer for a single message have it.",
     )
     text: str = Field(description="The text as the memory holds it, with parts rendered.")
     passage: tuple[int, int] | None = Field(

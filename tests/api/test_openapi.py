@@ -118,7 +118,7 @@ def test_every_request_body_has_an_example(document: dict[str, Any]) -> None:
         for name, operation in operations(document)
         if "requestBody" in operation
     ]
-    assert len(bodies) == 18
+    assert len(bodies) == 20
     for name, content in bodies:
         if name == "post /v1/banks/{bank}/import":  # a file
             assert content["application/octet-stream"]["schema"]["format"] == "binary"

@@ -13,6 +13,7 @@ from foxing.memory.errors import InvalidInput, InvalidTime
 from foxing.memory.values.base import first_error
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.policy import Policy
+from foxing.renderer.clock import utc_now
 
 from .content import content_of
 from .files import HistoryFiles
@@ -21,6 +22,8 @@ from .source import ImportedMessage, parse_json
 
 #: Member of the first line of an export, which is about the export and is no message.
 HEADER = "foxing_export"
+#: Reason why a message of an older export is left out.
+EXPIRED = "messages that have expired since they were exported"
 
 
 def export_header(bank: str, policy: Policy) -> dict[str, Any]:
@@ -104,6 +107,7 @@ def _of_langchain(message: Any) -> Any:
 
 def _read(files: HistoryFiles, name: str, zone: tzinfo | None) -> Iterator[ImportedMessage]:
     chain = b""
+    now = utc_now()
     place = files.place(name)
     for line in files.lines(name):
         if not line.data.strip() or (line.number == 1 and _is_header(line.data)):
@@ -115,7 +119,10 @@ def _read(files: HistoryFiles, name: str, zone: tzinfo | None) -> Iterator[Impor
         value = parse_json(place, where, line.data)
         try:
             for message in _messages(value, chain.hex()[:24], zone):
-                yield ImportedMessage(message, where, line.bytes_read)
+                if message.expires_at is not None and message.expires_at <= now:
+                    files.leave_out(EXPIRED, where)
+                else:
+                    yield ImportedMessage(message, where, line.bytes_read)
         except InvalidInput as error:
             raise error.at(f"{place}, {where}") from error
 
@@ -163,6 +170,7 @@ def _message(fields: Mapping[str, Any], key: Any, thread: Any, zone: tzinfo | No
                 "content": content_of(fields),
                 "created_at": _time(fields, "created_at", zone),
                 "arrived_at": _time(fields, "arrived_at", zone),
+                "expires_at": _time(fields, "expires_at", zone),
                 "thread": fields.get("thread") or thread,
                 "metadata": fields.get("metadata"),
                 "trust": fields.get("trust"),

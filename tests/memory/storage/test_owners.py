@@ -106,7 +106,8 @@ def filled(url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     execute(url, f"INSERT INTO image_trash ({names}) VALUES ({dropped})")
     execute(url, f"INSERT INTO recall_weights VALUES ({bank}, 1, 1) ON CONFLICT DO NOTHING")
     execute(url, f"INSERT INTO message_expiries VALUES ({bank}, 1, now())")
-    execute(url, "INSERT INTO holds (key, person, reason, since, owner) VALUES ('h', 'Ben', 'case', now(), 'ana')")
+    held = f"'h', {bank}, 'case', now(), 'ana'"
+    execute(url, f"INSERT INTO holds (key, bank_id, reason, since, owner) VALUES ({held})")
     execute(
         url,
         "INSERT INTO jobs (bank_id, kind, state, run_after, created_at) "

@@ -8,8 +8,7 @@ from sqlalchemy import Connection, func, select
 from foxing.memory import NotFound
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, expiries, holds, idempotency, trash
-from foxing.memory.storage.repositories.holds import HoldRow
+from foxing.memory.storage.repositories import banks, idempotency, trash
 from foxing.memory.storage.repositories.idempotency import SavedAnswer
 
 from .conftest import NOW, ODD_TEXT, POLICY, insert_messages, insert_page, new_page
@@ -97,8 +96,6 @@ def test_answers_that_name_an_erased_message_are_deleted(database: Database, ban
     with database.write() as connection:
         for key, ids in ((ODD_TEXT, [ODD_TEXT, "b"]), ("k", ["bb"]), ("r", None)):
             answer = {"ids": ids} if ids is not None else {"changes": []}
-            expiries.add(connection, banks.by_id(connection, bank), {1 if bank == bank_id else 2: NOW})
-            holds.insert(connection, HoldRow(key, None, bank, None, "case", NOW, None))
             idempotency.save_answer(connection, bank_id, key, SavedAnswer(b"d".ljust(16), answer), NOW)
         idempotency.delete_naming(connection, bank_id, [ODD_TEXT, "x"])
         found = [idempotency.find_answer(connection, bank_id, key, NOW) is not None for key in (ODD_TEXT, "k", "r")]
