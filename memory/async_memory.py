@@ -56,7 +56,6 @@ class AsyncMemory(InThreads[Memory]):
         return AsyncRecordStore(self.memory.records, self._threads)
 
     export = InThreads.iterator(Memory.export)
-    export_person = InThreads.iterator(Memory.export_person)
     aclose = InThreads.method(Memory.close)
     check = InThreads.method(Memory.check)
     store = InThreads.method(Memory.store)
@@ -75,7 +74,6 @@ class AsyncMemory(InThreads[Memory]):
     erase_message = InThreads.method(Memory.erase_message)
     erase_thread = InThreads.method(Memory.erase_thread)
     erase_bank = InThreads.method(Memory.erase_bank)
-    erase_person = InThreads.method(Memory.erase_person)
     pages = InThreads.method(Memory.pages)
     threads = InThreads.method(Memory.threads)
     page = InThreads.method(Memory.page)

@@ -49,8 +49,8 @@ from .values.limits import UsageLimits, UsageOfDay, UsageReport
 from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
 from .values.parts import ImagePart, TextPart, ToolCall, ToolResult
-from .values.persons import PersonErasure, PersonErasureRequest, PersonInBank
-from .values.policy import AgeingForecast, ErasureRule, Policy, PolicyStep
+from .values.persons import PersonErasure, PersonErasureRequest
+from .values.policy import AgeingForecast, Policy, PolicyStep
 from .values.recall import (
     MAX_QUERY_CHARS,
     RELEVANCE_FLOOR,
@@ -111,7 +111,6 @@ __all__ = [
     "EmbedderError",
     "EmbeddingReport",
     "ErasureReport",
-    "ErasureRule",
     "FetchResult",
     "Fields",
     "FoldRequest",
@@ -167,7 +166,6 @@ __all__ = [
     "Pages",
     "PersonErasure",
     "PersonErasureRequest",
-    "PersonInBank",
     "Policy",
     "PolicyForecast",
     "PolicyStep",

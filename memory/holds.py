@@ -51,10 +51,10 @@ class LegalHolds:
         hold that the operator has set on a bank of a tenant."""
         caller = Access.current()
         with self._database.write() as connection:
-            found = [item for item in holds.list_all(connection) if item[0].key == hold_id]
-            if not found:
+            matches = [item for item in holds.list_all(connection) if item[0].key == hold_id]
+            if not matches:
                 raise NotFound(f"there is no hold '{hold_id}'; `foxing hold list` and GET /v1/holds list them")
-            [(row, bank)] = found
+            [(row, bank)] = matches
             if caller.tenant is not None and row.tenant != caller.tenant:
                 raise Forbidden(f"the operator has set the hold {row.key}; ask them to release it")
             holds.delete(connection, row.key)
@@ -62,7 +62,7 @@ class LegalHolds:
                 holds.resume(connection, [row.bank_id])
             else:
                 for part in _all_banks(connection):
-                    holds.resume(connection, [one.id for one in part])
+                    holds.resume(connection, [item.id for item in part])
         return _hold(row, bank)
 
     def list(self) -> Holds:

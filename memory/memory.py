@@ -43,7 +43,6 @@ from .values.fold import FoldRequest, FoldResult
 from .values.forecasts import PolicyForecast
 from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from .values.pages import PageInfo, PageReading, Pages
-from .values.persons import PersonErasure, PersonErasureRequest
 from .values.policy import Policy
 from .values.recall import ImageQueryFields, RecalledImages, RecallQuery, RecallResult, TextQueryFields
 from .values.reports import (
@@ -184,13 +183,6 @@ class Memory:
 
         blanker = PageBlanker(self._database, self._of_any_codec, self._index.document_frequencies)
         return Eraser(self._database, blanker, self._reindexer)
-
-    @once
-    def _persons(self) -> Persons:
-        from .lifecycle.persons import Persons
-
-        mark = self._options.gap_mark
-        return Persons(self._database, lambda: self._eraser, self._assembler, self._images, mark)
 
     @once
     def _embedder(self) -> MessageEmbedder:
@@ -571,25 +563,6 @@ class Memory:
         Raises `NotFound`, and `Held` if a legal hold keeps the bank or a person who speaks in it."""
         return self._eraser.erase_bank(bank)
 
-    def erase_person(
-        self, person: str, *, mentions: bool = False, dry_run: bool = True, progress: Progress | None = None
-    ) -> PersonErasure:
-        """Permanently erases what a person said, in all banks of the caller, as `erase_message` does, and returns a
-        report. A person is the `name` of messages, compared without case. Repeating the call completes an interrupted
-        erasure. `progress` counts messages.
-
-        `mentions`: also messages of others whose text has the name as words. `dry_run`: erases nothing and reports how
-        many messages in which banks and threads would be erased. Raises `InvalidInput`, `NotFound` if nobody has that
-        name, and `Held` if a legal hold keeps any of the messages; nothing is erased then.
-        """
-        fields = {"person": person, "mentions": mentions, "dry_run": dry_run}
-        return self._persons.erase(PersonErasureRequest.from_fields(fields), self.now(), progress)
-
-    def export_person(self, person: str, *, mentions: bool = False) -> Iterator[RecalledMessage]:
-        """Yields what a person said in all banks of the caller, bank by bank in time order, as remembered now, with the
-        bank. `mentions`: see `erase_person`. Raises `InvalidInput`, `NotFound`."""
-        return self._persons.export(person, self.now(), mentions=mentions)
-
     def pages(self, bank: str, *, limit: int = 50, cursor: str | None = None, tier: str | None = None) -> Pages:
         """Returns the pages of a bank, or those at `tier`, sorted by their last message, oldest first.
 
@@ -732,6 +705,15 @@ class Operations:
         from .holds import LegalHolds
 
         return LegalHolds(self._memory._database, self._memory.now)
+
+    @cached_property
+    def persons(self) -> Persons:
+        """Erasure and export of what persons said, in all banks of the caller."""
+        from .lifecycle.persons import Persons
+
+        memory = self._memory
+        mark = memory._options.gap_mark
+        return Persons(memory._database, lambda: memory._eraser, memory._assembler, memory._images, mark, memory.now)
 
     @staticmethod
     def import_parts() -> None:

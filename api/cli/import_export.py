@@ -225,7 +225,7 @@ def export_messages(
     with state.memory() as memory:
         if person is not None:
             header = None
-            messages = memory.export_person(person, mentions=mentions)
+            messages = memory.operations.persons.export(person, mentions=mentions)
         else:
             assert bank is not None
             header = export_header(bank, memory.policy(bank))

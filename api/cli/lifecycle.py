@@ -226,7 +226,7 @@ def erase(
 
 def _erase_person(state: State, person: str, *, mentions: bool, dry_run: bool) -> None:
     with state.memory() as memory, state.progress("erasing messages") as progress:
-        report = memory.erase_person(person, mentions=mentions, dry_run=dry_run, progress=progress)
+        report = memory.operations.persons.erase(person, mentions=mentions, dry_run=dry_run, progress=progress)
 
     def show(console: Console) -> None:
         rows = [(part.bank, part.messages, ", ".join(part.threads), part.reason or "") for part in report.banks]
@@ -234,12 +234,12 @@ def _erase_person(state: State, person: str, *, mentions: bool, dry_run: bool) -
         if dry_run:
             console.print(f"{report.messages:,} messages would be erased for good; repeat the command with --yes")
         else:
-            console.print(f"{report.messages:,} messages erased, {report.left:,} left")
+            console.print(f"{report.messages:,} messages erased, {report.remaining:,} remain")
         if not report.log_erased:
             console.print(LOG_NOT_ERASED)
 
     state.answer(report, show)
-    if not dry_run and report.left:
+    if not dry_run and report.remaining:
         raise typer.Exit(1)
 
 

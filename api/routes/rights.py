@@ -37,7 +37,7 @@ async def erase_person(service: ServiceDep, body: PersonErasureRequest) -> Perso
     intact or erased; repeat the request to complete it. Returns 404 if nobody has that name, and 409 with nothing
     erased if a legal hold keeps any of the messages."""
     return await service.run_codec(
-        service.memory.erase_person,
+        service.memory.operations.persons.erase,
         body.person,
         mentions=body.mentions,
         dry_run=body.dry_run,
@@ -63,7 +63,7 @@ async def export_person(
 ) -> StreamingResponse:
     """Returns what a person said in all banks of the caller, as remembered now, in JSON Lines. A legal hold does not
     keep it from being exported."""
-    messages = await service.run_codec(service.memory.export_person, person, mentions=mentions)
+    messages = await service.run_codec(service.memory.operations.persons.export, person, mentions=mentions)
 
     async def lines() -> AsyncIterator[bytes]:
         while part := await service.run_codec(list, islice(messages, READ_AT_ONCE)):

@@ -116,8 +116,8 @@ class ContextBuilder:
                     thread_id = banks.find_thread(connection, bank_id, request.thread)
                     if thread_id is None:
                         return RecentMessages()
-                within = MessageFilter(thread_id=thread_id, without=expiries.expired(connection, bank, now))
-                found = messages.latest(connection, bank_id, within, most)
+                condition = MessageFilter(thread_id=thread_id, without=expiries.expired(connection, bank, now))
+                found = messages.latest(connection, bank_id, condition, most)
                 stored = StoredMessages.fetch(connection, bank_id, found)
             recent, lines = dict[int, RecalledMessage](), list[TranscriptLine]()
             for stop in range(len(found), 0, -READ_AT_ONCE):

@@ -168,8 +168,8 @@ class Ager:
     def _purge(self, bank_id: int, now: datetime) -> int:
         with self.database.write() as connection:
             banks.lock(connection, bank_id)
-            held = holds.that_keeps(connection, bank_id) is not None
-            purged = 0 if held else trash.purge(connection, bank_id, now)
+            on_hold = holds.that_keeps(connection, bank_id) is not None
+            purged = 0 if on_hold else trash.purge(connection, bank_id, now)
         self.database.purge_deleted()
         return purged
 
@@ -177,9 +177,9 @@ class Ager:
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
             policy = Policy.parse(bank.policy)
-            held = holds.that_keeps(connection, bank.id) is not None  # a hold keeps words
-            moves = [] if held else list(self._due(connection, bank.id, policy, now))
-            expired = 0 if held else trash.count_expired(connection, bank.id, now)
+            on_hold = holds.that_keeps(connection, bank.id) is not None  # a hold keeps words
+            moves = [] if on_hold else list(self._due(connection, bank.id, policy, now))
+            expired = 0 if on_hold else trash.count_expired(connection, bank.id, now)
         impossible = {m.page.key: self.rewriter.layout_reason() for m in moves if not self._is_possible(m)}
         return _Due(bank.id, policy, [move for move in moves if self._is_possible(move)], impossible, expired)
 

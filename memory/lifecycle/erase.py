@@ -163,10 +163,10 @@ class Eraser:
             for rule in stored_policy(bank.policy).erase:
                 condition = _filter(connection, bank_id, rule, until=now - rule.after)
                 ids |= set() if condition is None else messages.ids_within(connection, bank_id, condition)
-            held = holds.of_bank(connection, bank_id) if ids else None
-            if held is None or held.whole is not None:
+            bank_holds = holds.of_bank(connection, bank_id) if ids else None
+            if bank_holds is None or bank_holds.whole is not None:
                 return 0
-            ids -= messages.said_by(connection, bank_id, held.persons)
+            ids -= messages.said_by(connection, bank_id, bank_holds.persons)
         return self.erase_messages(bank_name, bank_id, ids, now, progress=progress).messages if ids else 0
 
     def _erase_all(
@@ -245,9 +245,9 @@ class Eraser:
                 banks.lock(connection, bank_id)
                 current = erased.is_current(connection, bank_id) and self.reindexer.is_current(connection, terms)
                 if current:
-                    held = holds.of_bank(connection, bank_id)
+                    bank_holds = holds.of_bank(connection, bank_id)
                     for message in erased.messages.values():
-                        if (hold := held.whole or held.on_name(message.name)) is not None:
+                        if (hold := bank_holds.whole or bank_holds.on_name(message.name)) is not None:
                             raise held_by(hold)
                     self.writer.write(connection, bank_id, changes, terms, WriteRules(empties_trash=True))
                     self._delete(connection, bank_id, erased)
@@ -292,13 +292,13 @@ def next_erasure(connection: Connection, bank_id: int) -> datetime | None:
     rules = stored_policy(bank.policy).erase
     if not rules and bank.expires_at is None:
         return None
-    held = holds.of_bank(connection, bank_id)
-    if held.whole is not None:
+    bank_holds = holds.of_bank(connection, bank_id)
+    if bank_holds.whole is not None:
         return None
-    kept = messages.said_by(connection, bank_id, held.persons)
-    times = [expiries.next_expiry(connection, bank_id, kept)]
+    protected = messages.said_by(connection, bank_id, bank_holds.persons)
+    times = [expiries.next_expiry(connection, bank_id, protected)]
     for rule in rules:
-        condition = _filter(connection, bank_id, rule, without=kept)
+        condition = _filter(connection, bank_id, rule, without=protected)
         oldest = None if condition is None else messages.oldest(connection, bank_id, condition)
         times.append(None if oldest is None else later(oldest, rule.after + rule.slack))
     return min((time for time in times if time is not None), default=None)
@@ -324,13 +324,13 @@ def _filter(
 
 def check_holds(connection: Connection, bank_id: int, ids: Collection[int]) -> None:
     """Raises `Held` if a legal hold keeps any of the messages of a bank."""
-    held = holds.of_bank(connection, bank_id)
-    if held.whole is not None and ids:
-        raise held_by(held.whole)
-    kept = messages.said_by(connection, bank_id, held.persons) & set(ids)
-    if kept:
-        [message] = messages.by_ids(connection, bank_id, [min(kept)]).values()
-        hold = held.on_name(message.name)
+    bank_holds = holds.of_bank(connection, bank_id)
+    if bank_holds.whole is not None and ids:
+        raise held_by(bank_holds.whole)
+    protected = messages.said_by(connection, bank_id, bank_holds.persons) & set(ids)
+    if protected:
+        [message] = messages.by_ids(connection, bank_id, [min(protected)]).values()
+        hold = bank_holds.on_name(message.name)
         assert hold is not None
         raise held_by(hold)
 

@@ -90,8 +90,8 @@ class JobRunner:
             return JobResult(job.bank, job.kind)
         with self._database.write() as connection:
             banks.lock(connection, job.bank_id)
-            held = holds.that_keeps(connection, job.bank_id)
-            purged = trash.purge(connection, job.bank_id, now) if held is None else 0
+            hold = holds.that_keeps(connection, job.bank_id)
+            purged = trash.purge(connection, job.bank_id, now) if hold is None else 0
         if purged:
             self._database.purge_deleted()
         return JobResult(job.bank, job.kind, purged=purged)
@@ -162,8 +162,8 @@ class JobRunner:
 
 
 def _next_purge(connection: Connection, bank_id: int) -> DueTime:
-    held = holds.that_keeps(connection, bank_id)
-    return DueTime(trash.next_purge(connection, bank_id) if held is None else None)
+    hold = holds.that_keeps(connection, bank_id)
+    return DueTime(trash.next_purge(connection, bank_id) if hold is None else None)
 
 
 def _next_erasure(connection: Connection, bank_id: int) -> DueTime:

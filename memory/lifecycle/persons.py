@@ -1,4 +1,4 @@
-"""What a person said, in all banks of the caller: erases and exports it.
+"""Erasure and export of what a person said, in all banks of the caller.
 
 A person is a speaker: the `name` of messages, compared without case. What others wrote about them counts on request,
 where their text has the name as words.
@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 
 from foxing.memory.access import Access
 from foxing.memory.errors import Held, InvalidInput, NotFound, StorageError, Unreadable
@@ -38,12 +38,12 @@ class _Share:
     ids: Collection[int]
     threads: Sequence[str]
     #: The error that a legal hold raises.
-    held: Held | None
+    refusal: Held | None
 
-    def report(self, name: str, erased: int, left: int, reason: str | None) -> PersonInBank:
+    def report(self, name: str, erased: int, remaining: int, reason: str | None) -> PersonInBank:
         """Returns the report of the bank."""
         threads = list(self.threads[:MOST_THREADS])
-        return PersonInBank(bank=name, messages=erased, threads=threads, left=left, reason=reason)
+        return PersonInBank(bank=name, messages=erased, threads=threads, remaining=remaining, reason=reason)
 
 
 class Persons:
@@ -56,16 +56,29 @@ class Persons:
         assembler: MessageAssembler,
         images: MessageImages,
         gap_mark: str,
+        now: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._eraser = eraser
         self._assembler = assembler
         self._images = images
         self._gap_mark = gap_mark
+        self._now = now
 
-    def erase(self, request: PersonErasureRequest, now: datetime, progress: Progress | None = None) -> PersonErasure:
-        """Implements `Memory.erase_person`."""
+    def erase(
+        self, person: str, *, mentions: bool = False, dry_run: bool = True, progress: Progress | None = None
+    ) -> PersonErasure:
+        """Permanently erases what a person said, as `Memory.erase_message` does, and returns a report. Repeating the
+        call completes an interrupted erasure. `progress` counts messages.
+
+        `mentions`: also messages of others whose text has the name as words. `dry_run`: erases nothing and reports how
+        many messages in which banks and threads would be erased. Raises `InvalidInput`, `NotFound` if nobody has that
+        name, and `Held` if a legal hold keeps any of the messages; nothing is erased then.
+        """
+        fields = {"person": person, "mentions": mentions, "dry_run": dry_run}
+        request = PersonErasureRequest.from_fields(fields)
         person = _checked(request.person)
+        now = self._now()
         shares = list(self._shares(person, mentions=request.mentions))
         if not shares:
             raise _nobody(person)
@@ -76,14 +89,14 @@ class Persons:
                     own_name(share.bank.name),
                     len(share.ids),
                     len(share.ids),
-                    None if share.held is None else str(share.held),
+                    None if share.refusal is None else str(share.refusal),
                 )
                 for share in shares
             ]
             return _result(request, parts)
         for share in shares:
-            if share.held is not None:  # nothing is erased if anything is held
-                raise share.held
+            if share.refusal is not None:  # nothing is erased if anything is held
+                raise share.refusal
         total = sum(len(share.ids) for share in shares)
         parts = []
         done = 0
@@ -100,12 +113,14 @@ class Persons:
         except (Held, Unreadable, StorageError) as error:
             reason = str(error)
         with self._database.read() as connection:
-            left = len(messages.filter_ids(connection, share.bank.id, share.ids, MessageFilter()))
+            remaining = len(messages.filter_ids(connection, share.bank.id, share.ids, MessageFilter()))
         name = Access.current().own_name(share.bank.name)
-        return share.report(name, len(share.ids) - left, left, reason if left else None)
+        return share.report(name, len(share.ids) - remaining, remaining, reason if remaining else None)
 
-    def export(self, person: str, now: datetime, *, mentions: bool = False) -> Iterator[RecalledMessage]:
-        """Implements `Memory.export_person`."""
+    def export(self, person: str, *, mentions: bool = False) -> Iterator[RecalledMessage]:
+        """Yields what a person said, bank by bank in time order, as remembered now, with the bank. `mentions`: see
+        `erase`. Raises `InvalidInput`, `NotFound`."""
+        now = self._now()
         name = _checked(person)
         shares = self._shares(name, mentions=mentions)
         first = next(shares, None)
@@ -114,11 +129,11 @@ class Persons:
         return self._exported(first, shares, now)
 
     def _exported(self, first: _Share, others: Iterator[_Share], now: datetime) -> Iterator[RecalledMessage]:
-        for share in (one for part in ([first], others) for one in part):
+        for share in chain([first], others):
             name = Access.current().own_name(share.bank.name)
             for message in self._read(share.bank, share.ids, now):
                 filled = self._images.fill(share.bank.name, [message], everything=True)
-                yield from (one.model_copy(update={"bank": name}) for one in filled)
+                yield from (span.model_copy(update={"bank": name}) for span in filled)
 
     def _shares(self, person: str, *, mentions: bool) -> Iterator[_Share]:
         """Yields the banks in which there are messages of a person, by name."""
@@ -142,20 +157,20 @@ class Persons:
                 return None
             places = messages.places(connection, bank.id, ids)
             names = banks.thread_names(connection, {thread for thread, _ in places.values()})
-            held: Held | None = None
+            refusal: Held | None = None
             try:
                 check_holds(connection, bank.id, ids)
             except Held as error:
-                held = error
-        return _Share(bank, ids, sorted(names.values()), held)
+                refusal = error
+        return _Share(bank, ids, sorted(names.values()), refusal)
 
     def _mentioning(self, bank: Bank, person: str) -> set[int]:
         """Returns the ids of the messages of a bank that have the name of a person as words of their text."""
         words = re.compile(rf"(?<!\w){re.escape(person.casefold())}(?!\w)")
         with self._database.read() as connection:
             ids = messages.ids_within(connection, bank.id, MessageFilter())
-        found = self._read_rows(bank, ids)
-        return {message_id for message_id, message in found if words.search(message.text.casefold())}
+        rows = self._read_rows(bank, ids)
+        return {message_id for message_id, message in rows if words.search(message.text.casefold())}
 
     def _read(self, bank: Bank, ids: Collection[int], now: datetime) -> Iterator[RecalledMessage]:
         """Yields messages of a bank in time order, as remembered now, but for those that have expired."""
@@ -202,7 +217,7 @@ def _result(request: PersonErasureRequest, parts: list[PersonInBank], *, log_era
         mentions=request.mentions,
         dry_run=request.dry_run,
         messages=sum(part.messages for part in parts),
-        left=sum(part.left for part in parts),
+        remaining=sum(part.remaining for part in parts),
         banks=parts,
         log_erased=log_erased,
     )

@@ -183,7 +183,7 @@ holds = Table(
     Column("reason", user_text(500), nullable=False),
     #: Time at which it was set.
     Column("since", UtcDateTime, nullable=False),
-    #: Id of the API key that set it; null for a caller in process and for `FOXING_API_KEY`.
+    #: Id of the API key that set it; null for a caller in process and for the key of the settings.
     Column("key_id", String(16)),
     sqlite_autoincrement=True,
 )

@@ -23,8 +23,8 @@ class PersonInBank(Value):
     bank: str = Field(description="Name of the bank.")
     messages: int = Field(description="Number of messages that were erased, or would be.")
     threads: list[str] = Field(description="Threads that hold them, at most 100.")
-    left: int = Field(description="Number of messages that are left: in a dry run all, otherwise those not erased.")
-    reason: str | None = Field(description="Why messages are left, or a legal hold that would keep them.")
+    remaining: int = Field(description="Number of messages that remain: in a dry run all, otherwise those not erased.")
+    reason: str | None = Field(description="Why messages remain, or a legal hold that would keep them.")
 
 
 class PersonErasure(Value):
@@ -34,7 +34,7 @@ class PersonErasure(Value):
     mentions: bool = Field(description="Whether messages that mention the person count as well.")
     dry_run: bool = Field(description="Whether it was a dry run, which writes nothing.")
     messages: int = Field(description="Number of messages that were erased, or would be, in all banks.")
-    left: int = Field(description="Number of messages that are left. Erase again for those that are not held.")
+    remaining: int = Field(description="Number of messages that remain. Erase again for those that are not held.")
     banks: list[PersonInBank] = Field(description="The banks with such messages, by name.")
     log_erased: bool = Field(
         description="Whether nothing is left in the write-ahead log of SQLite either; the scheduler erases it later."

@@ -44,7 +44,7 @@ def test_a_person_is_exported_held_and_erased(client: httpx.Client) -> None:
     assert [one["id"] for one in ok(client.get("/v1/holds"))["holds"]] == [hold_id]
     assert ok(client.delete(f"/v1/holds/{hold_id}"))["bank"] == "bank0"
     report = ok(client.post("/v1/erase", json={"person": "mina", "dry_run": False}))
-    assert (report["messages"], report["left"]) == (120, 0)
+    assert (report["messages"], report["remaining"]) == (120, 0)
     check_problem(client.post("/v1/erase", json={"person": "mina", "dry_run": False}), 404, "not-found")
     check_problem(client.post("/v1/erase", json={"person": ""}), 422, "invalid-request")
     check_problem(client.delete("/v1/holds/00000000"), 404, "not-found")

@@ -81,11 +81,11 @@ def of_bank(connection: Connection, bank_id: int) -> BankHolds:
 
 def that_keeps(connection: Connection, bank_id: int) -> HoldRow | None:
     """Returns a hold for which a bank has to stay as it is: on the bank, or on a person who speaks in it."""
-    held = of_bank(connection, bank_id)
-    if held.whole is not None or not held.persons:
-        return held.whole
+    rows = of_bank(connection, bank_id)
+    if rows.whole is not None or not rows.persons:
+        return rows.whole
     names = messages.speakers(connection, bank_id)
-    return next((row for folded, row in held.persons.items() if folded in names), None)
+    return next((row for folded, row in rows.persons.items() if folded in names), None)
 
 
 def resume(connection: Connection, bank_ids: Collection[int]) -> None:

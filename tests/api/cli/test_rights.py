@@ -27,11 +27,11 @@ def test_a_person_is_exported_and_erased(foxing: Foxing, tmp_path: Path) -> None
     assert [(line["bank"], line["content"]) for line in lines] == [("ana", SAID), ("ben", SAID)]
     assert len(foxing.json("export", "--person", "mina", "--mentions")["messages"]) == 4
     assert "2 messages would be erased" in foxing.text("erase", "--person", "MINA")
-    assert foxing.json("erase", "--person", "MINA")["left"] == 2
+    assert foxing.json("erase", "--person", "MINA")["remaining"] == 2
     assert SAID not in foxing.text("erase", "--person", "MINA")
     assert foxing.json("erase", "--person", "MINA", "--yes")["messages"] == 2
     assert "nobody called" in foxing.failure("erase", "--person", "MINA", "--yes")["detail"]
-    assert "2 messages erased, 0 left" in foxing.text("erase", "--person", "mina", "--mentions", "--yes")
+    assert "2 messages erased, 0 remain" in foxing.text("erase", "--person", "mina", "--mentions", "--yes")
     assert "4821" not in (tmp_path / "foxing.db").read_bytes().decode("latin-1")
 
 
@@ -47,7 +47,7 @@ def test_a_hold_is_set_listed_and_released(foxing: Foxing) -> None:
     assert foxing.json("export", "--person", "mina")["messages"]
     for one in (first, second):
         assert "is released" in foxing.text("hold", "release", one["id"])
-    assert foxing.json("erase", "--person", "mina", "--yes")["left"] == 0
+    assert foxing.json("erase", "--person", "mina", "--yes")["remaining"] == 0
     assert "no hold" in foxing.failure("hold", "release", hold["id"])["detail"]
     assert "bank or person" in foxing.failure("hold", "set", "--reason", "x")["detail"]
 
@@ -60,7 +60,7 @@ def test_an_export_keeps_expiries(foxing: Foxing, tmp_path: Path) -> None:
     ]
     file = tmp_path / "in.jsonl"
     file.write_text("\n".join(map(json.dumps, lines)))
-    report = foxing.json("import", str(file), "--bank", "cat")
+    report = foxing.json("import", str(file), "--bank", "cat")["files"][0]
     assert report["stored"] == 1
     assert "expired" in str(report["left_out"])
     [message] = foxing.json("export", "--bank", "cat")["messages"]

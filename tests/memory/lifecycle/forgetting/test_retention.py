@@ -169,30 +169,30 @@ def fill(memory: Memory) -> None:
 def test_what_a_person_said_is_erased_in_all_banks(memory: Memory, database_url: str) -> None:
     fill(memory)
     old = blobs(database_url)
-    preview = memory.erase_person("MINA")
-    assert (preview.dry_run, preview.messages, preview.left) == (True, 4, 4)
+    preview = memory.operations.persons.erase("MINA")
+    assert (preview.dry_run, preview.messages, preview.remaining) == (True, 4, 4)
     assert [(part.bank, part.messages, part.threads) for part in preview.banks] == [
         ("ana", 2, ["a", "c"]),
         ("ben", 2, ["a", "c"]),
     ]
     assert WORD not in str(preview)
-    assert [span.bank for span in memory.export_person("mina")] == ["ana", "ana", "ben", "ben"]
+    assert [span.bank for span in memory.operations.persons.export("mina")] == ["ana", "ana", "ben", "ben"]
     assert len(ids(memory)) == 5
-    report = memory.erase_person("Mina", dry_run=False)
-    assert (report.messages, report.left, report.log_erased) == (4, 0, True)
+    report = memory.operations.persons.erase("Mina", dry_run=False)
+    assert (report.messages, report.remaining, report.log_erased) == (4, 0, True)
     for bank in ("ana", "ben"):
         assert ids(memory, bank) == ["1", "m", "2"]
         check_gone(memory, database_url, old, bank)
     with pytest.raises(NotFound, match="nobody called 'Mina'"):
-        memory.erase_person("Mina", dry_run=False)
-    assert [span.message_id for span in memory.export_person("mina", mentions=True)] == ["m", "m"]
-    assert memory.erase_person("Mina", mentions=True, dry_run=False).messages == 2
+        memory.operations.persons.erase("Mina", dry_run=False)
+    assert [span.message_id for span in memory.operations.persons.export("mina", mentions=True)] == ["m", "m"]
+    assert memory.operations.persons.erase("Mina", mentions=True, dry_run=False).messages == 2
     assert ids(memory) == ["1", "2"]
     for wrong in ("", "  ", "a\nb"):
         with pytest.raises(InvalidInput):
-            memory.erase_person(wrong)
+            memory.operations.persons.erase(wrong)
     with pytest.raises(NotFound):
-        memory.export_person("nobody")
+        memory.operations.persons.export("nobody")
 
 
 def test_a_person_is_erased_in_the_banks_of_the_tenant_alone(memory: Memory) -> None:
@@ -201,9 +201,9 @@ def test_a_person_is_erased_in_the_banks_of_the_tenant_alone(memory: Memory) -> 
         with tenant.limiting():
             fill(memory)
     with tenants[0].limiting():
-        assert [part.bank for part in memory.erase_person("mina", dry_run=False).banks] == ["ana", "ben"]
+        assert [part.bank for part in memory.operations.persons.erase("mina", dry_run=False).banks] == ["ana", "ben"]
     with tenants[1].limiting():
-        assert memory.erase_person("mina").messages == 4
+        assert memory.operations.persons.erase("mina").messages == 4
         hold = memory.operations.holds.set({"person": "mina", "reason": "case"})
         assert memory.operations.holds.list().holds == [hold]
     with tenants[0].limiting():
@@ -222,7 +222,8 @@ from foxing.memory import Memory, MemoryOptions
 from foxing.memory.lifecycle import erase
 erase.BATCH = 1
 memory = Memory(sys.argv[1], options=MemoryOptions(embedder="none"))
-memory.erase_person("mina", dry_run=False, progress=lambda *done: (print(done, flush=True), sys.stdin.readline()))
+persons = memory.operations.persons
+persons.erase("mina", dry_run=False, progress=lambda *done: (print(done, flush=True), sys.stdin.readline()))
 """
 
 
@@ -237,10 +238,10 @@ def test_an_erasure_that_is_killed_goes_on_when_asked_again(memory: Memory, data
         for _ in range(1):
             assert process.stdout.readline()
         process.kill()
-    left = memory.erase_person("mina")
-    assert left.messages == left.left == 5
-    report = memory.erase_person("mina", dry_run=False)
-    assert (report.messages, report.left) == (5, 0)
+    preview = memory.operations.persons.erase("mina")
+    assert preview.messages == preview.remaining == 5
+    report = memory.operations.persons.erase("mina", dry_run=False)
+    assert (report.messages, report.remaining) == (5, 0)
     for bank in ("ana", "ben"):
         assert ids(memory, bank) == ["0", "1", "2"]
         check_gone(memory, database_url, old, bank)
@@ -260,11 +261,11 @@ def test_a_hold_stops_every_erasure_and_ageing(memory: Memory, clock: Clock, hel
         lambda: memory.erase_message("ana", "s"),
         lambda: memory.erase_thread("ana", "main"),
         lambda: memory.erase_bank("ana"),
-        lambda: memory.erase_person("mina", dry_run=False),
+        lambda: memory.operations.persons.erase("mina", dry_run=False),
     ):
         with pytest.raises(Held, match=hold.id):
             call()
-    assert hold.id in str(memory.erase_person("mina").banks[0].reason)
+    assert hold.id in str(memory.operations.persons.erase("mina").banks[0].reason)
     with pytest.raises(Conflict, match="already"):
         memory.operations.holds.set({**held, "reason": "again"})
     for days in (1, 40, 400):
@@ -306,8 +307,8 @@ def test_a_hold_that_comes_while_a_person_is_erased_keeps_the_rest(
         if done == 1:
             memory.operations.holds.set({"bank": "ana", "reason": "case"})
 
-    report = memory.erase_person("mina", dry_run=False, progress=hold)
-    assert (report.messages, report.left) == (1, 2)
+    report = memory.operations.persons.erase("mina", dry_run=False, progress=hold)
+    assert (report.messages, report.remaining) == (1, 2)
     assert "legal hold" in str(report.banks[0].reason)
     assert len(ids(memory)) == 2
 
