@@ -2141,6 +2141,11 @@ export interface components {
              * @enum {string}
              */
             role: "read" | "write" | "admin";
+            /**
+             * Tenant
+             * @description Tenant that the key belongs to; null for none.
+             */
+            tenant: string | null;
         };
         /**
          * KeyRequest
@@ -2168,6 +2173,11 @@ export interface components {
              * @enum {string}
              */
             role: "read" | "write" | "admin";
+            /**
+             * Tenant
+             * @description Tenant that the key belongs to, whose banks alone exist for it. A tenant exists with its first key. Default: the tenant of the caller, or none: a key for the banks of all tenants.
+             */
+            tenant?: string | null;
         };
         /**
          * KeyRotation
@@ -2862,6 +2872,11 @@ export interface components {
              * @enum {string}
              */
             role: "read" | "write" | "admin";
+            /**
+             * Tenant
+             * @description Tenant that the key belongs to; null for none.
+             */
+            tenant: string | null;
         };
         /**
          * NewMessage
@@ -4911,7 +4926,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -4934,7 +4949,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -4957,7 +4972,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -4984,7 +4999,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -5014,7 +5029,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -5037,7 +5052,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -5089,7 +5104,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -5119,7 +5134,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
                 /** @description Id of the import. */
                 import_id: string;
@@ -5144,7 +5159,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
                 /** @description Id of the import. */
                 import_id: string;
@@ -5172,7 +5187,7 @@ export interface operations {
                 "Idempotency-Key"?: string | null;
             };
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -5199,7 +5214,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
                 /** @description Id of the message. */
                 message_id: string;
@@ -5224,7 +5239,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
                 /** @description Id of the message. */
                 message_id: string;
@@ -5256,7 +5271,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -5279,7 +5294,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
                 /** @description Id of the page. */
                 page_id: string;
@@ -5307,7 +5322,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
                 /** @description Id of the page. */
                 page_id: string;
@@ -5332,7 +5347,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
                 /** @description Id of the page. */
                 page_id: string;
@@ -5357,7 +5372,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
                 /** @description Id of the page. */
                 page_id: string;
@@ -5385,7 +5400,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
                 /** @description Id of the page. */
                 page_id: string;
@@ -5413,7 +5428,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
                 /** @description Id of the page. */
                 page_id: string;
@@ -5438,7 +5453,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
                 /** @description Id of the page. */
                 page_id: string;
@@ -5463,7 +5478,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -5486,7 +5501,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -5513,7 +5528,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -5543,7 +5558,7 @@ export interface operations {
                 "Idempotency-Key"?: string | null;
             };
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -5570,7 +5585,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -5597,7 +5612,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -5624,7 +5639,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -5660,7 +5675,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -5683,7 +5698,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -5719,7 +5734,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -5742,7 +5757,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -5774,7 +5789,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
@@ -5797,7 +5812,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
                 /** @description Name of the thread. */
                 thread: string;
@@ -5822,7 +5837,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Name of the bank. */
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
                 bank: string;
             };
             cookie?: never;
