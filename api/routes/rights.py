@@ -21,7 +21,13 @@ READ_AT_ONCE = 50
 
 HoldPath = Annotated[str, Path(description="Id of the hold.", json_schema_extra={"pattern": "^[0-9a-f]{8}$"})]
 PersonQuery = Annotated[
-    str, Query(min_length=1, max_length=200, description="Name of the speaker, compared without case.")
+    str,
+    Query(
+        min_length=1,
+        max_length=200,
+        description="Name of the speaker, compared without case.",
+        examples=["Mina"],
+    ),
 ]
 
 

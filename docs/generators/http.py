@@ -166,14 +166,19 @@ def _answer_names(operation: Json) -> list[str]:
     return [name for content in contents for name in schema_names(content.get("schema", {}))]
 
 
+def _first(examples: list[Any]) -> Any:
+    """The first example, or the first item of one that is a list."""
+    return examples[0][0] if isinstance(examples[0], list) else examples[0]
+
+
 def _requests(method: str, path: str, operation: Json) -> list[str]:
     """Each example request as a curl command."""
     url = BASE + path
     for name, value in PATH_VALUES.items():
         url = url.replace("{" + name + "}", value)
     required = (each for each in operation.get("parameters", []) if each["in"] == "query" and each.get("required"))
-    asked = "&".join(f"{each['name']}={each['schema']['examples'][0][0]}" for each in required)
-    url = f"'{url}?{asked}'" if asked else url
+    query = "&".join(f"{each['name']}={_first(each['schema']['examples'])}" for each in required)
+    url = f"'{url}?{query}'" if query else url
     verb = "" if method == "GET" else f" -X {method}"
     contents = operation.get("requestBody", {}).get("content", {})
     if "application/octet-stream" in contents:
