@@ -81,6 +81,8 @@ BETWEEN_VALUES = (
     *(".metadata: ", "vectors differ in length", "requires exact: true", "original_prefix cannot exceed"),
     "session and answer need provider",
     "an admin key opens all banks",
+    "give bank or person",
+    "give expires_at or expires_after",
 )
 REJECTED, ACCEPTED = CHECKS.get_one("positive_data_acceptance"), CHECKS.get_one("negative_data_rejection")
 
