@@ -198,9 +198,8 @@ def _drive(options: argparse.Namespace, row: ClientRow, turns: Sequence[Turn]) -
         place = Installation(options.npm, home, project, url, options.kind == "compacting", options.model)
         row.drive(place, turns, begin)
         refused = [str(each.refusal)[:300] for each in upstream.refused]
-        print(
-            json.dumps({"client": options.client, "version": version, "calls": len(upstream.calls), "refused": refused})
-        )
+        report = {"client": options.client, "version": version, "calls": len(upstream.calls), "refused": refused}
+        print(json.dumps(report | ({"folded": _folded(proxy)} if proxy is not None else {})))
 
 
 def _folded(proxy: FoxingProcess) -> int:
