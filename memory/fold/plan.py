@@ -110,8 +110,8 @@ class Terms:
         """Returns terms by which a fold is planned wherever one may be, for tokens that are estimates."""
         size = FoldedSize(IDENTIFIER_SHARE, 0.0, TEXT_SIZE.tokens)  # no reader takes less
         risk = RISK * (1 + _MARGIN_OF_RISK)
-        most = int(budget * (1 - _MARGIN))
-        return cls(most, prices, cold, beside, size, risk, beside_stays=beside_stays, ahead=ahead)
+        limit = int(budget * (1 - _MARGIN))
+        return cls(limit, prices, cold, beside, size, risk, beside_stays=beside_stays, ahead=ahead)
 
     @property
     def least_cold(self) -> int:
