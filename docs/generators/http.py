@@ -54,6 +54,8 @@ ADVICE = {
     "body-too-large": "Send fewer messages per request, or raise `FOXING_MAX_BODY_BYTES`; for a file to import, "
     "`FOXING_MAX_IMPORT_BYTES`.",
     "unauthorized": "Send `Authorization: Bearer <key>` with a key that works.",
+    "limit-reached": "Send it again after `Retry-After`; see [limits](../guides/team.md#limits-and-usage).",
+    "quota-reached": "Erase what is not needed, or have an operator raise the limit that `detail` names.",
     "held": "Release the hold that `detail` names, if you may; see [legal hold](../guides/retention.md#legal-hold).",
     "forbidden": "Use a key with the role that `detail` names; see [keys](../guides/team.md#keys).",
     "wrong-host": "Address the service as `127.0.0.1` or `localhost`, or set `FOXING_API_KEY` to allow other names.",

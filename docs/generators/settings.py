@@ -63,6 +63,7 @@ _EXAMPLES = {
     "url": "http://127.0.0.1:8000/v1",
     "max_tokens": 8192,
     "extra": {"top_k": 1},
+    "tokens": {"issuer": "https://login.example", "audience": "foxing", "keys_file": "/etc/foxing/jwks.json"},
 }
 COLUMNS = ("environment", "in the file", "default", "description")
 

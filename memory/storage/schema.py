@@ -147,7 +147,7 @@ tenants = Table(
     #: Empty for the callers that belong to none.
     Column("name", String(50), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
-    #: As `Limits` has them.
+    #: As `UsageLimits` has them.
     Column("limits", JSON, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -60,6 +60,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List audit events
+         * @description Returns who did what and when, in the order of the chain: events of the tenant of the key, or all of them. Events
+         *     hold no words of messages.
+         */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/banks": {
         parameters: {
             query?: never;
@@ -725,6 +746,95 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Erase what a person said
+         * @description Permanently erases what a person said in all banks of the caller, as single messages are erased; a dry run, which
+         *     is the default, tells how many messages of which threads. If the request is interrupted, each message is either
+         *     intact or erased; repeat the request to complete it. Returns 404 if nobody has that name, and 409 with nothing
+         *     erased if a legal hold keeps any of the messages.
+         */
+        post: operations["erase_person"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export what a person said
+         * @description Returns what a person said in all banks of the caller, as remembered now, in JSON Lines. A legal hold does not
+         *     keep it from being exported.
+         */
+        get: operations["export_person"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List legal holds
+         * @description Returns the legal holds on the banks of the caller, in the order in which they were set.
+         */
+        get: operations["list_holds"];
+        put?: never;
+        /**
+         * Set a legal hold
+         * @description Keeps a bank, or what a person said in all banks: until the hold is released, nothing of it is erased, by hand,
+         *     by rules or by expiry, and the pages of these banks do not age.
+         */
+        post: operations["set_hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/holds/{hold_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Release a legal hold
+         * @description Releases a legal hold. What it has suspended is due at once.
+         */
+        delete: operations["release_hold"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/keys": {
         parameters: {
             query?: never;
@@ -805,6 +915,52 @@ export interface paths {
          *     `x-headroom-affinity` for which the text was compressed; for others it does not exist.
          */
         get: operations["retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{tenant}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the limits of a tenant
+         * @description Returns the limits of a tenant, null where it has none.
+         */
+        get: operations["get_limits"];
+        /**
+         * Set the limits of a tenant
+         * @description Replaces the limits of a tenant. They apply at once at this process, and after at most five seconds at others.
+         *     Needs an admin key that belongs to no tenant.
+         */
+        put: operations["set_limits"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show usage by day
+         * @description Returns usage by day of UTC, tenant and key: of all tenants, or of that of the caller. Messages and bytes are
+         *     exactly what was stored; other counts lack those of the last second of each process.
+         */
+        get: operations["get_usage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -949,6 +1105,84 @@ export interface components {
              * @enum {string}
              */
             tier: "large" | "base" | "small" | "tiny" | "micro";
+        };
+        /**
+         * AuditEvent
+         * @description An event of the audit log.
+         */
+        AuditEvent: {
+            /**
+             * Action
+             * @description What was done, such as `store` or `recall`.
+             */
+            action: string;
+            /**
+             * At
+             * Format: date-time
+             * @description Time of the event.
+             */
+            at: string;
+            /**
+             * Bank
+             * @description Full name of the bank; null for an action that concerns none.
+             */
+            bank: string | null;
+            /**
+             * Door
+             * @description Way in which the caller came, such as `http` or `command`.
+             */
+            door: string;
+            /**
+             * Hash
+             * @description SHA-256 of the hash of the previous event and of this event, in hexadecimal.
+             */
+            hash: string;
+            /**
+             * Items
+             * @description Number of messages or other things concerned; null if not counted.
+             */
+            items: number | null;
+            /**
+             * Key Id
+             * @description Id of the key of the caller; null for a caller without one.
+             */
+            key_id: string | null;
+            /**
+             * Number
+             * @description Place in the chain, from 1.
+             */
+            number: number;
+            /**
+             * Outcome
+             * @description `done`, or the type of the problem with which the call failed.
+             */
+            outcome: string;
+            /**
+             * Subject
+             * @description Id of what was concerned if it was generated, else a keyed digest of it; null for none.
+             */
+            subject: string | null;
+            /**
+             * Tenant
+             * @description Tenant of the bank, else of the caller; null for none.
+             */
+            tenant: string | null;
+        };
+        /**
+         * AuditEvents
+         * @description A list of audit events, with a cursor.
+         */
+        AuditEvents: {
+            /**
+             * Events
+             * @description Events in the order of the chain.
+             */
+            events: components["schemas"]["AuditEvent"][];
+            /**
+             * Next Cursor
+             * @description Cursor of the next page of the list; null at its end.
+             */
+            next_cursor: string | null;
         };
         /**
          * BankBytes
@@ -1487,6 +1721,28 @@ export interface components {
             pages: components["schemas"]["PageErased"][];
         };
         /**
+         * ErasureRule
+         * @description A rule of a policy: messages that meet all its conditions are erased at age `after`. Without a condition, all
+         *     messages of the bank.
+         */
+        ErasureRule: {
+            /**
+             * After
+             * @description Age of a message, counted from its `created_at`, in ISO 8601. It is erased for good when the scheduler next works on the bank, at most a thirtieth of this time and at most a day later.
+             */
+            after: string;
+            /**
+             * Role
+             * @description Role of the messages.
+             */
+            role?: ("system" | "developer" | "user" | "assistant" | "tool") | null;
+            /**
+             * Thread
+             * @description Thread of the messages.
+             */
+            thread?: string | null;
+        };
+        /**
          * FadedMessage
          * @description A message, or the part of it on a page, before and after the page ages.
          */
@@ -1590,6 +1846,11 @@ export interface components {
          * @description A conversation as its client holds it, and what is known of the cache that it meets.
          */
         FoldRequest: {
+            /**
+             * Ahead
+             * @description Whether the fold is for the call after this one, so that it can be made while the model answers: this call has been sent without it.
+             */
+            ahead?: boolean;
             /**
              * Binds Thinking
              * @description Whether the model refuses thinking blocks whose conversation before them has changed. While a tool call whose turn has thinking is being answered, such a conversation is not folded. Only for anthropic. Default: as the model does; true for an unknown one.
@@ -1802,6 +2063,75 @@ export interface components {
              * @constant
              */
             status: "ok";
+        };
+        /**
+         * Hold
+         * @description A legal hold.
+         */
+        Hold: {
+            /**
+             * Bank
+             * @description Bank that is held; null for a hold on a person.
+             */
+            bank: string | null;
+            /**
+             * Id
+             * @description Public id.
+             */
+            id: string;
+            /**
+             * Key Id
+             * @description Id of the key that set it; null for the operator.
+             */
+            key_id: string | null;
+            /**
+             * Person
+             * @description Speaker whose messages are held; null for a hold on a bank.
+             */
+            person: string | null;
+            /**
+             * Reason
+             * @description Why it is held.
+             */
+            reason: string;
+            /**
+             * Since
+             * Format: date-time
+             * @description Time at which it was set.
+             */
+            since: string;
+        };
+        /**
+         * HoldRequest
+         * @description A legal hold to set, on a bank or on a person.
+         */
+        HoldRequest: {
+            /**
+             * Bank
+             * @description Name of the bank that is held. Not with `person`.
+             */
+            bank?: string | null;
+            /**
+             * Person
+             * @description Name of a speaker, compared without case: what they said is held in all banks of the caller, also in those that come later. Not with `bank`.
+             */
+            person?: string | null;
+            /**
+             * Reason
+             * @description Why it is held, such as the number of a case.
+             */
+            reason: string;
+        };
+        /**
+         * Holds
+         * @description The legal holds of a caller.
+         */
+        Holds: {
+            /**
+             * Holds
+             * @description Holds in the order in which they were set.
+             */
+            holds: components["schemas"]["Hold"][];
         };
         /**
          * ImagePart
@@ -2351,6 +2681,11 @@ export interface components {
              */
             episode?: string | null;
             /**
+             * Expires At
+             * @description Time at which it expires; null if it does not, and in answers to questions. Exports and the answer for a single message have it.
+             */
+            expires_at?: string | null;
+            /**
              * Gaps
              * @description Offsets in `text` of the gap marks, “ … ” unless the query or a setting chooses another. The same characters at other offsets belong to the message.
              */
@@ -2465,6 +2800,12 @@ export interface components {
              */
             superseded_by?: string | null;
             /**
+             * Suspicious
+             * @description Whether rules recognise instructions to a model in it, though it is data.
+             * @default false
+             */
+            suspicious: boolean;
+            /**
              * Text
              * @description The text as the memory holds it, with parts rendered.
              */
@@ -2479,6 +2820,13 @@ export interface components {
              * @description The lowest tier it was read from; null while it is open.
              */
             tier: ("large" | "base" | "small" | "tiny" | "micro") | null;
+            /**
+             * Trust
+             * @description Trust class: whose words these are. Those of tool, web, imported and unknown are data.
+             * @default unknown
+             * @enum {string}
+             */
+            trust: "user" | "assistant" | "tool" | "web" | "imported" | "unknown";
             /**
              * Uncertain
              * @description Runs of `text` that may be misread: start, stop, confidence.
@@ -2531,6 +2879,11 @@ export interface components {
              * @description Id of the first message of the episode that it is returned with; null if messages answer. The spans of an episode follow each other in their order.
              */
             episode?: string | null;
+            /**
+             * Expires At
+             * @description Time at which it expires; null if it does not, and in answers to questions. Exports and the answer for a single message have it.
+             */
+            expires_at?: string | null;
             /**
              * Gaps
              * @description Offsets in `text` of the gap marks, “ … ” unless the query or a setting chooses another. The same characters at other offsets belong to the message.
@@ -2635,6 +2988,12 @@ export interface components {
              */
             superseded_by?: string | null;
             /**
+             * Suspicious
+             * @description Whether rules recognise instructions to a model in it, though it is data.
+             * @default false
+             */
+            suspicious: boolean;
+            /**
              * Text
              * @description The text as the memory holds it, with parts rendered.
              */
@@ -2649,6 +3008,13 @@ export interface components {
              * @description The lowest tier it was read from; null while it is open.
              */
             tier: ("large" | "base" | "small" | "tiny" | "micro") | null;
+            /**
+             * Trust
+             * @description Trust class: whose words these are. Those of tool, web, imported and unknown are data.
+             * @default unknown
+             * @enum {string}
+             */
+            trust: "user" | "assistant" | "tool" | "web" | "imported" | "unknown";
             /**
              * Uncertain
              * @description Runs of `text` that may be misread: start, stop, confidence.
@@ -2899,6 +3265,16 @@ export interface components {
              */
             created_at?: string | null;
             /**
+             * Expires After
+             * @description The same as an age, counted from `created_at`, in ISO 8601. Not with `expires_at`.
+             */
+            expires_after?: string | null;
+            /**
+             * Expires At
+             * @description Time from which the message is recalled no more; the scheduler then erases it for good.
+             */
+            expires_at?: string | null;
+            /**
              * Id
              * @description Your id, unique in the bank. Default: a generated one.
              */
@@ -2936,6 +3312,11 @@ export interface components {
              * @description Tool calls in the format of OpenAI's chat messages. They become parts after the content.
              */
             tool_calls?: components["schemas"]["FunctionCall"][];
+            /**
+             * Trust
+             * @description Trust class: whose words these are. Default: the class of the role; `imported` for files of others, `web` for results of tools that fetch pages of the web.
+             */
+            trust?: ("user" | "assistant" | "tool" | "web" | "imported" | "unknown") | null;
         } | {
             content?: string;
         } | {
@@ -3388,6 +3769,99 @@ export interface components {
             pages: components["schemas"]["PageInfo"][];
         };
         /**
+         * PersonErasure
+         * @description The result of erasing what a person said, or of a dry run.
+         */
+        PersonErasure: {
+            /**
+             * Banks
+             * @description The banks with such messages, by name.
+             */
+            banks: components["schemas"]["PersonInBank"][];
+            /**
+             * Dry Run
+             * @description Whether it was a dry run, which writes nothing.
+             */
+            dry_run: boolean;
+            /**
+             * Log Erased
+             * @description Whether nothing is left in the write-ahead log of SQLite either; the scheduler erases it later.
+             */
+            log_erased: boolean;
+            /**
+             * Mentions
+             * @description Whether messages that mention the person count as well.
+             */
+            mentions: boolean;
+            /**
+             * Messages
+             * @description Number of messages that were erased, or would be, in all banks.
+             */
+            messages: number;
+            /**
+             * Person
+             * @description Name of the person.
+             */
+            person: string;
+            /**
+             * Remaining
+             * @description Number of messages that remain. Erase again for those that are not held.
+             */
+            remaining: number;
+        };
+        /**
+         * PersonErasureRequest
+         * @description A person whose messages are to be erased in all banks of the caller.
+         */
+        PersonErasureRequest: {
+            /**
+             * Dry Run
+             * @description Whether to erase nothing and report what would be erased.
+             */
+            dry_run?: boolean;
+            /**
+             * Mentions
+             * @description Whether to erase messages of others as well that have the name as words of their text.
+             */
+            mentions?: boolean;
+            /**
+             * Person
+             * @description Name of the speaker, as messages have it in `name`, compared without case.
+             */
+            person: string;
+        };
+        /**
+         * PersonInBank
+         * @description Messages of a person in a bank.
+         */
+        PersonInBank: {
+            /**
+             * Bank
+             * @description Name of the bank.
+             */
+            bank: string;
+            /**
+             * Messages
+             * @description Number of messages that were erased, or would be.
+             */
+            messages: number;
+            /**
+             * Reason
+             * @description Why messages remain, or a legal hold that would keep them.
+             */
+            reason: string | null;
+            /**
+             * Remaining
+             * @description Number of messages that remain: in a dry run all, otherwise those not erased.
+             */
+            remaining: number;
+            /**
+             * Threads
+             * @description Threads that hold them, at most 100.
+             */
+            threads: string[];
+        };
+        /**
          * Policy
          * @description An ageing policy: steps to lower tiers, and how long text, open messages and dropped data are kept.
          */
@@ -3398,6 +3872,11 @@ export interface components {
              * @enum {string}
              */
             age_from?: "arrival" | "message";
+            /**
+             * Erase
+             * @description What is erased for good with time: each rule erases the messages that meet its conditions at its age, whatever the tier of their pages. A legal hold suspends it, a pause of ageing does not.
+             */
+            erase?: components["schemas"]["ErasureRule"][];
             /**
              * Fresh
              * @description Tier of a page when it is sealed.
@@ -3718,6 +4197,11 @@ export interface components {
              */
             timezone?: string | null;
             /**
+             * Trust
+             * @description Restricts recall to messages of these trust classes, such as `user`.
+             */
+            trust?: ("user" | "assistant" | "tool" | "web" | "imported" | "unknown")[] | null;
+            /**
              * Until
              * @description End of the time window, in the same form.
              */
@@ -3915,6 +4399,11 @@ export interface components {
              */
             episode?: string | null;
             /**
+             * Expires At
+             * @description Time at which it expires; null if it does not, and in answers to questions. Exports and the answer for a single message have it.
+             */
+            expires_at?: string | null;
+            /**
              * Gaps
              * @description Offsets in `text` of the gap marks, “ … ” unless the query or a setting chooses another. The same characters at other offsets belong to the message.
              */
@@ -4018,6 +4507,12 @@ export interface components {
              */
             superseded_by?: string | null;
             /**
+             * Suspicious
+             * @description Whether rules recognise instructions to a model in it, though it is data.
+             * @default false
+             */
+            suspicious: boolean;
+            /**
              * Text
              * @description The text as the memory holds it, with parts rendered.
              */
@@ -4032,6 +4527,13 @@ export interface components {
              * @description The lowest tier it was read from; null while it is open.
              */
             tier: ("large" | "base" | "small" | "tiny" | "micro") | null;
+            /**
+             * Trust
+             * @description Trust class: whose words these are. Those of tool, web, imported and unknown are data.
+             * @default unknown
+             * @enum {string}
+             */
+            trust: "user" | "assistant" | "tool" | "web" | "imported" | "unknown";
             /**
              * Uncertain
              * @description Runs of `text` that may be misread: start, stop, confidence.
@@ -4812,6 +5314,90 @@ export interface components {
             timezone?: string | null;
         };
         /**
+         * UsageLimits
+         * @description UsageLimits of a tenant; null for none.
+         */
+        UsageLimits: {
+            /**
+             * Bank Messages
+             * @description Messages that each bank holds at most. Further ones get 413.
+             */
+            bank_messages?: number | null;
+            /**
+             * Bytes Per Day
+             * @description Bytes of text and images stored in a day of UTC. Further ones get 429 until the day ends.
+             */
+            bytes_per_day?: number | null;
+            /**
+             * Messages Per Day
+             * @description Messages stored in a day of UTC. Further ones get 429 until the day ends.
+             */
+            messages_per_day?: number | null;
+            /**
+             * Recalls At Once
+             * @description Recalls and other calls of the codec that each process answers at the same time. Further ones get 429.
+             */
+            recalls_at_once?: number | null;
+            /**
+             * Requests Per S
+             * @description Requests a second, on average, that each process of the service accepts; it accepts as many at once, or one. Further requests get 429.
+             */
+            requests_per_s?: number | null;
+        };
+        /**
+         * UsageOfDay
+         * @description Usage of a day by the callers of one key.
+         */
+        UsageOfDay: {
+            /**
+             * Bytes
+             * @description Bytes of their text and images.
+             */
+            bytes: number;
+            /**
+             * Day
+             * Format: date
+             * @description Day in UTC.
+             */
+            day: string;
+            /**
+             * Key Id
+             * @description Id of the key; null for callers without one, and for work in the background.
+             */
+            key_id: string | null;
+            /**
+             * Messages
+             * @description Messages stored.
+             */
+            messages: number;
+            /**
+             * Recalls
+             * @description Recalls and other calls of the codec.
+             */
+            recalls: number;
+            /**
+             * Requests
+             * @description Requests accepted.
+             */
+            requests: number;
+            /**
+             * Tenant
+             * @description Tenant; null for none.
+             */
+            tenant: string | null;
+        };
+        /**
+         * UsageReport
+         * @description Usage by day, tenant and key.
+         */
+        UsageReport: {
+            /**
+             * Rows
+             * @description Newest day first, then by tenant and key.
+             */
+            rows: components["schemas"]["UsageOfDay"][];
+        };
+        /**
          * WordCount
          * @description Counts of facts, or of other words.
          */
@@ -4892,6 +5478,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description Name of a bank. */
+                bank?: string | null;
+                /** @description Action, such as `store`. */
+                action?: string | null;
+                /** @description Id of the key of the caller. */
+                key?: string | null;
+                /** @description Start of the time window, with an offset. */
+                since?: string | null;
+                /** @description End of the time window, exclusive, with an offset. */
+                until?: string | null;
+                /** @description Maximum number of entries. */
+                limit?: number;
+                /** @description The `next_cursor` of the previous response. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEvents"];
                 };
             };
         };
@@ -5886,6 +6507,122 @@ export interface operations {
             };
         };
     };
+    erase_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonErasureRequest"];
+            };
+        };
+        responses: {
+            /** @description The banks with messages of the person, and what was erased or would be. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonErasure"];
+                };
+            };
+        };
+    };
+    export_person: {
+        parameters: {
+            query: {
+                /** @description Name of the speaker, compared without case. */
+                person: string;
+                /** @description Whether messages of others count that have the name as words of their text. */
+                mentions?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The messages, one JSON object a line, bank by bank in time order. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": Blob;
+                };
+            };
+        };
+    };
+    list_holds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The holds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Holds"];
+                };
+            };
+        };
+    };
+    set_hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldRequest"];
+            };
+        };
+        responses: {
+            /** @description The hold. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hold"];
+                };
+            };
+        };
+    };
+    release_hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the hold. */
+                hold_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The hold, released. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hold"];
+                };
+            };
+        };
+    };
     list_keys: {
         parameters: {
             query?: {
@@ -6010,6 +6747,79 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RetrieveResult"];
+                };
+            };
+        };
+    };
+    get_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The limits. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageLimits"];
+                };
+            };
+        };
+    };
+    set_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UsageLimits"];
+            };
+        };
+        responses: {
+            /** @description The limits. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageLimits"];
+                };
+            };
+        };
+    };
+    get_usage: {
+        parameters: {
+            query?: {
+                /** @description Number of days, today included. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The usage of each day, tenant and key. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageReport"];
                 };
             };
         };

@@ -11,7 +11,7 @@ from sqlalchemy.exc import ProgrammingError
 from support.databases import PostgresServer, execute
 from support.images import encoded
 
-from foxing.memory import Conflict, DatabaseOptions, Memory, NotFound, StorageError, StoreResult
+from foxing.memory import Conflict, DatabaseOptions, Memory, MemoryOptions, NotFound, StorageError, StoreResult
 from foxing.memory.ingest.calls import StoreCall
 from foxing.memory.ingest.importers.importer import ImportOptions, check_file
 from foxing.memory.storage import schema
@@ -75,7 +75,8 @@ def filled(url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("history") / "a.jsonl"
     path.write_text('{"role": "user", "content": "Titan ships."}')
     clock = [datetime(2026, 3, 1, tzinfo=UTC)]
-    with Memory(options(url, "ana"), clock=lambda: clock[0]) as memory:
+    recorded = MemoryOptions(audit="all")
+    with Memory(options(url, "ana"), clock=lambda: clock[0], options=recorded) as memory:
         memory.store("notes", SAID, thread="orders", idempotency_key="once")
         memory.seal("notes")
         memory.recall("notes", "Titan")
