@@ -66,6 +66,8 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
         *("GET /v1/audit", "GET /metrics"),
         *("GET /v1/usage", "GET /v1/tenants/{tenant}/limits", "PUT /v1/tenants/{tenant}/limits"),
         *("POST /v1/erase", "GET /v1/export", "GET /v1/holds", "POST /v1/holds", "DELETE /v1/holds/{hold_id}"),
+        *(f"GET {BANK}/quarantine", f"POST {BANK}/quarantine/{{message_id:path}}/release"),
+        f"DELETE {BANK}/quarantine/{{message_id:path}}",
         *(f"POST {CONSOLE_BANK}/{action}" for action in ("seal", "age", "undo", "erase", "policy")),
         *("GET /console/health", "GET /console/health.json"),
         *("GET /x/hooks/status", "POST /x/hooks/status"),

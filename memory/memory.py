@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from .pages.fetch import Fetcher
     from .pages.indexing import Reindexer
     from .pages.view import PageViewer
+    from .quarantine import Quarantine
     from .recall.images import ImageRecaller
     from .records.store import RecordStore
     from .savings.ledger import Ledger
@@ -714,6 +715,13 @@ class Operations:
         memory = self._memory
         mark = memory._options.gap_mark
         return Persons(memory._database, lambda: memory._eraser, memory._assembler, memory._images, mark, memory.now)
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        """Messages that the policies of banks have quarantined."""
+        from .quarantine import Quarantine
+
+        return Quarantine(self._memory._database, self._memory._store, self._memory.now)
 
     @staticmethod
     def import_parts() -> None:

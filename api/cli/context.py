@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from foxing.api.settings import Settings
     from foxing.memory import BankInfo, DatabaseOptions, KeyInfo, Memory, PageInfo
+    from foxing.memory.values.quarantine import QuarantinedMessage
     from foxing.renderer import FoxingError
 
     from .progress import Advance
@@ -222,6 +223,13 @@ def all_keys(memory: "Memory") -> "list[KeyInfo]":
 def all_pages(memory: "Memory", bank: str) -> "list[PageInfo]":
     """Returns all pages of a bank, oldest first."""
     return [page for part in _parts(lambda cursor: memory.pages(bank, limit=500, cursor=cursor)) for page in part.pages]
+
+
+def all_quarantine(memory: "Memory", bank: str) -> "list[QuarantinedMessage]":
+    """Returns all quarantined messages of a bank, in the order of their arrival."""
+    quarantine = memory.operations.quarantine
+    parts = _parts(lambda cursor: quarantine.list(bank, limit=500, cursor=cursor))
+    return [message for part in parts for message in part.messages]
 
 
 def state_of(context: typer.Context) -> State:

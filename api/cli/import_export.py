@@ -151,7 +151,8 @@ def _dry_run(state: State, memory: "Memory | None", bank: str) -> "DryRun":
 def _show_report(console: Console, path: Path, report: "ImportReport") -> None:
     console.print(
         f"{path}: {report.messages} messages in {report.threads} threads, "
-        f"{report.stored} stored, {report.duplicates} already stored",
+        f"{report.stored} stored, {report.duplicates} already stored"
+        + (f", {report.quarantined} quarantined" if report.quarantined else ""),
     )
     _show_left_out(console, report.left_out)
     _show_redacted(console, report.redacted)

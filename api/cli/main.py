@@ -38,6 +38,7 @@ COMMANDS = {
     "undo": ".lifecycle:undo",
     "erase": ".lifecycle:erase",
     "policy": ".lifecycle:policy",
+    "quarantine": ".quarantine:quarantine_commands",
     "reencode": ".reencode:reencode",
     "render": ".readers.render:render",
     "calibrate": ".readers.calibrate:calibrate",

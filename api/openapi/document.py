@@ -48,6 +48,7 @@ TAGS: list[Json] = [
     {"name": "pages", "description": "Pages, their contents and their tiers."},
     {"name": "import", "description": "Import histories, such as exports of ChatGPT or Slack."},
     {"name": "records", "description": "JSON values of agent frameworks, returned exactly as stored."},
+    {"name": "quarantine", "description": "Messages that policies have quarantined."},
     {"name": "savings", "description": "What models billed, and what folding saved."},
     {"name": "banks", "description": "Banks, which are isolated memories, and their statistics."},
     {"name": "ageing", "description": "Seal open messages, move pages to lower tiers, and undo that."},

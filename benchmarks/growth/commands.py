@@ -24,6 +24,7 @@ WITHOUT_TEXT = frozenset(
         *("hold.list", "hold.release", "hold.set"),
         *("keys.create", "keys.list", "keys.revoke", "keys.rotate"),
         *("audit.list", "audit.verify", "audit.export"),
+        "quarantine.list",
     }
 )
 
@@ -61,6 +62,12 @@ COMMANDS: dict[str, Sequence[tuple[str, int, Arguments, Callable[[str], str]]]] 
     "context": [("query", 10_000, _argument("context", "--reader", "claude", "--query", "TEXT", "--bank", "b"), str)],
     "fetch": [("reference", ARGUMENT, _argument("fetch", "TEXT", "--bank", "b"), str)],
     "erase": [("message", ARGUMENT, _argument("erase", "--message", "TEXT", "--bank", "b", "--yes"), str)],
+    "quarantine.release": [
+        ("message", ARGUMENT, _argument("quarantine", "release", "TEXT", "--bank", "b"), str),
+    ],
+    "quarantine.erase": [
+        ("message", ARGUMENT, _argument("quarantine", "erase", "TEXT", "--bank", "b", "--yes"), str),
+    ],
     "render": [("text", FILE // 4, _file("render", "FILE", "--reader", "claude", "--output", "FILE.out"), str)],
     "import": [
         ("line of JSON", FILE, _file("import", "FILE", "--bank", "b"), _line),

@@ -32,6 +32,7 @@ from foxing.memory.values.context import TokenPrices
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK, MarkedText
 from foxing.memory.values.messages import NewMessage, Role
 from foxing.memory.values.speakers import INDENT, set_apart
+from foxing.memory.values.trust import trust_of
 
 from .drawing import STATED, identifiers_within
 from .excerpts import FadingMessages, FoldedMessage, statements_of
@@ -142,6 +143,8 @@ class Compressor:
             if len(text.text.encode(errors="replace")) <= self._store.max_bytes
         ]
         stored, redaction = self._stored(bank, texts)
+        refused = self._store.refused_classes(bank)
+        texts = [text for text in texts if text.hash in stored or trust_of(text.role, None) not in refused]
         excerpts = {text.hash: self._excerpt(text, redaction) for text in texts}
         long = len(texts)
         texts = [text for text in texts if excerpts[text.hash].is_worth_it]
@@ -153,7 +156,9 @@ class Compressor:
             new = []
         if new:
             self._remember(bank, new, now)
-        replaced = [text for text in texts if text.hash in stored] if not new else texts
+            stored, _ = self._stored(bank, texts)  # without those that were quarantined
+            new = [text for text in new if text.hash in stored]
+        replaced = [text for text in texts if text.hash in stored]
         saved = sum(excerpts[text.hash].saved for text in replaced)
         before = sum(tokens)
         return CompressResult(

@@ -369,6 +369,8 @@ class Folder:
     def _stored_new(self, bank: str, new: Sequence[NewMessage], now: datetime) -> dict[str, NewMessage]:
         """Stores messages, without images that turn out to be damaged when they are decoded, and returns them by id."""
         stored: dict[str, NewMessage] = {}
+        refused = self._store.refused_classes(bank) if new else ()
+        new = [message for message in new if message.trust_class not in refused]
         for start in range(0, len(new), STORED_AT_ONCE):
             part = new[start : start + STORED_AT_ONCE]
             try:

@@ -11,11 +11,11 @@ from typing import Protocol, Self
 
 from foxing.memory.conversation import is_turn_id
 from foxing.memory.errors import MemoryFault
-from foxing.memory.storage.repositories import banks, messages
+from foxing.memory.storage.repositories import banks, messages, quarantine
 from foxing.memory.storage.secrets import DIGEST_BYTES
 from foxing.memory.values.messages import NewMessage
 
-from .redaction import Redaction
+from .rules import BankRules
 from .store import AcceptedMessage, MessageStore, StoreRules, check_same, occurs_twice, same_in_call
 from .validate import check_bank_name
 
@@ -41,6 +41,8 @@ class DryRun:
     def __post_init__(self) -> None:
         #: number of messages that would be stored, and of those that the bank has or that came before
         self.stored = self.duplicates = 0
+        #: number of messages that would be quarantined
+        self.quarantined = 0
         #: name of a rule of redaction → number of matches that it would replace
         self.redacted: Counter[str] = Counter()
         self._before = sqlite3.connect("", isolation_level=None)
@@ -60,7 +62,9 @@ class DryRun:
                 if row is None:
                     return {}, ()
                 erased = messages.erased_turns(connection, row.id, ids)
-                return messages.by_keys(connection, row.id, ids), erased
+                rows = quarantine.by_keys(connection, row.id, ids)
+                in_quarantine = {key: entry.as_stored for key, entry in rows.items()}
+                return messages.by_keys(connection, row.id, ids) | in_quarantine, erased
 
         return cls(store.rules(bank, now), known)
 
@@ -69,7 +73,7 @@ class DryRun:
         """Returns a dry run for a bank of a database that does not exist yet. `max_bytes`: of a message's text. Raises
         `InvalidInput` for an invalid name."""
         check_bank_name(bank)
-        return cls(StoreRules(bank, now, max_bytes, Redaction(), os.urandom(DIGEST_BYTES)), lambda ids: ({}, ()))
+        return cls(StoreRules(bank, now, max_bytes, BankRules(), os.urandom(DIGEST_BYTES)), lambda ids: ({}, ()))
 
     def __enter__(self) -> Self:
         return self
@@ -105,7 +109,9 @@ class DryRun:
             except MemoryFault as error:
                 answers[number] = error
                 continue
-            self.stored += is_new
+            is_quarantined = is_new and item.quarantine_rule is not None
+            self.stored += is_new and not is_quarantined
+            self.quarantined += is_quarantined
             self.duplicates += not is_new
         self._before.executemany(
             "INSERT INTO message VALUES (?, ?, ?, ?)",

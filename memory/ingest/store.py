@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
+from secrets import token_hex
 from threading import Lock
 from typing import Any
 
@@ -32,8 +33,18 @@ from foxing.memory.index.vectors import MessageCodes, joined, spoken
 from foxing.memory.limits import StoreLimits, TenantLimits
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.dialects import dialect_of
-from foxing.memory.storage.repositories import banks, expiries, idempotency, images, messages, schedule, usage
+from foxing.memory.storage.repositories import (
+    banks,
+    expiries,
+    idempotency,
+    images,
+    messages,
+    quarantine,
+    schedule,
+    usage,
+)
 from foxing.memory.storage.repositories.images import NewImage
+from foxing.memory.storage.repositories.quarantine import QuarantineRow
 from foxing.memory.storage.repositories.sealed import keys
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest, message_digest
 from foxing.memory.telemetry import OperationInContext
@@ -50,6 +61,7 @@ from .calls import StoreCall
 from .group_commit import GroupCommit
 from .images import prepare_images
 from .redaction import Redaction
+from .rules import BankRules
 from .unsettled import UnsettledCalls
 from .validate import check_bank_name, check_idempotency_key, list_messages, validate_message
 
@@ -80,11 +92,25 @@ class AcceptedMessage:
     code: MessageCodes | None = None
     #: Whether rules recognise instructions in it, though it is data.
     suspicious: bool = False
+    #: Name of the rule for which it is quarantined; None if it is not.
+    quarantine_rule: str | None = None
 
     @property
     def key(self) -> str | None:
         """The id chosen by the caller, if any."""
         return self.message.id
+
+    @cached_property
+    def quarantine_key(self) -> str:
+        """Its id in quarantine, the same at every attempt to write it."""
+        return self.key or f"quarantined-{token_hex(10)}"
+
+    def quarantine_row(self, now: datetime) -> QuarantineRow:
+        """Returns its row in quarantine. `now`: time of the call."""
+        at = self.message.arrived_at or now
+        place = {"id": self.quarantine_key, "thread": self.thread or DEFAULT_THREAD, "arrived_at": at}
+        message = self.message.model_copy(update={**place, "created_at": self.message.created_at or at})
+        return QuarantineRow.of(message, self.quarantine_rule or "", self.digest)
 
     @cached_property
     def digest(self) -> bytes:
@@ -99,13 +125,28 @@ class AcceptedMessage:
 
     @classmethod
     def of(
-        cls, message: NewMessage, thread: str | None, digest_key: bytes, images: Sequence[NewImage] = ()
+        cls,
+        message: NewMessage,
+        thread: str | None,
+        digest_key: bytes,
+        images: Sequence[NewImage] = (),
+        quarantine: Collection[str] = (),
     ) -> "AcceptedMessage":
-        """Returns the message in its own thread, or else in `thread`."""
+        """Returns the message in its own thread, or else in `thread`. `quarantine`: classes to quarantine if rules
+        recognise instructions."""
         text = message.text
-        suspicious = message.trust_class in DATA_CLASSES and planted_form(text) is not None
-        passages = split_passages(text)
-        return cls(message, text, message.thread or thread, digest_key, passages, images, suspicious=suspicious)
+        trust = message.trust_class
+        form = planted_form(text) if trust in DATA_CLASSES or trust in quarantine else None
+        return cls(
+            message,
+            text,
+            message.thread or thread,
+            digest_key,
+            split_passages(text),
+            images,
+            suspicious=form is not None and trust in DATA_CLASSES,
+            quarantine_rule=form if trust in quarantine else None,
+        )
 
     @cached_property
     def terms(self) -> Sequence[Counter[str]]:
@@ -139,7 +180,7 @@ class StoreRules:
     #: cap on the bytes of a message's text
     max_bytes: int
     #: the rules of the bank
-    redaction: Redaction
+    bank_rules: BankRules
     #: secret key of digests
     digest_key: bytes = field(repr=False)
 
@@ -153,10 +194,17 @@ class StoreRules:
         """Returns a message as it would be stored. `number`: its position in the call; `redacted`: counts what is
         replaced, by rule; `thread`: see `StoreCall`. Raises `InvalidInput` or a subclass."""
         message = validate_message(item, number, self.now, self.max_bytes)
-        if self.redaction:
-            message = self.redaction.message(message, redacted)
+        rules = self.bank_rules
+        if message.trust_class in rules.refuse:
+            raise InvalidInput(
+                f"the policy of bank '{self.bank}' refuses messages of the trust class '{message.trust_class}' "
+                "(refuse_trust); leave the message out, or change the policy",
+                index=number,
+            )
+        if rules.redaction:
+            message = rules.redaction.message(message, redacted)
         images_of_message = prepare_images(message, number, self.bank) if message.images else ()
-        return AcceptedMessage.of(message, thread, self.digest_key, images_of_message)
+        return AcceptedMessage.of(message, thread, self.digest_key, images_of_message, rules.quarantine)
 
 
 @dataclass(frozen=True)
@@ -170,7 +218,7 @@ class _Request:
     idempotency_key: str | None
     now: datetime
     #: The rules that were applied to the messages.
-    redaction: Redaction
+    rules: BankRules
     #: Name of a rule → number of matches that it replaced.
     redacted: Mapping[str, int]
     #: Id of the key of the caller; None without one.
@@ -181,6 +229,8 @@ class _Request:
     reserved: Sequence[int | None] = ()
     #: Record of the call in the audit log; None if there is none.
     audit: AuditCall | None = None
+    #: True if it releases its messages from quarantine.
+    releases: bool = False
 
     @cached_property
     def given(self) -> list[str]:
@@ -242,8 +292,8 @@ class MessageStore:
         self.max_bytes = max_bytes
         self._group: GroupCommit[_Request, StoreResult] = GroupCommit(self._write_all, _how_many)
         #: Bank → its rules as last seen. A transaction that finds others has the call prepared again.
-        self._redactions: LRUCache[str, Redaction] = LRUCache(BANKS)
-        self._redactions_lock = Lock()
+        self._rules: LRUCache[str, BankRules] = LRUCache(BANKS)
+        self._rules_lock = Lock()
         self._unsettled = UnsettledCalls()
 
     @cached_property
@@ -330,21 +380,48 @@ class MessageStore:
         return [answers[number] for number in numbers]
 
     def redaction_of(self, bank: str) -> Redaction:
+        """Returns the rules of redaction of a bank, which may have changed since they were read."""
+        return self._rules_of(bank).redaction
+
+    def refused_classes(self, bank: str) -> Collection[str]:
+        """Returns the trust classes that the policy of a bank refuses now."""
+        return self._read_rules(bank).refuse
+
+    def _rules_of(self, bank: str) -> BankRules:
         """Returns the rules of a bank, which may have changed since they were read."""
         bank = Access.current().full_name(bank)
-        with self._redactions_lock:
-            redaction = self._redactions.get(bank)
-        if redaction is None:
-            with self.database.read() as connection:
-                row = banks.find(connection, bank)
-            redaction = Redaction.of(row.policy if row is not None else {})
-            self.note_rules(bank, redaction)
-        return redaction
+        with self._rules_lock:
+            rules = self._rules.get(bank)
+        if rules is None or rules.refuse:  # no transaction would see that a policy no longer refuses a class
+            return self._read_rules(bank)
+        return rules
 
-    def note_rules(self, bank: str, rules: Redaction) -> None:
+    def _read_rules(self, bank: str) -> BankRules:
+        bank = Access.current().full_name(bank)
+        with self.database.read() as connection:
+            row = banks.find(connection, bank)
+        rules = BankRules.of(row.policy if row is not None else {})
+        self.note_rules(bank, rules)
+        return rules
+
+    def note_rules(self, bank: str, rules: BankRules) -> None:
         """Notes the rules of a bank."""
-        with self._redactions_lock:
-            self._redactions[bank] = rules
+        with self._rules_lock:
+            self._rules[bank] = rules
+
+    def release(self, bank: str, bank_id: int, message: NewMessage, now: datetime) -> StoreResult:
+        """Implements `Quarantine.release`."""
+        while True:
+            rules = replace(self._rules_of(bank), refuse=frozenset(), quarantine=frozenset())
+            redacted = Counter[str]()
+            accept = StoreRules(bank, now, self.max_bytes, rules, self._digest_key).accept
+            accepted = [accept(message, 0, redacted)]
+            request = _Request(bank, accepted, b"", None, now, rules, redacted, bank_id=bank_id, releases=True)
+            [encoded] = self._encoded([request])
+            try:
+                return self._group.submit(encoded)
+            except _OtherRules:
+                continue
 
     def _request(self, call: StoreCall, now: datetime) -> _Request:
         """Validates a call. Raises `InvalidInput` or a subclass."""
@@ -364,7 +441,7 @@ class MessageStore:
         valid = [item.message for item in accepted]
         digest = b"" if key is None else keyed_digest(self._digest_key, _request_digest(valid, thread))
         key_id = Access.in_context(call.context).key_id
-        request = _Request(bank, keyed, digest, key, now, rules.redaction, redacted, key_id, call.bank_id)
+        request = _Request(bank, keyed, digest, key, now, rules.bank_rules, redacted, key_id, call.bank_id)
         audit = log_of(self.database)
         if audit is not None:
             request = replace(request, audit=audit.store_call(call.context, bank, len(valid)))
@@ -374,7 +451,7 @@ class MessageStore:
 
     def rules(self, bank: str, now: datetime) -> StoreRules:
         """Returns the conditions of a bank, which need not exist."""
-        return StoreRules(bank, now, self.max_bytes, self.redaction_of(bank), self._digest_key)
+        return StoreRules(bank, now, self.max_bytes, self._rules_of(bank), self._digest_key)
 
     def embed(self, items: Sequence[NewMessage]) -> MessageCodes | None:
         """Returns the embeddings of messages to store; None if they are computed later, or never."""
@@ -386,7 +463,10 @@ class MessageStore:
         embedding unless they are stored `in_background`."""
         stored = {item for request in requests if len(request.given) >= MANY_IDS for item in self._known(request)}
         unembedded = (
-            item for request in requests for item in request.messages if item.code is None and item not in stored
+            item
+            for request in requests
+            for item in request.messages
+            if item.code is None and item not in stored and item.quarantine_rule is None
         )
         plain = [item for item in unembedded if in_background or not item.is_long]
         speech = [item.speech for item in plain]
@@ -510,7 +590,7 @@ class _BankWriter:
         now = requests[0].now
         bank = banks.find_locked(connection, name)  # most calls are for a bank that exists
         self._bank = bank or banks.get_or_create(connection, name, now, default_fields())
-        self._redaction = Redaction.of(self._bank.policy)
+        self._rules = BankRules.of(self._bank.policy)
         tenant = tenant_of(self._bank.name) or ""
         if tenant not in limits:
             limits[tenant] = store.limits.in_transaction(connection, tenant, now.date())
@@ -522,10 +602,14 @@ class _BankWriter:
         self._whole: dict[int, tuple[messages.Message, AcceptedMessage]] = {}
         #: ids of turns that were erased
         self._erased: set[str] = set()
+        #: Id → message in quarantine, for the ids of the calls.
+        self._quarantine: dict[str, QuarantineRow] = {}
+        self._new_quarantine: list[QuarantineRow] = []
+        self._released: list[str] = []
         self._ids = ids
 
     def write(self) -> list[StoreResult | MemoryFault]:
-        self._store.note_rules(self._bank.name, self._redaction)
+        self._store.note_rules(self._bank.name, self._rules)
         items = [item for request in self._requests for item in request.messages]
         keys = [item.key for item in items if item.key is not None]
         if self._ids:
@@ -536,11 +620,18 @@ class _BankWriter:
         stored = messages.by_keys(self._connection, self._bank.id, keys) if keys else {}
         if keys:
             self._erased = messages.erased_turns(self._connection, self._bank.id, keys)
+        keys += [item.quarantine_key for item in items if item.quarantine_rule and item.key is None]
+        if keys:
+            self._quarantine = quarantine.by_keys(self._connection, self._bank.id, keys)
         answers = [self._answer(request, stored) for request in self._requests]
         if self._new:
             self._insert()
         if self._whole:
             self._complete()
+        if self._new_quarantine:
+            quarantine.insert(self._connection, self._bank.id, self._new_quarantine)
+        if self._released:
+            quarantine.delete(self._connection, self._bank.id, self._released)
         return answers
 
     def _find_stored(self, items: Sequence[AcceptedMessage]) -> None:
@@ -554,7 +645,10 @@ class _BankWriter:
 
     def _answer(self, request: _Request, stored: Mapping[str, messages.Message]) -> StoreResult | MemoryFault:
         """Returns the answer to a call, and collects its new messages."""
-        if request.redaction != self._redaction:
+        rules = (
+            self._rules if not request.releases else replace(self._rules, refuse=frozenset(), quarantine=frozenset())
+        )
+        if request.rules != rules:
             return _OtherRules("the rules of the bank have changed")
         try:
             if request.idempotency_key is None:
@@ -562,34 +656,52 @@ class _BankWriter:
             use = idempotency.Use(request.idempotency_key, request.digest, request.now)
             answer = partial(self._note_new, request, stored)
             return idempotency.answered_once(self._connection, self._bank.id, use, StoreResult, answer)
-        except (Conflict, LimitReached, QuotaReached) as error:
+        except (Conflict, LimitReached, NotFound, QuotaReached) as error:
             return error
 
     def _note_new(self, request: _Request, stored: Mapping[str, messages.Message]) -> StoreResult:
-        """Collects the messages whose ids are new. Raises `Conflict` if an id belongs to another message, and
-        `LimitReached` or `QuotaReached` if the limits of the tenant allow no more."""
+        """Collects the messages whose ids are new, and those to quarantine. Raises `Conflict` if an id belongs to
+        another message, `NotFound` if a message to release has been erased, and `LimitReached` or `QuotaReached` if the
+        limits of the tenant allow no more."""
         new: dict[str, AcceptedMessage] = {}
         ids = []
+        released: list[str] = []
         for item in request.messages:
-            key = item.key or self._stored.get(item) or keys.generated(self._connection, self._ids[item])
+            key = item.key or self._stored.get(item)
+            if key is None:
+                is_free = item.quarantine_rule is None
+                key = keys.generated(self._connection, self._ids[item]) if is_free else item.quarantine_key
             ids.append(key)
             if item in self._stored or key in self._erased:
                 continue
-            if key in stored:
+            if key in self._quarantine and request.releases:
+                new[key] = item
+                released.append(key)
+            elif key in self._quarantine:
+                check_same(self._quarantine[key].as_stored, item)
+            elif key in stored:
                 self._compare(stored[key], item)
+            elif request.releases:
+                raise NotFound(f"the message '{key}' is not in quarantine any more")
             elif key not in new:
                 new[key] = item
             elif not same_in_call(new[key], item):
                 raise occurs_twice(key)
         size = sum(item.size for item in new.values())
         self._limits.check(self._bank.id, len(new), size, request.now, request.key_id)
-        self._new += [(item, request.now) for item in new.values()]
-        oldest = min((self._age(item, request.now) for item in new.values()), default=None)
+        plain = [item for item in new.values() if item.quarantine_rule is None]
+        self._released += released
+        self._new += [(item, request.now) for item in plain]
+        self._new_quarantine += [
+            item.quarantine_row(request.now) for item in new.values() if item.quarantine_rule is not None
+        ]
+        oldest = min((self._age(item, request.now) for item in plain), default=None)
         ageing = None if oldest is None else self._policy.forecast(oldest, {})  # of all tiers that there are
         return StoreResult(
             ids=ids,
-            stored=len(new),
+            stored=len(plain),
             duplicates=len(ids) - len(new),
+            quarantined=len(new) - len(plain),
             ageing=ageing,
             redacted=dict(request.redacted),
         )
@@ -601,7 +713,7 @@ class _BankWriter:
         text = stored.content if whole is None else whole[1].text
         first, *_ = item.message.parts or (None,)
         is_result = isinstance(first, ToolResult) and is_turn_id(stored.key)
-        if text is None or stored.sealed_chars or not is_result:
+        if text is None or stored.sealed_chars or not is_result or item.quarantine_rule is not None:
             return
         if is_excerpt(text, item.text):
             self._whole[stored.id] = stored, item

@@ -29,6 +29,7 @@ from foxing.memory.storage.repositories import (
     messages,
     model_calls,
     pages,
+    quarantine,
     sizes,
 )
 from foxing.memory.storage.repositories.holds import HoldRow
@@ -138,10 +139,19 @@ class Eraser:
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
             thread_id = banks.find_thread(connection, bank.id, thread)
-            if thread_id is None:
+            in_quarantine = quarantine.keys_of_thread(connection, bank.id, thread)
+            if thread_id is None and not in_quarantine:
                 raise NotFound(f"there is no thread '{thread}' in bank '{bank_name}'")
-            ids = messages.ids_within(connection, bank.id, MessageFilter(thread_id=thread_id))
+            of_thread = MessageFilter(thread_id=thread_id)
+            ids = set() if thread_id is None else set(messages.ids_within(connection, bank.id, of_thread))
             check_holds(connection, bank.id, ids)
+        if in_quarantine:
+            with self.database.write() as connection:
+                banks.lock(connection, bank.id)
+                in_quarantine = quarantine.keys_of_thread(connection, bank.id, thread)
+                quarantine.erase(connection, bank.id, in_quarantine)
+                idempotency.delete_naming(connection, bank.id, in_quarantine)
+            result.messages += len(in_quarantine)
         self._erase_all(bank.id, ids, now, result, progress)
         return self._report(bank_name, result)
 

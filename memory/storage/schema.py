@@ -479,6 +479,24 @@ erased_messages = Table(
     sqlite_with_rowid=False,
 )
 
+#: Messages that the policy of a bank has quarantined; see `foxing.memory.quarantine`.
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("bank_id", ForeignKey("banks.id"), nullable=False),
+    #: Public id of the message.
+    Column("key", user_text(200), nullable=False),
+    Column("thread", user_text(200), nullable=False),
+    #: Rule that recognised instructions in it.
+    Column("rule", String(60), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("arrived_at", UtcDateTime, nullable=False),
+    #: The `NewMessage` as JSON.
+    Column("message", Text, nullable=False),
+    UniqueConstraint("bank_id", "key"),
+)
+
 #: Contents dropped by ageing, kept for undo until the undo window has passed. Not searched by recall.
 trash = Table(
     "trash",

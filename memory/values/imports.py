@@ -122,6 +122,7 @@ class ImportPreview(ImportContents):
     duplicates: int | None = Field(
         None, description="Number of messages that are already stored; null if they were not compared with a bank."
     )
+    quarantined: int = Field(0, description="Number of messages that the bank's policy would quarantine.")
     redacted: dict[str, int] = Field({}, description="Number of matches that the bank's policy would replace, by rule.")
 
 
@@ -130,6 +131,7 @@ class ImportReport(ImportContents):
 
     stored: int = Field(description="Number of new messages.")
     duplicates: int = Field(description="Number of messages that were already stored.")
+    quarantined: int = Field(0, description="Number of new messages that the bank's policy has quarantined.")
     redacted: dict[str, int] = Field(description="Number of matches that the bank's policy replaced, by rule.")
     would_redact: dict[str, int] = Field(
         {},

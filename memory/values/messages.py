@@ -158,6 +158,9 @@ class StoreResult(Value):
     ids: list[str] = Field(description="Ids of the messages, in the order given.")
     stored: int = Field(description="Number of new messages.")
     duplicates: int = Field(description="Number of messages that were already stored with the same content.")
+    quarantined: int = Field(
+        0, description="Number of new messages that the policy has quarantined; see `quarantine_trust`."
+    )
     ageing: AgeingForecast | None = Field(
         None, description="Forecast of how the new messages age under the current policy; null if none is new."
     )

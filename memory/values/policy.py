@@ -32,6 +32,7 @@ from foxing.renderer.clock import later
 from foxing.renderer.tiers import OWN_TIERS, all_tiers, is_tier, tier_rank
 
 from .base import INTEGRAL, OPEN, Input, KnownTier, Moment, Name, Role, Tier, Value, reason_of
+from .trust import Trust
 
 #: Start of a page's age: the later of the last message's time and arrival, or its time only.
 AgeFrom = Annotated[Literal["arrival", "message"], OPEN]
@@ -222,6 +223,17 @@ class Policy(Input):
         description="What is erased for good with time: each rule erases the messages that meet its conditions at its "
         "age, whatever the tier of their pages. A legal hold suspends it, a pause of ageing does not.",
         examples=[[{"after": "P730D"}, {"role": "tool", "after": "P30D"}]],
+    )
+    refuse_trust: Annotated[tuple[Trust, ...], Strict(False)] = Field(
+        (),
+        description="Trust classes of which no message is stored: a call with one is refused as a whole.",
+        examples=[["unknown"]],
+    )
+    quarantine_trust: Annotated[tuple[Trust, ...], Strict(False)] = Field(
+        (),
+        description="Trust classes whose messages are quarantined if rules recognise instructions to a model in them: "
+        "nothing reads them until they are released. A change applies to messages stored from then on.",
+        examples=[["tool", "web"]],
     )
     paused_until: Moment | None = Field(
         None,

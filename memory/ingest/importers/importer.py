@@ -477,7 +477,7 @@ def store_file(
     storage = target if isinstance(target, PreparingStorage) else _InOrder(target)
     files = HistoryFiles.of(source.path, source.options.max_bytes)
     size = files.total_bytes
-    stored = duplicates = 0
+    stored = duplicates = quarantined = 0
     ageing: AgeingForecast | None = None
     left_out: dict[str, Omission] = {}
     redacted: Counter[str] = Counter()
@@ -493,6 +493,7 @@ def store_file(
                 results = _stored_singly(storage, bank, source.path, batch, left_out)
             stored += sum(result.stored for result in results)
             duplicates += sum(result.duplicates for result in results)
+            quarantined += sum(result.quarantined for result in results)
             for result in results:
                 redacted.update(result.redacted)
             for imported in batch if unused else ():
@@ -501,7 +502,7 @@ def store_file(
             if progress is not None:
                 progress(min(files.bytes_read, size), size)
     except MemoryFault as error:
-        raise with_state(error, stored + duplicates, source.messages) from error.__cause__
+        raise with_state(error, stored + duplicates + quarantined, source.messages) from error.__cause__
     if progress is not None:
         progress(size, size)
     contents = source.contents
@@ -510,6 +511,7 @@ def store_file(
         **dict(contents),
         stored=stored,
         duplicates=duplicates,
+        quarantined=quarantined,
         redacted=dict(redacted),
         would_redact=dict(seen),
         ageing=ageing,
@@ -555,6 +557,7 @@ def preview_file(
         would_redact=dict(seen),
         stored=None if dry_run is None else dry_run.stored,
         duplicates=None if dry_run is None else dry_run.duplicates,
+        quarantined=0 if dry_run is None else dry_run.quarantined,
         redacted={} if dry_run is None else dict(dry_run.redacted),
     )
 

@@ -11,7 +11,7 @@ from foxing.memory.storage import columns, schema
 from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference
 from foxing.memory.storage.dialects import dialect_of
 
-from . import banks, embeddings, image_trash, images, recall_weights, records
+from . import banks, embeddings, image_trash, images, quarantine, recall_weights, records
 from .batches import sum_by_bank
 from .sealed import ranges
 
@@ -138,6 +138,7 @@ _sizes = {
         sum_by_bank(_k.bank_id, _size(_k.key) + _size(cast(_k.answer, Text))),
         sum_by_bank(schema.erased_messages.c.bank_id, literal(ERASED_ROW_BYTES)),
         *recall_weights.SIZES,
+        *quarantine.SIZES,
     ],
     "records": records.SIZES,
     "images": images.SIZES,

@@ -30,6 +30,7 @@ from foxing.memory.storage.repositories import (
     open_messages,
     pages,
     postings,
+    quarantine,
     recall_weights,
     records,
     schedule,
@@ -100,6 +101,8 @@ def filled(url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     key = rf"'\x{'00' * 16}'"
     fold = f"{bank}, {key}, 1, NULL, 'orders', 4, {key}, 8, '\\x', 10, 90, 0, 1.5, '\\x', now()"
     execute(url, f"INSERT INTO folds VALUES ({fold})")
+    names = "bank_id, key, thread, rule, digest, arrived_at, message"
+    execute(url, rf"INSERT INTO quarantine ({names}) VALUES ({bank}, 'q', 'main', 'r', '\x', now(), '{{}}')")
     call = f"1, {bank}, 'c', now(), now(), 's', '', 'm', true, true, true, true, 0, 1, 1, 1, 1, 1, 1, 1, 1"
     execute(url, f"INSERT INTO model_calls VALUES ({call})")
     dropped = f"{bank}, (SELECT id FROM images), 'image/png', 1, 1, 1, '\\x00', now()"
@@ -187,6 +190,7 @@ def test_repositories_find_nothing_of_another_owner(filled: str) -> None:
         "images": lambda connection: images.of_messages(connection, bank, ids),
         "image files": lambda connection: images.contents(connection, bank, range(1, 100)),
         "folds": lambda connection: folds.of_conversation(connection, bank, bytes(16)),
+        "quarantine": lambda connection: quarantine.list_after(connection, bank, 0, 1),
         "model calls": lambda connection: model_calls.last_of(connection, bank, "s", ""),
         "recent postings": lambda connection: postings.recent(connection, bank),
         "postings": lambda connection: postings.segments(connection, bank),

@@ -1,0 +1,98 @@
+"""Quarantine of a bank: list, release and erase messages that recall, pages, context and folds do not reach."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection
+
+from .errors import InvalidCursor, NotFound
+from .recall.cursors import MAX_INTEGER, decode_cursor, encode_cursor
+from .storage.database import Database
+from .storage.repositories import banks, idempotency, quarantine
+from .storage.repositories.quarantine import QuarantineRow
+from .values.base import INVALID_CURSOR, check_limit
+from .values.messages import StoreResult
+from .values.quarantine import QuarantinedMessage, QuarantineList
+from .values.reports import ErasureReport
+
+if TYPE_CHECKING:
+    from .ingest.store import MessageStore
+
+
+class Quarantine:
+    """The quarantined messages of a memory."""
+
+    def __init__(self, database: Database, store: "MessageStore", now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._store = store
+        self._now = now
+
+    def list(self, bank: str, *, limit: int = 50, cursor: str | None = None) -> QuarantineList:
+        """Returns quarantined messages of a bank in the order of their arrival. `limit`: 1 to 500. `cursor`:
+        `next_cursor` of the previous call. Raises `NotFound`, `InvalidInput`, `InvalidCursor`."""
+        check_limit(limit)
+        with self._database.read() as connection:
+            bank_id = banks.get(connection, bank).id
+            name = f"quarantine:{bank_id}"
+            after = _row_after(cursor, name) if cursor else 0
+            rows = quarantine.list_after(connection, bank_id, after, limit + 1)
+        following = encode_cursor(name, [rows[limit - 1].id]) if len(rows) > limit else None
+        return QuarantineList(messages=[_info(row) for row in rows[:limit]], next_cursor=following)
+
+    def release(self, bank: str, message_id: str) -> StoreResult:
+        """Stores a quarantined message under its id, with its class, its mark and its times, whatever the policy says,
+        and removes it from the quarantine, in one transaction. Raises `NotFound`."""
+        with self._database.read() as connection:
+            bank_row = banks.get(connection, bank)
+            row = _get(connection, bank_row.id, bank, message_id)
+        return self._store.release(bank_row.name, bank_row.id, row.message, self._now())
+
+    def erase(self, bank: str, message_id: str) -> ErasureReport:
+        """Permanently erases a quarantined message. Raises `NotFound`."""
+        with self._database.write() as connection:
+            bank_id = banks.get(connection, bank).id
+            banks.lock(connection, bank_id)
+            row = _get(connection, bank_id, bank, message_id)
+            quarantine.erase(connection, bank_id, [row.key])
+            idempotency.delete_naming(connection, bank_id, [row.key])
+        size = len(row.json.encode())
+        return ErasureReport(
+            bank=bank,
+            messages=1,
+            pages=[],
+            bytes_before=size,
+            bytes_after=0,
+            log_erased=self._database.purge_deleted(),
+        )
+
+
+def _get(connection: Connection, bank_id: int, bank: str, key: str) -> QuarantineRow:
+    row = quarantine.by_keys(connection, bank_id, [key]).get(key)
+    if row is None:
+        raise NotFound(f"there is no message '{key[:200]}' in the quarantine of bank '{bank}'; list it")
+    return row
+
+
+def _info(row: QuarantineRow) -> QuarantinedMessage:
+    message = row.message
+    return QuarantinedMessage(
+        message_id=row.key,
+        thread=row.thread,
+        role=message.role,
+        name=message.name,
+        trust=message.trust_class,
+        rule=row.rule,
+        created_at=message.created_at or row.arrived_at,
+        arrived_at=row.arrived_at,
+        text=message.text,
+        metadata=dict(message.metadata or {}),
+    )
+
+
+def _row_after(cursor: str, name: str) -> int:
+    """Returns the id of the row after which a list continues. Raises `InvalidCursor`."""
+    after = decode_cursor(cursor, name)[0]
+    if type(after) is not int or not 0 <= after <= MAX_INTEGER:
+        raise InvalidCursor(INVALID_CURSOR)
+    return after
