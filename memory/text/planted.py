@@ -26,8 +26,8 @@ _UNSEEN = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-
 _LOOKALIKES = str.maketrans("аеорсухіјѕԁɡοαει", "aeopcyxijsdgoaei") | {0xE0000 + n: n for n in range(0x20, 0x7F)}
 _SPELLED = re.compile(r"(?<!\w)\w(?:(?:[ .*_|·-]\w(?!\w)){3,400}|(?:[.*|·-]\w(?!\w)){1,400})")
 _SEPARATOR = re.compile(r"[ .*_|·-]")
-_LETTER_DIGITS = re.compile(r"(?<![\w@$])[a-z013457@$]{4,24}(?![\w@$])")
-_DIGITS = str.maketrans("013457@$", "oieastas")
+_LETTER_DIGITS = re.compile(r"(?<!\w)[a-z013457]{4,24}(?!\w)")
+_DIGITS = str.maketrans("013457", "oieast")
 _BASE64 = re.compile(r"(?<![\w+/])[A-Za-z0-9+/]{24,4096}={0,2}(?![\w+/])")
 _SENTENCE_END = re.compile(r"""\n|[.?](?=["'»”)\]]{0,2}\s)|[。!]|<!--|-->""")
 _HAN = re.compile("[\u4e00-\u9fff]")
@@ -41,6 +41,8 @@ class PlantedSign(NamedTuple):
     weight: int
     language: str
     pattern: re.Pattern[str]
+    #: Signs that do not count beside it.
+    covers: frozenset[str]
 
 
 @cache
@@ -48,38 +50,40 @@ def _signs() -> tuple[int, tuple[PlantedSign, ...]]:
     """Returns the threshold and the signs."""
     source = tomllib.loads(files("foxing.memory.text").joinpath("data", "planted.toml").read_text(encoding="utf-8"))
     signs = tuple(
-        PlantedSign(name, entry["weight"], language, re.compile(pattern))
+        PlantedSign(name, entry["weight"], language, re.compile(pattern), frozenset(entry.get("covers", ())))
         for name, entry in source["sign"].items()
         for language, pattern in entry.items()
-        if language != "weight"
+        if language not in ("weight", "covers")
     )
     return source["threshold"], signs
 
 
 def planted_form(text: str) -> str | None:
-    """Returns the names of the signs by which instructions to a model are recognised in a text; None if they are not.
-    """
+    """Returns the signs by which instructions to a model are recognised in a text; None if they are not."""
     if len(text) > 2 * READ_CHARS:
         text = f"{text[:READ_CHARS]}\n{text[-READ_CHARS:]}"
     plain, spelled = _plain(text)
     threshold, signs = _signs()
-    texts = {"any": plain, "spelled": spelled if len(spelled) >= 6 else None}
+    texts: dict[str, str | None] = {"any": plain, "spelled": spelled if len(spelled) >= 6 else None}
     texts["zh"] = plain if _HAN.search(plain) else None
     texts["ko"] = plain if _HANGUL.search(plain) else None
     ends = [match.start() for match in _SENTENCE_END.finditer(plain)]
-    by_sentence: dict[int, dict[str, int]] = {}
+    by_sentence: dict[int, dict[str, PlantedSign]] = {}
     for sign in signs:
         for match in sign.pattern.finditer(texts[sign.language] or ""):
             # A sign that begins with the end of a sentence stands in the next one.
             number = 0 if sign.language == "spelled" else bisect_right(ends, max(match.start(), match.end() - 1))
-            by_sentence.setdefault(number, {})[sign.name] = sign.weight
+            by_sentence.setdefault(number, {})[sign.name] = sign
     for number, own in by_sentence.items():
         window = own | by_sentence.get(number + 1, {})
-        around = by_sentence.get(number - 1, {}) | by_sentence.get(number + 2, {}) | window
-        weight = sum(value for value in window.values() if value > 0) + sum(
-            value for value in around.values() if value < 0
-        )
-        if weight >= threshold:
+        covered = frozenset[str]().union(*(sign.covers for sign in window.values()))
+        around = window | {
+            name: sign
+            for near in (number - 1, number + 2)
+            for name, sign in by_sentence.get(near, {}).items()
+            if sign.weight < 0
+        }
+        if sum(sign.weight for name, sign in around.items() if name not in covered) >= threshold:
             return ", ".join(sorted(window))
     return None
 
