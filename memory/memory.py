@@ -790,7 +790,12 @@ class Operations:
         self._memory._recall_weights.record_keys(bank, [message.message_id], self._memory.now())
         text = message.text if query is None else matching_part(message.text, query)
         return RetrieveResult(
-            hash=hash, original_content=text, complete=text == message.text and not message.gaps, kept=message.kept
+            hash=hash,
+            original_content=text,
+            complete=text == message.text and not message.gaps,
+            trust=message.trust,
+            suspicious=message.suspicious,
+            kept=message.kept,
         )
 
     def reencode(self, bank: str, *, dry_run: bool = False, progress: Progress | None = None) -> ReencodingReport:

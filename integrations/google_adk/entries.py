@@ -10,6 +10,7 @@ from google.genai import types
 
 from foxing.integrations.frameworks.turns import message_fields
 from foxing.memory import Fields, RecalledMessage, parse_message
+from foxing.memory.values.speakers import speaker_of
 
 #: Members of a message's metadata that tell users apart.
 APP = "app_name"
@@ -47,10 +48,17 @@ def entry(message: RecalledMessage) -> MemoryEntry:
     own = {key: value for key, value in (message.metadata or {}).items() if key not in (APP, USER)}
     return MemoryEntry(
         id=message.message_id,
-        author=message.name or message.role,
+        author=speaker_of(message),
         timestamp=message.created_at.isoformat(),
         content=types.Content(role=role, parts=[types.Part(text=message.text)]),
-        custom_metadata={**own, "thread": message.thread, "relevance": message.relevance, "kept": message.kept},
+        custom_metadata={
+            **own,
+            "thread": message.thread,
+            "trust": message.trust,
+            "suspicious": message.suspicious,
+            "relevance": message.relevance,
+            "kept": message.kept,
+        },
     )
 
 

@@ -104,6 +104,8 @@ def _document(message: RecalledMessage) -> Document:
             "thread": message.thread,
             "role": message.role,
             "name": message.name,
+            "trust": message.trust,
+            "suspicious": message.suspicious,
             "created_at": message.created_at.isoformat(),
             "metadata": message.metadata,
             "score": message.score,

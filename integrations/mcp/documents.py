@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from foxing.encoder.text_tokens import cut_to_tokens
 from foxing.memory import RecalledMessage
 from foxing.memory.compact_json import compact_json
-from foxing.memory.values.speakers import speaker_name
+from foxing.memory.values.speakers import speaker_of
 
 from .wording import moment
 
@@ -36,6 +36,8 @@ def document(message: RecalledMessage, max_tokens: int) -> str:
         "thread": message.thread,
         "role": message.role,
         "name": message.name,
+        "trust": message.trust,
+        "suspicious": message.suspicious,
         "created_at": message.created_at.isoformat(),
         "kept": round(message.kept, 4),
         "confidence": round(message.confidence, 4),
@@ -52,7 +54,7 @@ def document(message: RecalledMessage, max_tokens: int) -> str:
 def _title(message: RecalledMessage) -> str:
     title = " ".join(message.text.split())
     title = title if len(title) <= TITLE_CHARS else f"{title[:TITLE_CHARS].rstrip()}…"
-    return f"{speaker_name(message.role, message.name, message.trust)}, {moment(message.created_at)}: {title}"
+    return f"{speaker_of(message)}, {moment(message.created_at)}: {title}"
 
 
 def _url(message: RecalledMessage) -> str:

@@ -11,7 +11,7 @@ from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
 from pydantic import BaseModel, Field
 
 from foxing.memory import ImagePart, RecalledMessage
-from foxing.memory.values.speakers import one_line, set_apart
+from foxing.memory.values.speakers import one_line, set_apart, speaker_of
 
 #: Images that a tool returns, and the characters of their Base64.
 MAX_IMAGES = 4
@@ -89,11 +89,12 @@ def images_of(messages: Sequence[RecalledMessage]) -> list[ContentBlock]:
             count = count + 1
             size = f"{part.width}×{part.height} px"
             name = one_line(part.name or "") or "without a name"
-            label = f"Image of the message {one_line(message.message_id)}, {name}, {size}:"
+            label = f"Image of the message {one_line(message.message_id)} by {speaker_of(message)}, {name}, {size}:"
             blocks.append(TextContent(type="text", text=label))
             blocks.append(ImageContent(type="image", data=data, mime_type=part.media_type or "image/png"))
             if (read := part.machine_read) is not None:
-                caption = set_apart(f"Text in it, read by machine with confidence {read.confidence:.2f}:\n{read.text}")
+                said = f"Text in it by {speaker_of(message)}, read by machine with confidence {read.confidence:.2f}:"
+                caption = set_apart(f"{said}\n{read.text}")
                 blocks.append(TextContent(type="text", text=caption))
     return blocks
 

@@ -9,7 +9,7 @@ from foxing.integrations.client import Call, Connection, Target, connect
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
 from foxing.memory import RELEVANCE_FLOOR, Conflict, Fields, Forgotten, InvalidInput, NotFound, TextQueryFields
 from foxing.memory.values.messages import REPLACES
-from foxing.memory.values.speakers import set_apart, speaker_name
+from foxing.memory.values.speakers import set_apart, speaker_of
 from foxing.renderer import FoxingError
 
 R = TypeVar("R")
@@ -76,8 +76,7 @@ class FoxingToolset(Closing, AsyncClosing, FunctionToolset[Any]):
         result = await self._run(lambda memory: memory.recall(bank, query, **fields))
         spans = sorted(result.spans, key=lambda span: span.created_at)
         lines = [
-            f"[{span.ref}] {span.created_at:%Y-%m-%d %H:%M} {speaker_name(span.role, span.name, span.trust)}: "
-            f"{set_apart(span.text)}"
+            f"[{span.ref}] {span.created_at:%Y-%m-%d %H:%M} {speaker_of(span)}: {set_apart(span.text)}"
             for span in spans
         ]
         return "\n".join(lines) or NOTHING

@@ -11,7 +11,7 @@ from foxing.memory.ingest.doubtful_words import ExactWord, exact_words, unsafe_w
 from foxing.memory.pages.reader_pages import ReaderPage
 from foxing.memory.recall.transcript import Style, transcript_of
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK, MarkedText
-from foxing.memory.values.speakers import speaker_name
+from foxing.memory.values.speakers import speaker_on_page
 from foxing.memory.values.trust import stated_trust
 from foxing.renderer import Entry
 from foxing.renderer.readers import PageImage
@@ -100,8 +100,7 @@ def _cut(placed: ReaderPage) -> str:
 
 
 def _speaker(part: Entry) -> str:
-    trust, suspicious = stated_trust(part.role, part.marks)
-    return speaker_name(part.role, part.name, trust, suspicious=suspicious)
+    return speaker_on_page(part.role, part.name, part.marks)
 
 
 def minute(at: datetime) -> str:

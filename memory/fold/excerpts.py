@@ -15,8 +15,7 @@ from itertools import islice, pairwise
 from typing import Literal, NamedTuple
 
 from foxing.memory.values.part_text import CALL_MARK, image_labels
-from foxing.memory.values.speakers import speaker_name
-from foxing.memory.values.trust import stated_trust
+from foxing.memory.values.speakers import speaker_on_page
 from foxing.renderer.fading import FactFinder
 from foxing.renderer.marks import GAP_MARK
 from foxing.renderer.sentences import CLAUSE_MARKS, is_statement, sentence_ends
@@ -91,8 +90,7 @@ class FoldedMessage:
     @property
     def speaker(self) -> str:
         """Its role, and its trust class where its words are data and the role does not say so."""
-        trust, suspicious = stated_trust(self.role, self.marks)
-        return speaker_name(self.role, None, trust, suspicious=suspicious)
+        return speaker_on_page(self.role, None, self.marks)
 
     @property
     def is_reference(self) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from foxing.encoder.text_tokens import count_text_tokens, cut_to_tokens
 from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.trust import DATA_CLASSES
 
 from .candidates import Candidate
 from .transcript import Style, TextTranscript, TranscriptLine, TranscriptPlace
@@ -102,7 +103,7 @@ class Answer:
 
     def finish(self) -> None:
         """Writes `rendered` and `text_tokens`. If no span fits, the first match is cut to the budget; a budget smaller
-        than its date and speaker shows the text alone."""
+        than its date and speaker shows the text alone, or nothing of data."""
         self.text_tokens = self._transcript.tokens
         while self.max_tokens is not None and self.text_tokens > self.max_tokens:  # joined tokens may be more
             self._drop_last()
@@ -110,7 +111,6 @@ class Answer:
         self.rendered = self._transcript.text
         if self.spans or self.oversized is None or self.max_tokens is None:
             return
-        del self.waiting[next(iter(self.waiting))]
         head = (
             TranscriptLine(self.oversized.model_copy(update={"text": "", "gaps": [], "kept": 1.0}), self.style)
             .text(None)
@@ -119,7 +119,10 @@ class Answer:
         room = self.max_tokens - count_text_tokens(head)
         span = _cut(self.oversized, room, len(self.style.gap_mark), " ")
         if not span.text:
+            if span.trust in DATA_CLASSES:  # words of data are not shown without their class
+                return
             head, span = "", _cut(self.oversized, self.max_tokens, len(self.style.gap_mark))
+        del self.waiting[next(iter(self.waiting))]
         self.spans = [span]
         self.rendered = f"{head} {span.text}" if head else span.text
         self.text_tokens = count_text_tokens(self.rendered)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory.references import shown
 from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.speakers import speaker_name
+from foxing.memory.values.speakers import speaker_of
 
 from .excerpts import excerpt
 from .selection import EpisodePieces
@@ -122,5 +122,5 @@ def _heading(episode: EpisodeSpans, style: Style) -> str:
     first, last = episode.spans[0].created_at, episode.spans[-1].created_at
     begins, ends = day_of(first, style.zone), day_of(last, style.zone)
     until = "" if begins == ends else f" to {stated_date(ends)}"
-    people = dict.fromkeys(speaker_name(span.role, span.name, span.trust) for span in episode.spans)
+    people = dict.fromkeys(speaker_of(span) for span in episode.spans)
     return f"Episode of {stated_date(begins)}{until}, with {', '.join(people)}"

@@ -24,7 +24,7 @@ from typing import NamedTuple, Protocol, Self
 
 from foxing.memory.references import shown
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
-from foxing.memory.values.speakers import INDENT, one_line, set_apart, speaker_name
+from foxing.memory.values.speakers import INDENT, Spoken, one_line, set_apart, speaker_of
 
 #: Maximum length of a transcript that is counted line by line. The counter slices long texts, so that the sum over the
 #: lines would differ.
@@ -37,7 +37,7 @@ _MONTHS = (
 )
 
 
-class Said(Protocol):
+class Said(Spoken, Protocol):
     """The fields of a message that a transcript shows."""
 
     @property
@@ -51,22 +51,6 @@ class Said(Protocol):
     @property
     def thread(self) -> str:
         """Thread of the message; a run of a speaker ends with it."""
-
-    @property
-    def role(self) -> str:
-        """The speaker's role."""
-
-    @property
-    def name(self) -> str | None:
-        """The speaker's name, if it has one."""
-
-    @property
-    def trust(self) -> str:
-        """Its trust class, which is shown beside the speaker where its words are data."""
-
-    @property
-    def suspicious(self) -> bool:
-        """True if rules recognise instructions in it, though it is data."""
 
     @property
     def created_at(self) -> datetime:
@@ -127,7 +111,7 @@ class TranscriptLine:
         self.message = message
         self.day = day_of(message.created_at, style.zone)
         bank = getattr(message, "bank", None)  # of messages from several banks
-        speaker = speaker_name(message.role, message.name, message.trust, suspicious=message.suspicious)
+        speaker = speaker_of(message)
         self.speaker = f"{speaker}{f', bank {bank}' if bank else ''}"
         mark, text = style.gap_mark, message.text
         self._begins_faded = text.startswith(mark) and 0 in message.gaps[:1]

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, JsonValue, Strict
 from .base import MemoryRequest, Value
 from .fold import MAX_CONVERSATION
 from .recall import MAX_QUERY_CHARS
+from .trust import Trust
 
 #: Query by which the matching part of a text is retrieved.
 RetrieveQuery = Annotated[str, Field(max_length=MAX_QUERY_CHARS)]
@@ -63,4 +64,8 @@ class RetrieveResult(Value):
         "are left out, or where the text has faded."
     )
     complete: bool = Field(description="Whether `original_content` is the whole text.")
+    trust: Trust = Field(description="Trust class of the text: whose words these are.")
+    suspicious: bool = Field(
+        description="Whether rules recognise instructions to a model in the text, though it is data."
+    )
     kept: float = Field(description="Share of the characters of the text that the memory still holds, 0 to 1.")

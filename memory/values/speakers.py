@@ -7,10 +7,10 @@ vocabularies have a word and the blank before it as one token, so that this take
 
 import re
 from functools import lru_cache
-from typing import get_args
+from typing import Protocol, get_args
 
 from .messages import Role
-from .trust import DATA_CLASSES
+from .trust import DATA_CLASSES, stated_trust
 
 #: Longest name that is shown, in characters.
 MAX_NAME_CHARS = 60
@@ -48,10 +48,41 @@ def one_line(text: str) -> str:
     return " ".join(_UNSEEN.sub("", text).split())
 
 
+class Spoken(Protocol):
+    """A message as far as it says whose words it has."""
+
+    @property
+    def role(self) -> str:
+        """The speaker's role."""
+
+    @property
+    def name(self) -> str | None:
+        """The speaker's name, if it has one."""
+
+    @property
+    def trust(self) -> str:
+        """Its trust class."""
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether rules recognise instructions in it, though it is data."""
+
+
+def speaker_of(message: Spoken) -> str:
+    """Returns what names the speaker of a message; see `speaker_name`."""
+    return speaker_name(message.role, message.name, message.trust, suspicious=message.suspicious)
+
+
+def speaker_on_page(role: str, name: str | None, marks: tuple[str, ...]) -> str:
+    """Returns what names the speaker of a message on a page image. `marks`: what stands after its role there."""
+    trust, suspicious = stated_trust(role, marks)
+    return speaker_name(role, name, trust, suspicious=suspicious)
+
+
 @lru_cache(maxsize=1 << 10)
-def speaker_name(role: str, name: str | None, trust: str, *, suspicious: bool = False) -> str:
-    """Returns what names a speaker, and its trust class where its words are data: `read_file (tool)`. A name alone that
-    is the class needs none."""
+def speaker_name(role: str, name: str | None, trust: str, *, suspicious: bool) -> str:
+    """Returns what names a speaker, its trust class where its words are data, and whether rules recognise instructions
+    in them: `read_file (tool)`. A name alone that is the class needs none."""
     speaker = _speaker(role, name)
     notes = [*([trust] if trust in DATA_CLASSES and speaker != trust else ()), *(["suspicious"] if suspicious else ())]
     return f"{speaker} ({', '.join(notes)})" if notes else speaker

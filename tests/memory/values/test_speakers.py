@@ -89,7 +89,7 @@ def test_a_message_in_a_run_of_its_speaker_begins_with_a_blank(memory: Memory) -
     ],
 )
 def test_names_cannot_say_more_than_a_name(name: str | None, shown: str) -> None:
-    assert speaker_name("user", name) == shown
+    assert speaker_name("user", name, "user", suspicious=False) == shown
 
 
 @pytest.mark.parametrize("tag", CLOSING)
