@@ -12,7 +12,7 @@ from foxing.memory import MAX_QUERY_CHARS, Memory, NotFound, RecalledMessage, Th
 from foxing.memory.recall.transcript import Style, transcript_of
 from foxing.memory.text.terms import query_terms, terms
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
-from foxing.memory.values.speakers import one_line
+from foxing.memory.values.speakers import one_line, speaker_of
 
 #: Most tokens of an answer.
 PROMPT_TOKENS = 800
@@ -157,12 +157,12 @@ class Answers:
             answers = self.memory.recall(
                 bank, None, thread=last.thread, since=last.created_at, roles=["assistant"], limit=50
             ).spans
-            lines = [f"{last.created_at:%Y-%m-%d %H:%M} UTC", f"user: {_short(first.text)}"]
+            lines = [f"{last.created_at:%Y-%m-%d %H:%M} UTC", f"{speaker_of(first)}: {_short(first.text)}"]
             if last is not first:
-                lines.append(f"user, last: {_short(last.text)}")
-            written = [answer.text for answer in answers if answer.parts is None]
+                lines.append(f"{speaker_of(last)}, last: {_short(last.text)}")
+            written = [answer for answer in answers if answer.parts is None]
             if written:
-                lines.append(f"assistant, last: {_short(written[-1])}")
+                lines.append(f"{speaker_of(written[-1])}, last: {_short(written[-1].text)}")
             yield "\n".join(lines)
 
     def _prompts(self, bank: str, thread: ThreadInfo) -> list[RecalledMessage]:

@@ -490,6 +490,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/banks/{bank}/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List quarantined messages
+         * @description Returns the messages that the policy of the bank (`quarantine_trust`) has quarantined, in the order of their
+         *     arrival. Needs the role admin: nothing else reads their texts.
+         */
+        get: operations["list_quarantine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/banks/{bank}/quarantine/{message_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Erase a quarantined message
+         * @description Permanently erases a quarantined message.
+         */
+        delete: operations["erase_quarantined_message"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/banks/{bank}/quarantine/{message_id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Release a quarantined message
+         * @description Stores a quarantined message under its id, with its trust class, its mark and its times, and removes it from the
+         *     quarantine.
+         */
+        post: operations["release_message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/banks/{bank}/recall": {
         parameters: {
             query?: never;
@@ -2311,6 +2373,12 @@ export interface components {
              */
             messages: number;
             /**
+             * Quarantined
+             * @description Number of messages that the bank's policy would quarantine.
+             * @default 0
+             */
+            quarantined: number;
+            /**
              * Recognised By
              * @description By what the first was recognised; null if the format was given.
              */
@@ -2392,6 +2460,12 @@ export interface components {
              * @description Number of messages read.
              */
             messages: number;
+            /**
+             * Quarantined
+             * @description Number of new messages that the bank's policy has quarantined.
+             * @default 0
+             */
+            quarantined: number;
             /**
              * Recognised By
              * @description By what the first was recognised; null if the format was given.
@@ -3912,6 +3986,11 @@ export interface components {
              */
             paused_until?: string | null;
             /**
+             * Quarantine Trust
+             * @description Trust classes whose messages are quarantined if rules recognise instructions to a model in them: nothing reads them until they are released. A change applies to messages stored from then on.
+             */
+            quarantine_trust?: ("user" | "assistant" | "tool" | "web" | "imported" | "unknown")[];
+            /**
              * Redact
              * @description What is replaced in messages before anything of them is written: 'secrets': keys, tokens and passwords in about 80 forms, and passwords, keys and codes that words of five languages announce; 'email', 'phone': addresses and numbers; 'card', 'iban': numbers of cards and bank accounts with a valid checksum; 'private': what stands between `<private>` and `</private>`. It cannot be restored. A change applies to messages stored from then on.
              */
@@ -3923,6 +4002,11 @@ export interface components {
             redact_patterns?: {
                 [key: string]: string;
             };
+            /**
+             * Refuse Trust
+             * @description Trust classes of which no message is stored: a call with one is refused as a whole.
+             */
+            refuse_trust?: ("user" | "assistant" | "tool" | "web" | "imported" | "unknown")[];
             /**
              * Seal After
              * @description Age at which an open message is sealed.
@@ -4075,6 +4159,84 @@ export interface components {
              * @description Embeddings of its text, of equal length, by an embedder of the caller, for searches by `vector`. Default: the server's embedder embeds the text.
              */
             vectors?: number[][] | null;
+        };
+        /**
+         * QuarantineList
+         * @description A list of quarantined messages, with a cursor.
+         */
+        QuarantineList: {
+            /**
+             * Messages
+             * @description Messages in the order of their arrival.
+             */
+            messages: components["schemas"]["QuarantinedMessage"][];
+            /**
+             * Next Cursor
+             * @description Cursor of the next page of the list; null at its end.
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * QuarantinedMessage
+         * @description A message that its bank's policy has quarantined.
+         */
+        QuarantinedMessage: {
+            /**
+             * Arrived At
+             * Format: date-time
+             * @description Time of its arrival.
+             */
+            arrived_at: string;
+            /**
+             * Created At
+             * Format: date-time
+             * @description Time of the message.
+             */
+            created_at: string;
+            /**
+             * Message Id
+             * @description Id of the message.
+             */
+            message_id: string;
+            /**
+             * Metadata
+             * @description Metadata of the message; empty if there is none.
+             */
+            metadata: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /**
+             * Name
+             * @description Name of the speaker or the tool.
+             */
+            name: string | null;
+            /**
+             * Role
+             * @description Role of the speaker.
+             * @enum {string}
+             */
+            role: "system" | "developer" | "user" | "assistant" | "tool";
+            /**
+             * Rule
+             * @description Name of the rule that recognised instructions to a model in it.
+             */
+            rule: string;
+            /**
+             * Text
+             * @description The text, with parts rendered.
+             */
+            text: string;
+            /**
+             * Thread
+             * @description Thread of the message.
+             */
+            thread: string;
+            /**
+             * Trust
+             * @description Trust class of the message.
+             * @enum {string}
+             */
+            trust: "user" | "assistant" | "tool" | "web" | "imported" | "unknown";
         };
         /**
          * RecallRequest
@@ -4773,6 +4935,17 @@ export interface components {
              * @description The exact text as remembered; with a query, its passages that match. “ … ” stands where passages are left out, or where the text has faded.
              */
             original_content: string;
+            /**
+             * Suspicious
+             * @description Whether rules recognise instructions to a model in the text, though it is data.
+             */
+            suspicious: boolean;
+            /**
+             * Trust
+             * @description Trust class of the text: whose words these are.
+             * @enum {string}
+             */
+            trust: "user" | "assistant" | "tool" | "web" | "imported" | "unknown";
         };
         /**
          * Savings
@@ -5065,6 +5238,12 @@ export interface components {
             left_out: {
                 [key: string]: number;
             };
+            /**
+             * Quarantined
+             * @description Number of new messages that the policy has quarantined; see `quarantine_trust`.
+             * @default 0
+             */
+            quarantined: number;
             /**
              * Redacted
              * @description Number of matches that the bank's rules of redaction replaced, by the name of the rule.
@@ -6140,6 +6319,84 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Policy"];
+                };
+            };
+        };
+    };
+    list_quarantine: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of entries. */
+                limit?: number;
+                /** @description The `next_cursor` of the previous response. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
+                bank: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The messages. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantineList"];
+                };
+            };
+        };
+    };
+    erase_quarantined_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
+                bank: string;
+                /** @description Id of the message. */
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message was erased. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErasureReport"];
+                };
+            };
+        };
+    };
+    release_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
+                bank: string;
+                /** @description Id of the message. */
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message is stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoreResult"];
                 };
             };
         };
