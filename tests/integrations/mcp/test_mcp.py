@@ -240,7 +240,7 @@ def test_images_of_messages_are_seen(server: Server, bank: str, service: Service
             found = await client.call_tool(tool, arguments)
             *_, label, image = found.content
             assert isinstance(label, TextContent)
-            assert label.text == "Image of the message m1, plan.png, 64×48 px:"
+            assert label.text == "Image of the message m1 by user, plan.png, 64×48 px:"
             assert isinstance(image, ImageContent)
             assert (image.data, image.mime_type) == (data, "image/png")
         built = await client.call_tool("build_context", {"query": "Lisbon plan", "reader": "claude"})
