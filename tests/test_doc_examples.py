@@ -59,6 +59,7 @@ REASONS = frozenset(
         "needs Node.js",
         "needs Tesseract",
         "needs the id of a key",
+        "needs the id of a message",
         "takes hours",
         ".ci/run runs it",
     }

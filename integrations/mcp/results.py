@@ -93,8 +93,8 @@ def images_of(messages: Sequence[RecalledMessage]) -> list[ContentBlock]:
             blocks.append(TextContent(type="text", text=label))
             blocks.append(ImageContent(type="image", data=data, mime_type=part.media_type or "image/png"))
             if (read := part.machine_read) is not None:
-                said = f"Text in it by {speaker_of(message)}, read by machine with confidence {read.confidence:.2f}:"
-                caption = set_apart(f"{said}\n{read.text}")
+                heading = f"Text in it by {speaker_of(message)}, read by machine with confidence {read.confidence:.2f}:"
+                caption = set_apart(f"{heading}\n{read.text}")
                 blocks.append(TextContent(type="text", text=caption))
     return blocks
 

@@ -9,7 +9,7 @@ from .redaction import Redaction
 
 @dataclass(frozen=True)
 class BankRules:
-    """What the policy of a bank redacts, refuses and quarantines."""
+    """Rules of the policy of a bank: what it redacts, refuses and quarantines."""
 
     redaction: Redaction = Redaction()  # noqa: RUF009 - it is frozen
     #: Trust classes that are refused.

@@ -46,7 +46,7 @@ class PlantedSign(NamedTuple):
 
 
 @cache
-def _signs() -> tuple[int, tuple[PlantedSign, ...]]:
+def planted_signs() -> tuple[int, tuple[PlantedSign, ...]]:
     """Returns the threshold and the signs."""
     source = tomllib.loads(files("foxing.memory.text").joinpath("data", "planted.toml").read_text(encoding="utf-8"))
     signs = tuple(
@@ -63,7 +63,7 @@ def planted_form(text: str) -> str | None:
     if len(text) > 2 * READ_CHARS:
         text = f"{text[:READ_CHARS]}\n{text[-READ_CHARS:]}"
     plain, spelled = _plain(text)
-    threshold, signs = _signs()
+    threshold, signs = planted_signs()
     texts: dict[str, str | None] = {"any": plain, "spelled": spelled if len(spelled) >= 6 else None}
     texts["zh"] = plain if _HAN.search(plain) else None
     texts["ko"] = plain if _HANGUL.search(plain) else None
@@ -77,13 +77,13 @@ def planted_form(text: str) -> str | None:
     for number, own in by_sentence.items():
         window = own | by_sentence.get(number + 1, {})
         covered = frozenset[str]().union(*(sign.covers for sign in window.values()))
-        around = window | {
+        weighed = window | {
             name: sign
-            for near in (number - 1, number + 2)
-            for name, sign in by_sentence.get(near, {}).items()
+            for neighbour in (number - 1, number + 2)
+            for name, sign in by_sentence.get(neighbour, {}).items()
             if sign.weight < 0
         }
-        if sum(sign.weight for name, sign in around.items() if name not in covered) >= threshold:
+        if sum(sign.weight for name, sign in weighed.items() if name not in covered) >= threshold:
             return ", ".join(sorted(window))
     return None
 
