@@ -20,6 +20,7 @@ PAST = {
     "encoder.bench.comparison": "WordComparison",
     "encoder.text_tokens": "cut_to_tokens load_vocabulary",
     "memory": "doors",
+    "memory.audit": "through",
     "memory.bounded_json": "has_more_values loads",
     "memory.bulk.ray_pool": "ActorOptions RayPool",
     "memory.bulk.work": "ImportRequest Pool",
@@ -35,6 +36,7 @@ PAST = {
     "memory.conversation.requests": "conversation_id held_by wire_of",
     "memory.doors": "CROSS_SITE LOOPBACK_NAMES REJECTED RequestError WRONG_HOST check_host check_length check_site",
     "memory.errors": "*",
+    "memory.fair_semaphore": "FairQueue",
     "memory.fold.conversation": "BOUND_LOOP Conversation ConversationItem make_conversation parse_item thread_key",
     "memory.fold.images": "image_tokens with_sound_images",
     "memory.fold.layout": "folded_conversation",
@@ -63,6 +65,7 @@ PAST = {
     "memory.text.times.window": "parse_since parse_until",
     "memory.text.zones": "zone_of",
     "memory.values": "*",
+    "memory.values.audit": "AuditDoor AuditEvents AuditLevel",
     "memory.values.base": "CURSOR Cursor FROM_SERVICE INTEGRAL Input KnownTier Limit MAX_CURSOR_CHARS "
     "MAX_PREVIEWED_PAGES Now PREVIEWED_PAGES Tier Timezone checked first_error reason_of",
     "memory.values.compression": "RetrieveQuery",
@@ -76,7 +79,7 @@ PAST = {
     "memory.values.records": "MAX_WRITES Prefix RecordKey RecordWrite",
     "memory.values.savings": "MAX_ROWS SavingsWindow",
     "memory.values.signatures": "parameters_of takes",
-    "memory.values.speakers": "one_line set_apart",
+    "memory.values.speakers": "one_line set_apart speaker_of",
     "renderer.announcement": "Announcement AnotherService CHALLENGE_HEADER PROOF_HEADER TOKEN_HEADER fields_of "
     "proof_for seconds_left",
     "renderer.errors": "NoEngine REPAIR_S is_of_engine",

@@ -40,7 +40,7 @@ PersonQuery = Annotated[
 async def erase_person(service: ServiceDep, body: PersonErasureRequest) -> PersonErasure:
     """Permanently erases what a person said in all banks of the caller, as single messages are erased; a dry run, which
     is the default, shows how many messages of which threads. If the request is interrupted, each message is either
-    intact or erased; repeat the request to complete it. Returns 404 if nobody has that name, and 409 with nothing
+    intact or erased; repeat the request to complete it. Returns 404 if no speaker has that name, and 409 with nothing
     erased if a legal hold keeps any of the messages."""
     return await service.run_codec(
         service.memory.operations.persons.erase,

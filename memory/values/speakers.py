@@ -65,7 +65,7 @@ class Spoken(Protocol):
 
     @property
     def suspicious(self) -> bool:
-        """Whether rules recognise instructions in it, though it is data."""
+        """True if rules recognise instructions in it, though it is data."""
 
 
 def speaker_of(message: Spoken) -> str:

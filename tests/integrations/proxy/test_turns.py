@@ -228,6 +228,7 @@ def test_delivered_turns_are_gone_from_the_journal_and_its_log(
     body = {"model": MODEL, "max_tokens": 9, "messages": [{"role": "user", "content": "The code word is heliotrope."}]}
     answer = httpx.post(f"{proxy.url}/v1/messages", json=body, headers={"x-api-key": "k", "anthropic-version": "1"})
     assert answer.status_code == 200
+    wait_until(lambda: any(bank.id == BANK for bank in memory.banks().banks))
     wait_until(lambda: any("heliotrope" in each.text for each in memory.export(BANK)))
     files = list(tmp_path.glob("proxy.db*"))
     assert files

@@ -59,6 +59,8 @@ def test_a_transaction_of_a_tenant_sees_no_row_of_another(url: str) -> None:
 
 
 def test_a_transaction_of_a_tenant_writes_no_row_of_another(url: str) -> None:
+    with Memory(DatabaseOptions(url)) as memory, Access(tenant="acme").limiting():
+        memory.store("plans", SAID)
     with Database(DatabaseOptions(url)) as database:
         with Access(tenant="acme").limiting(), database.write() as connection:
             changed = connection.execute(schema.banks.update().values(policy={}))
