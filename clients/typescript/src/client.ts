@@ -138,7 +138,7 @@ export class Foxing {
       ...(raw && { bodySerializer: (bytes: unknown) => bytes, headers: { 'Content-Type': 'application/octet-stream', ...('headers' in options ? (options.headers as object) : {}) } }),
     });
     const kind = response.headers.get('Content-Type') ?? '';
-    if (kind.includes('json')) return (await response.json()) as never;
+    if (/[/+]json\b/.test(kind)) return (await response.json()) as never;
     return (kind.startsWith('text/plain') ? await response.text() : await response.blob()) as never;
   }
 }
