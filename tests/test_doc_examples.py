@@ -44,7 +44,7 @@ from test_docs import DOCS, REFERENCE, REPOSITORY, WRITTEN, commands
 from foxing.api.openapi.examples import BANK as HTTP_BANK
 from foxing.api.openapi.examples import BODIES, IMPORT_ID, KEY_ID, PAGE_ID, REF, TEXT_HASH
 from foxing.api.settings import load_settings
-from foxing.memory import Policy
+from foxing.memory import Policy, UsageLimits
 
 REASONS = frozenset(
     {
@@ -398,7 +398,10 @@ def test_what_is_shown_is_valid(page: Path, tmp_path: Path, monkeypatch: pytest.
 
 
 def check_json(value: Any) -> None:
-    """A policy, or the file in which a client names MCP servers."""
+    """A policy, limits of a tenant, or the file in which a client names MCP servers."""
+    if value.keys() <= UsageLimits.model_fields.keys():
+        UsageLimits.from_fields(value)
+        return
     servers = value.get("mcpServers", value.get("servers"))
     if servers is None:
         Policy.parse(value)
