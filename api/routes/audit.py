@@ -1,20 +1,20 @@
 """Endpoint of the audit log."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import Query
 
 from foxing.api.dependencies import CursorQuery, LimitQuery, ServiceDep
-from foxing.memory import InvalidTime
 from foxing.memory.values.audit import AuditEvents
 
 from .router import memory_router
 
 router = memory_router("/v1/audit", "audit")
 
-SinceQuery = Annotated[datetime | None, Query(description="Start of the time window, with an offset.")]
-UntilQuery = Annotated[datetime | None, Query(description="End of the time window, exclusive, with an offset.")]
+SinceQuery = Annotated[
+    str | None, Query(max_length=100, description="Start of the time window, in RFC 3339 or in words.")
+]
+UntilQuery = Annotated[str | None, Query(max_length=100, description="End of the time window, exclusive.")]
 BankQuery = Annotated[str | None, Query(max_length=251, description="Name of a bank.")]
 ActionQuery = Annotated[str | None, Query(max_length=40, description="Action, such as `store`.")]
 KeyQuery = Annotated[str | None, Query(max_length=16, description="Id of the key of the caller.")]
@@ -33,9 +33,8 @@ async def list_audit(
 ) -> AuditEvents:
     """Returns who did what and when, in the order of the chain: events of the tenant of the key, or all of them. Events
     hold no words of messages."""
-    if any(time is not None and time.tzinfo is None for time in (since, until)):
-        raise InvalidTime("give since and until with an offset, such as 2030-01-31T12:00:00Z")
+    times = [None if time is None else service.memory.now(time) for time in (since, until)]
     log = service.memory.operations.audit
     return await service.run(
-        log.list, limit=limit, cursor=cursor, bank=bank, action=action, key_id=key, since=since, until=until
+        log.list, limit=limit, cursor=cursor, bank=bank, action=action, key_id=key, since=times[0], until=times[1]
     )

@@ -1,18 +1,18 @@
-"""UsageLimits of tenants, and their usage by day."""
+"""Limits of tenants, and their usage by day."""
 
 from datetime import date
 from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from .base import MemoryRequest, Value
+from .base import INTEGRAL, MemoryRequest, Value
 
 MAX_LIMIT_VALUE = 1 << 53
-Count: TypeAlias = Annotated[int, Field(ge=1, le=MAX_LIMIT_VALUE)]
+Count: TypeAlias = Annotated[int, Field(ge=1, le=MAX_LIMIT_VALUE), INTEGRAL]
 
 
 class UsageLimits(MemoryRequest):
-    """UsageLimits of a tenant; null for none."""
+    """Limits of a tenant; null for none."""
 
     requests_per_s: Annotated[float, Field(gt=0, le=1_000_000, strict=False)] | None = Field(
         default=None,

@@ -5494,7 +5494,7 @@ export interface components {
         };
         /**
          * UsageLimits
-         * @description UsageLimits of a tenant; null for none.
+         * @description Limits of a tenant; null for none.
          */
         UsageLimits: {
             /**
@@ -5670,9 +5670,9 @@ export interface operations {
                 action?: string | null;
                 /** @description Id of the key of the caller. */
                 key?: string | null;
-                /** @description Start of the time window, with an offset. */
+                /** @description Start of the time window, in RFC 3339 or in words. */
                 since?: string | null;
-                /** @description End of the time window, exclusive, with an offset. */
+                /** @description End of the time window, exclusive. */
                 until?: string | null;
                 /** @description Maximum number of entries. */
                 limit?: number;
