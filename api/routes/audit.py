@@ -11,9 +11,7 @@ from .router import memory_router
 
 router = memory_router("/v1/audit", "audit")
 
-SinceQuery = Annotated[
-    str | None, Query(max_length=100, description="Start of the time window, in RFC 3339 or in words.")
-]
+SinceQuery = Annotated[str | None, Query(max_length=100, description="Start of the time window: RFC 3339, or words.")]
 UntilQuery = Annotated[str | None, Query(max_length=100, description="End of the time window, exclusive.")]
 BankQuery = Annotated[str | None, Query(max_length=251, description="Name of a bank.")]
 ActionQuery = Annotated[str | None, Query(max_length=40, description="Action, such as `store`.")]

@@ -5670,7 +5670,7 @@ export interface operations {
                 action?: string | null;
                 /** @description Id of the key of the caller. */
                 key?: string | null;
-                /** @description Start of the time window, in RFC 3339 or in words. */
+                /** @description Start of the time window: RFC 3339, or words. */
                 since?: string | null;
                 /** @description End of the time window, exclusive. */
                 until?: string | null;
