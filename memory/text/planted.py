@@ -20,7 +20,7 @@ READ_CHARS = 32_768
 #: Base64 texts that are decoded.
 MAX_DECODED = 8
 _BLANKS = re.compile(r"[^\S\n]+")
-_LINE_ENDS = re.compile(r"\s*\n\s*")
+_LINE_ENDS = re.compile(r"(?<![^\S\n])[^\S\n]*+\n\s*+")
 _UNSEEN = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
 #: Letters of other scripts that look like Latin ones, and tag characters, which are not seen.
 _LOOKALIKES = str.maketrans("аеорсухіјѕԁɡοαει", "aeopcyxijsdgoaei") | {0xE0000 + n: n for n in range(0x20, 0x7F)}
