@@ -107,14 +107,14 @@ def neighbours(folder: Path, calls: int) -> dict[str, Any]:
             stopping = Event()
             with ThreadPoolExecutor(LOUD_THREADS) as pool:
                 loads = [pool.submit(load, server.url, keys["loud"], stopping, n) for n in range(LOUD_THREADS)]
-                beside = latencies(quiet, calls)
+                loaded_ms = latencies(quiet, calls)
                 stopping.set()
             answers: dict[int, int] = {}
             for part in loads:
                 for status, number in part.result().items():
                     answers[status] = answers.get(status, 0) + number
-    ratios = {name: round(beside[name] / alone[name], 2) for name in alone}
-    return {"p99_ms_alone": alone, "p99_ms_beside": beside, "ratios": ratios, "answers_of_the_other": answers}
+    ratios = {name: round(loaded_ms[name] / alone[name], 2) for name in alone}
+    return {"p99_ms_alone": alone, "p99_ms_beside": loaded_ms, "ratios": ratios, "answers_of_the_other": answers}
 
 
 def overhead(folder: Path, pairs: int, calls: int) -> dict[str, float]:

@@ -36,11 +36,6 @@ class Access:
     #: Id of its key; None for a caller in process, and for the key of the settings.
     key_id: str | None = None
 
-    @classmethod
-    def to_bank(cls, full_name: str) -> "Access":
-        """Returns the access of work in the background for one bank: that of its tenant."""
-        return cls(tenant=tenant_of(full_name))
-
     @staticmethod
     def current() -> "Access":
         """Returns the access of the current request; full access outside of requests."""

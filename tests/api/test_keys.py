@@ -266,8 +266,8 @@ def test_tenants_who_use_the_same_names_never_meet(served: tuple[httpx.Client, K
         assert client.post("/v1/banks/plans/messages", json=body, headers=headers).status_code == 201
     for tenant, text in words.items():
         admin, read = keys.headers(f"{tenant}-admin"), keys.headers(f"{tenant}-read")
-        asked = {"query": "what ships?", "banks": ["plans"]}
-        (span,) = ok(client.post("/v1/banks/plans/recall", json=asked, headers=read))["spans"]
+        query = {"query": "what ships?", "banks": ["plans"]}
+        (span,) = ok(client.post("/v1/banks/plans/recall", json=query, headers=read))["spans"]
         assert (span["text"], span["bank"], span["message_id"]) == (text, "plans", "m1")
         assert ok(client.get("/v1/banks/plans/messages/m1", headers=read))["text"] == text
         assert [bank["id"] for bank in ok(client.get("/v1/banks", headers=read))["banks"]] == ["plans"]
@@ -302,8 +302,8 @@ def test_a_bank_of_another_tenant_is_answered_like_one_that_does_not_exist(
                 assert answers[0].status_code == answers[1].status_code, row
     answer = client.post("/v1/banks/globex~secret-2/messages", json=MESSAGES, headers=acme)
     check_problem(answer, 422, "invalid-input")
-    said = call_tool(client, acme, "build_context", "plans-2", query="Titan", banks=["globex~secret-2"])
-    assert "ships on" not in said
+    answer_text = call_tool(client, acme, "build_context", "plans-2", query="Titan", banks=["globex~secret-2"])
+    assert "ships on" not in answer_text
 
 
 def test_an_admin_of_a_tenant_manages_its_keys_alone(served: tuple[httpx.Client, Keys]) -> None:
