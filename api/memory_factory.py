@@ -4,21 +4,24 @@ from dataclasses import replace
 
 from foxing.memory import Memory, MemoryOptions
 from foxing.memory.garbage import collect_as_usual
+from foxing.memory.values.audit import AuditDoor
 from foxing.renderer import Readers
 
 from .settings import Settings
 
 
-def open_memory(settings: Settings, *, create: bool = True, embed_later: bool = False) -> Memory:
+def open_memory(
+    settings: Settings, *, create: bool = True, embed_later: bool = False, door: AuditDoor = "python"
+) -> Memory:
     """Returns an open memory whose database is migrated to this version. `create`: create the database if it does not
-    exist. `embed_later`: store without waiting for the embedder. Raises `StorageError`, `NoDatabase`, `DatabaseTooNew`,
-    `EmbedderError`."""
+    exist. `embed_later`: store without waiting for the embedder. `door`: of the calls for which no other is named.
+    Raises `StorageError`, `NoDatabase`, `DatabaseTooNew`, `EmbedderError`."""
     memory = Memory(
         replace(settings.database_options, create=create),
         codec=settings.codec,
         device=settings.device,
         codec_options=settings.codecs,
-        options=memory_options(settings, embed_later=embed_later),
+        options=replace(memory_options(settings, embed_later=embed_later), door=door),
     )
     collect_as_usual()
     return memory

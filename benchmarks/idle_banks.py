@@ -32,7 +32,7 @@ MESSAGES = 40  # per bank and kind: aged, sealed and open
 #: Columns that must differ between banks, in addition to ids.
 _UNIQUE_TEXTS = {("banks", "name"), ("pages", "key")}
 #: Tables shared by all banks.
-_SHARED = frozenset({"blobs", "embedders", "secrets"})
+_SHARED = schema.SHARED_TABLES | {"blobs"}
 #: Columns that hold message ids without a foreign key.
 _MESSAGES = frozenset({"message_id", "first_message", "last_message"})
 

@@ -23,7 +23,7 @@ from sqlalchemy import Connection
 from foxing.renderer.errors import FoxingError
 
 from .access import Access, tenant_of
-from .recall.cursors import decode_cursor, encode_cursor
+from .cursors import decode_cursor, encode_cursor
 from .storage.database import Database
 from .storage.repositories import audit as repository
 from .storage.repositories.audit import NO_HASH, AuditRow, Chain
@@ -48,7 +48,7 @@ _GENERATED = re.compile(r"[0-9a-f]{8}|[0-9a-f]{32}")
 _SUBJECTS = ("message_id", "thread", "page_id", "page", "key_id", "job_id")
 
 log = logging.getLogger(__name__)
-_door: ContextVar[AuditDoor] = ContextVar("door", default="python")
+_door: ContextVar[AuditDoor | None] = ContextVar("door", default=None)
 _current: ContextVar["AuditCall | None"] = ContextVar("audit_call", default=None)
 
 
@@ -75,12 +75,20 @@ class AuditCall:
 class AuditLog:
     """The audit log of a database."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime], level: AuditLevel, days: int | None) -> None:
-        """`days`: days for which events are kept; None for ever."""
+    def __init__(
+        self,
+        database: Database,
+        now: Callable[[], datetime],
+        level: AuditLevel,
+        days: int | None,
+        door: AuditDoor = "python",
+    ) -> None:
+        """`days`: days for which events are kept; None for ever. `door`: of calls for which no other is named."""
         self._database = database
         self._now = now
         self._level = level
         self._days = days
+        self._door: AuditDoor = door
         self._collected: deque[AuditRow] = deque()
         self._lost = 0
         self._purged_at: datetime | None = None
@@ -100,7 +108,7 @@ class AuditLog:
         full = full if full is not None and _BANK.fullmatch(full) else None
         tenant = access.tenant if full is None else tenant_of(full)
         digest = None if subject is None else self._subject(subject)
-        row = AuditRow(self._now(), tenant, access.key_id, _door.get(), action, full, digest, items, DONE)
+        row = AuditRow(self._now(), tenant, access.key_id, _door.get() or self._door, action, full, digest, items, DONE)
         return AuditCall(row, kind)
 
     def store_call(self, context: Context, bank: str, items: int) -> AuditCall:

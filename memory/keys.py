@@ -14,8 +14,8 @@ from foxing.renderer.clock import later
 
 from .access import Access, KeyRole
 from .audit import audited
+from .cursors import decode_cursor, encode_cursor
 from .errors import Conflict, Forbidden, InvalidCursor, InvalidInput, NotFound
-from .recall.cursors import decode_cursor, encode_cursor
 from .storage.database import Database
 from .storage.repositories import api_keys
 from .storage.repositories.api_keys import ApiKeyRow

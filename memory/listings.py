@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 
 from foxing.renderer import tier_rank
 
+from .cursors import IdRanges, TimePosition, decode_cursor, encode_cursor, id_ranges, time_position
 from .errors import InvalidCursor, InvalidInput
 from .index.search_index import SearchIndex, index_bytes
 from .ingest.validate import check_bank_name
 from .lifecycle.due import due_in
-from .recall.cursors import IdRanges, TimePosition, decode_cursor, encode_cursor, id_ranges, time_position
 from .storage.database import Database
 from .storage.repositories import banks, pages, sizes, threads
 from .storage.repositories.banks import Bank

@@ -127,7 +127,9 @@ class Memory:
         self._index = self._search.index
         self._vectors = self._search.vectors
         self._database = open_database(database)
-        self._audit = AuditLog(self._database, self.now, self._options.audit, self._options.audit_days)
+        self._audit = AuditLog(
+            self._database, self.now, self._options.audit, self._options.audit_days, self._options.door
+        )
         self._decoder = PageDecoder(
             self._codecs.current, self._codecs.bundled, cache_bytes=self._options.page_cache_bytes
         )

@@ -13,7 +13,7 @@ from .index.search_index import SearchIndex
 from .index.search_indexes import DEFAULT_INDEX, open_search_index
 from .index.vectors import VECTOR_CACHE_BYTES, MessageVectors
 from .pages.decoder import PAGE_CACHE_BYTES
-from .values.audit import AUDIT_DAYS, AuditLevel
+from .values.audit import AUDIT_DAYS, AuditDoor, AuditLevel
 from .values.gap_marks import TEXT_GAP_MARK
 
 MAX_MESSAGE_BYTES = 1 << 20  # 1 MiB
@@ -48,6 +48,8 @@ class MemoryOptions:
     readers: Readers = field(default_factory=Readers)
     #: Which calls are recorded in the audit log. "off" by default: a program that embeds the memory is its own caller.
     audit: AuditLevel = "off"
+    #: Door of the calls for which no other is named, as the audit log calls it.
+    door: AuditDoor = "python"
     #: Days for which audit events are kept; None for ever.
     audit_days: int | None = AUDIT_DAYS
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from .cursors import MAX_INTEGER, decode_cursor, encode_cursor
 from .errors import InvalidCursor, NotFound
-from .recall.cursors import MAX_INTEGER, decode_cursor, encode_cursor
 from .storage.database import Database
 from .storage.repositories import banks, idempotency, quarantine
 from .storage.repositories.quarantine import QuarantineRow

@@ -57,9 +57,8 @@ class State:
         """Opens the memory of the settings and closes it on exit. `create`: create the database if it does not exist;
         otherwise a missing database raises `NoDatabase`. `embed_later`: see `open_memory`."""
         from foxing.api.memory_factory import open_memory
-        from foxing.memory.audit import through
 
-        with through("command"), open_memory(self.settings(), create=create, embed_later=embed_later) as memory:
+        with open_memory(self.settings(), create=create, embed_later=embed_later, door="command") as memory:
             yield memory
 
     def database_url(self) -> str | None:

@@ -47,7 +47,7 @@ def run_service(state: State, host: str | None, port: int | None, show: Callable
     settings = state.settings(host=host, port=port).check_host()
     with (
         listen(settings.host, settings.port) as listener,
-        open_memory(settings, embed_later=True) as memory,
+        open_memory(settings, embed_later=True, door="job") as memory,
         announced(sqlite_file(settings.database_url), *listener.getsockname()[:2]) as token,
     ):
         configure_logs(settings)

@@ -36,7 +36,7 @@ def worker(
     state = state_of(context)
     settings = state.settings()
     tracing = Tracing.chosen(settings)
-    with open_memory(settings) as memory, traced(tracing):
+    with open_memory(settings, door="job") as memory, traced(tracing):
         if signals is None:
             report = memory.tick()
             state.answer(report, lambda console: _show(console, report))

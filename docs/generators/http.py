@@ -7,7 +7,17 @@ from typing import Any
 
 from foxing.api import problems
 from foxing.api.openapi.document import DEFAULT, examples_of, operations, problem_example, schema_names
-from foxing.api.openapi.examples import BANK, IMPORT_ID, KEY_ID, MESSAGE_ID, PAGE_ID, TEXT_HASH, Json
+from foxing.api.openapi.examples import (
+    BANK,
+    HOLD_ID,
+    IMPORT_ID,
+    KEY_ID,
+    MESSAGE_ID,
+    PAGE_ID,
+    QUARANTINED_ID,
+    TEXT_HASH,
+    Json,
+)
 from foxing.memory.problems import TYPE_PREFIX
 from foxing.renderer.errors import FoxingError, NoEngine, ProblemKind
 
@@ -39,6 +49,7 @@ PATH_VALUES = {
     "import_id": IMPORT_ID,
     "hash": TEXT_HASH,
     "key_id": KEY_ID,
+    "hold_id": HOLD_ID,
 }
 PROBLEM_VALUES = ("Problem", "FieldError")
 ANY_JSON = "JsonValue"  # pydantic's name for it; it has no fields to show
@@ -175,7 +186,7 @@ def _first(examples: list[Any]) -> Any:
 
 def _requests(method: str, path: str, operation: Json) -> list[str]:
     """Each example request as a curl command."""
-    url = BASE + path
+    url = BASE + path.replace("quarantine/{message_id}", f"quarantine/{QUARANTINED_ID}")
     for name, value in PATH_VALUES.items():
         url = url.replace("{" + name + "}", value)
     required = (each for each in operation.get("parameters", []) if each["in"] == "query" and each.get("required"))

@@ -22,7 +22,7 @@ from foxing.memory.text.identifiers import identifiers_in
 from foxing.memory.text.passages import document_key, message_of, passage_of
 from foxing.memory.values.recall import MatchScore
 
-from .cursors import RankPosition, TimePosition, rank_position, time_position
+from ..cursors import RankPosition, TimePosition, rank_position, time_position
 from .ending import ended
 from .identifiers import IdentifierPreference
 from .query import Question, ResolvedQuery, narrowed, resolve

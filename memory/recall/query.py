@@ -19,7 +19,7 @@ from foxing.memory.text.times.window import Window, parse_since, parse_until, sp
 from foxing.memory.text.zones import zone_of
 from foxing.memory.values.recall import RecallQuery
 
-from .cursors import Position, decode_cursor, encode_cursor, window_bounds
+from ..cursors import Position, decode_cursor, encode_cursor, window_bounds
 from .ending import Ending, ending_of
 from .ranking import TimePreference
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from foxing.memory.cursors import MAX_INTEGER, decode_cursor, encode_cursor
 from foxing.memory.errors import InvalidCursor
-from foxing.memory.recall.cursors import MAX_INTEGER, decode_cursor, encode_cursor
 from foxing.memory.storage.repositories import records
 from foxing.memory.storage.repositories.records import RecordFilter, RecordRow
 from foxing.memory.values.base import INVALID_CURSOR, check_limit

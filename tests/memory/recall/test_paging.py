@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from foxing.memory import InvalidCursor, Memory, RecallResult
-from foxing.memory.recall.cursors import encode_cursor
+from foxing.memory.cursors import encode_cursor
 
 pytestmark = pytest.mark.usefixtures("no_decoding_in_transactions", "words_alone", "message_ages")
 
