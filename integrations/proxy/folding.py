@@ -101,8 +101,8 @@ class _Known:
     left: float = 0.0
     #: Whether the bank may hold a fold that was not applied.
     unsure: bool = False
-    #: The fold that the bank was last asked for and still makes.
-    late: asyncio.Future[FoldResult] | None = None
+    #: Folds that the bank was asked for and still makes.
+    late: Sequence[asyncio.Future[FoldResult]] = ()
     #: The call after which the bank was asked for a fold, and its answer, which is for the calls that follow.
     ahead: "tuple[FoldedCall, asyncio.Future[FoldResult]] | None" = None
     #: Number of items whose thinking is left out, since the model has refused it.
@@ -379,12 +379,13 @@ class Folding:
     ) -> None:
         """Takes over what the bank answers, or that it fails."""
         tokens = call.sizes
-        late = record.late if record.late is not None and not record.late.done() else None
+        record.late = [fold for fold in record.late if not fold.done()]
+        late = bool(record.late)
         try:
             result = await answer
         except BankFailed as error:
             record.unsure = record.unsure or error.made
-            record.late = error.late or late
+            record.late = [*record.late, *([error.late] if error.late is not None else ())]
             call.failure = str(error)
             self.counts["unfolded"] += 1
             if record.fold is not None and not record.fold.applies(conversation):
@@ -402,8 +403,8 @@ class Folding:
             call.counted_tokens = result.sent_tokens
             record.notes = result.notes
         self._take(result, call, conversation, record)
-        if late is not None:  # this answer may not know of it
-            record.unsure, record.late = True, late
+        if late:  # this answer may not know of them
+            record.unsure = True
 
     def _is_strange(self, conversation: Conversation, record: _Known) -> bool:
         """Returns True if the proxy does not know what was sent of the conversation so far."""
