@@ -1,17 +1,18 @@
 """Latency of a tenant beside one that sends ten times its limit, and CPU time of keys and limits.
 
-`python -m benchmarks.tenants`: service and callers share this process, over SQLite; CPU time is that of both.
+`python -m benchmarks.tenants`: over SQLite. CPU time is that of service and callers, which share a process then.
 """
 
 import argparse
 import json
+import multiprocessing
 import statistics
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import httpx
@@ -21,9 +22,14 @@ from foxing.api.server import BackgroundServer
 from foxing.api.settings import load_settings
 from foxing.memory import Memory
 
-LIMIT = 20.0  # requests a second of the tenant that exceeds it
+from .load.processes import Service, checked
+
+LIMITS = (2.0, 5.0, 20.0)  # requests a second of the tenant that exceeds them
 EXCESS = 10
-CALLS = 200  # of the other tenant, stores and recalls alike
+CALLS = 200  # of the other tenant a round, stores and recalls alike
+ROUNDS = 3
+STARTING_S = 2.0  # in which the load begins
+OPERATOR = "benchmark"
 LOUD_THREADS = 8
 PAIRS = 20
 CALLS_OF_PAIR = 60
@@ -56,9 +62,9 @@ class Caller:
         return self._client.post(f"{self._path}/recall", json=query).status_code
 
 
-def latencies(quiet: Caller, calls: int) -> dict[str, float]:
-    """Returns the p99 of stores and recalls in ms."""
-    return {name: round(1000 * p99(timed(call, calls)), 2) for name, call in verbs(quiet)}
+def latencies(quiet: Caller, calls: int) -> dict[str, list[float]]:
+    """Returns the seconds that stores and recalls take."""
+    return {name: timed(call, calls) for name, call in verbs(quiet)}
 
 
 def verbs(caller: Caller) -> list[tuple[str, Callable[[int], int]]]:
@@ -77,44 +83,61 @@ def timed(call: Callable[[int], int], calls: int) -> list[float]:
     return times
 
 
-def load(url: str, key: str, stopping: Event, thread: int) -> dict[int, int]:
-    """Sends this thread's part of ten times the limit until `stopping`. Returns status → number of answers."""
-    caller = Caller(url, key, "loud~bank")
-    counts: dict[int, int] = {}
-    pause_s = LOUD_THREADS / (LIMIT * EXCESS)
-    due = time.perf_counter()
-    while not stopping.is_set():
-        status = (caller.store if thread % 2 else caller.recall)(thread)
-        counts[status] = counts.get(status, 0) + 1
-        due = max(due + pause_s, time.perf_counter() - pause_s)
-        time.sleep(max(0.0, due - time.perf_counter()))
-    return counts
+def load(url: str, key: str, rate: float, stopping: Any, answers: Any) -> None:
+    """Sends `rate` stores and recalls a second from `LOUD_THREADS` threads until `stopping`, whatever is answered.
+    Puts status → number of answers into `answers`."""
+    pause_s = LOUD_THREADS / rate
+
+    def send(thread: int) -> Counter[int]:
+        caller = Caller(url, key, "loud~bank")
+        counts = Counter[int]()
+        due = time.perf_counter()
+        while not stopping.is_set():
+            counts[(caller.store if thread % 2 else caller.recall)(thread)] += 1
+            due = max(due + pause_s, time.perf_counter() - pause_s)
+            time.sleep(max(0.0, due - time.perf_counter()))
+        return counts
+
+    with ThreadPoolExecutor(LOUD_THREADS) as pool:
+        answers.put(sum(pool.map(send, range(LOUD_THREADS)), Counter()))
 
 
-def neighbours(folder: Path, calls: int) -> dict[str, Any]:
-    """Returns the latency of a tenant alone, and beside one at ten times its limit."""
-    with Memory(folder / "neighbours.db") as memory:
-        keys = {
-            name: memory.operations.keys.create({"name": name, "role": "admin", "tenant": name}).key
-            for name in ("loud", "quiet")
-        }
-        memory.operations.limits.set("loud", {"requests_per_s": LIMIT})
-        app = create_app(load_settings({"ageing_enabled": False, "log_level": "error"}), memory)
-        with BackgroundServer(app) as server:
-            quiet = Caller(server.url, keys["quiet"], "quiet~bank")
-            latencies(quiet, calls // 4)  # warms
-            alone = latencies(quiet, calls)
-            stopping = Event()
-            with ThreadPoolExecutor(LOUD_THREADS) as pool:
-                loads = [pool.submit(load, server.url, keys["loud"], stopping, n) for n in range(LOUD_THREADS)]
-                loaded_ms = latencies(quiet, calls)
-                stopping.set()
-            answers: dict[int, int] = {}
-            for part in loads:
-                for status, number in part.result().items():
-                    answers[status] = answers.get(status, 0) + number
-    ratios = {name: round(loaded_ms[name] / alone[name], 2) for name in alone}
-    return {"p99_ms_alone": alone, "p99_ms_beside": loaded_ms, "ratios": ratios, "answers_of_the_other": answers}
+def neighbours(folder: Path, limit: float, calls: int, rounds: int) -> dict[str, Any]:
+    """Returns the latency of a tenant alone, and beside one that sends ten times its limit of requests a second, in
+    turns. Service, load and the tenant are processes of their own."""
+    spawn = multiprocessing.get_context("spawn")
+    environment = {"FOXING_API_KEY": OPERATOR, "FOXING_LOG_LEVEL": "error"}
+    times: dict[str, dict[str, list[float]]] = {"alone": {}, "beside": {}}
+    answers = Counter[int]()
+    with Service(folder, environment=environment) as service:
+        url = service.url()
+        with httpx.Client(base_url=f"{url}/v1", headers={"Authorization": f"Bearer {OPERATOR}"}) as operator:
+            keys = {}
+            for name in ("loud", "quiet"):
+                created = operator.post("/keys", json={"name": name, "role": "admin", "tenant": name})
+                keys[name] = checked(created).json()["key"]
+            checked(operator.put("/tenants/loud/limits", json={"requests_per_s": limit}))
+        quiet = Caller(url, keys["quiet"], "quiet~bank")
+        latencies(quiet, calls)  # warms
+        for _ in range(rounds):
+            add(times["alone"], latencies(quiet, calls))
+            stopping, sent = spawn.Event(), spawn.Queue()
+            loud = spawn.Process(target=load, args=(url, keys["loud"], limit * EXCESS, stopping, sent))
+            loud.start()
+            time.sleep(STARTING_S)
+            add(times["beside"], latencies(quiet, calls))
+            stopping.set()
+            answers += sent.get()
+            loud.join()
+    p99s = {name: {verb: round(1000 * p99(part), 2) for verb, part in of.items()} for name, of in times.items()}
+    ratios = {verb: round(p99s["beside"][verb] / p99s["alone"][verb], 2) for verb in p99s["alone"]}
+    return {"requests_per_s": limit, "p99_ms": p99s, "ratios": ratios, "answers_of_the_other": dict(answers)}
+
+
+def add(times: dict[str, list[float]], more: dict[str, list[float]]) -> None:
+    """Adds times to those of the same name."""
+    for name, part in more.items():
+        times.setdefault(name, []).extend(part)
 
 
 def overhead(folder: Path, pairs: int, calls: int) -> dict[str, float]:
@@ -149,19 +172,20 @@ def overhead(folder: Path, pairs: int, calls: int) -> dict[str, float]:
 def main() -> None:
     """Prints both measurements as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--limits", type=float, nargs="*", default=LIMITS, help="requests a second")
     parser.add_argument("--calls", type=int, default=CALLS)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--pairs", type=int, default=PAIRS)
     options = parser.parse_args()
+    results: dict[str, Any] = {"neighbours": []}
     with tempfile.TemporaryDirectory() as folder:
-        print(
-            json.dumps(
-                {
-                    "neighbours": neighbours(Path(folder), options.calls),
-                    "cpu_with_keys_and_limits": overhead(Path(folder), options.pairs, CALLS_OF_PAIR),
-                },
-                indent=2,
-            )
-        )
+        for number, limit in enumerate(options.limits):
+            place = Path(folder, str(number))
+            place.mkdir()
+            results["neighbours"].append(neighbours(place, limit, options.calls, options.rounds))
+        if options.pairs:
+            results["cpu_with_keys_and_limits"] = overhead(Path(folder), options.pairs, CALLS_OF_PAIR)
+    print(json.dumps(results, indent=2))
 
 
 if __name__ == "__main__":
