@@ -99,7 +99,9 @@ class TenantCaller:
     def __init__(self, url: str, tenant: str, key: str, shared: Shared, seed: int) -> None:
         self._tenant, self._shared = tenant, shared
         (self._other,) = set(WORDS) - {tenant}
-        self._client = httpx.Client(base_url=f"{url}/v1", headers={"Authorization": f"Bearer {key}"}, timeout=TIMEOUT_S)
+        self._client = httpx.Client(
+            base_url=f"{url.rstrip('/')}/v1", headers={"Authorization": f"Bearer {key}"}, timeout=TIMEOUT_S
+        )
         self._random = random.Random(f"{tenant} {seed}")
         self._calls: Sequence[Callable[[str], None]] = (
             *(self._store, self._store, self._recall, self._recall, self._recall, self._recall_across),
@@ -111,11 +113,12 @@ class TenantCaller:
 
     def run(self, until: float) -> None:
         """Makes calls until a time of the monotonic clock."""
-        while time.monotonic() < until:
-            bank = self._random.choice(BANKS)
-            if self._random.random() < 0.004:
-                self._send("DELETE", f"/banks/{bank}")
-            self._random.choice(self._calls)(bank)
+        with self._client:
+            while time.monotonic() < until:
+                bank = self._random.choice(BANKS)
+                if self._random.random() < 0.004:
+                    self._send("DELETE", f"/banks/{bank}")
+                self._random.choice(self._calls)(bank)
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         answer = self._client.request(method, path, **arguments)
@@ -305,18 +308,21 @@ def measure_isolation(folder: Path, seconds: float, callers: int, database: str 
     """Serves two tenants for a time and returns what was found."""
     environment = {"FOXING_API_KEY": OPERATOR, "FOXING_AUDIT": "all"}
     shared = Shared()
-    with Service(folder, environment=environment, database=database) as service:
-        url = service.url()
-        operator = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {OPERATOR}"}, timeout=TIMEOUT_S)
+    headers = {"Authorization": f"Bearer {OPERATOR}"}
+    with (
+        Service(folder, environment=environment, database=database) as service,
+        httpx.Client(base_url=service.url(), headers=headers, timeout=TIMEOUT_S) as operator,
+    ):
         keys = {}
         for tenant in WORDS:
             created = operator.post("/v1/keys", json={"name": tenant, "role": "admin", "tenant": tenant})
             keys[tenant] = checked(created).json()["key"]
         tenants = [tuple(WORDS)[number % 2] for number in range(callers)]
-        who = [TenantCaller(url, tenant, keys[tenant], shared, number) for number, tenant in enumerate(tenants)]
+        url = str(operator.base_url)
+        clients = [TenantCaller(url, tenant, keys[tenant], shared, number) for number, tenant in enumerate(tenants)]
         until = time.monotonic() + seconds
         with ThreadPoolExecutor(callers) as pool:
-            list(pool.map(lambda caller: caller.run(until), who))
+            list(pool.map(lambda caller: caller.run(until), clients))
         metrics = checked(operator.get("/metrics")).text
         shared.leaks += [f"metrics: {word}" for word in WORDS.values() if word in metrics]
         log = service.log_path.read_text(errors="replace")

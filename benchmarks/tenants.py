@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -28,7 +28,7 @@ LIMITS = (2.0, 5.0, 20.0)  # requests a second of the tenant that exceeds them
 EXCESS = 10
 CALLS = 200  # of the other tenant a round, stores and recalls alike
 ROUNDS = 3
-STARTING_S = 2.0  # in which the load begins
+STARTING_S = 60.0  # in which the load begins
 OPERATOR = "benchmark"
 LOUD_THREADS = 8
 PAIRS = 20
@@ -51,6 +51,12 @@ class Caller:
     def __init__(self, url: str, key: str | None, bank: str) -> None:
         self._client = httpx.Client(base_url=url, timeout=60, headers={"Authorization": f"Bearer {key}"} if key else {})
         self._path = f"/v1/banks/{bank}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def store(self, number: int) -> int:
         """Stores a message and returns the status."""
@@ -83,19 +89,22 @@ def timed(call: Callable[[int], int], calls: int) -> list[float]:
     return times
 
 
-def load(url: str, key: str, rate: float, stopping: Any, answers: Any) -> None:
+def load(url: str, key: str, rate: float, refused: Any, stopping: Any, answers: Any) -> None:
     """Sends `rate` stores and recalls a second from `LOUD_THREADS` threads until `stopping`, whatever is answered.
-    Puts status → number of answers into `answers`."""
+    Sets `refused` at the first refusal. Puts status → number of answers into `answers`."""
     pause_s = LOUD_THREADS / rate
 
     def send(thread: int) -> Counter[int]:
-        caller = Caller(url, key, "loud~bank")
         counts = Counter[int]()
         due = time.perf_counter()
-        while not stopping.is_set():
-            counts[(caller.store if thread % 2 else caller.recall)(thread)] += 1
-            due = max(due + pause_s, time.perf_counter() - pause_s)
-            time.sleep(max(0.0, due - time.perf_counter()))
+        with Caller(url, key, "loud~bank") as caller:
+            while not stopping.is_set():
+                status = (caller.store if thread % 2 else caller.recall)(thread)
+                counts[status] += 1
+                if status == 429:
+                    refused.set()
+                due = max(due + pause_s, time.perf_counter() - pause_s)
+                time.sleep(max(0.0, due - time.perf_counter()))
         return counts
 
     with ThreadPoolExecutor(LOUD_THREADS) as pool:
@@ -117,18 +126,18 @@ def neighbours(folder: Path, limit: float, calls: int, rounds: int) -> dict[str,
                 created = operator.post("/keys", json={"name": name, "role": "admin", "tenant": name})
                 keys[name] = checked(created).json()["key"]
             checked(operator.put("/tenants/loud/limits", json={"requests_per_s": limit}))
-        quiet = Caller(url, keys["quiet"], "quiet~bank")
-        latencies(quiet, calls)  # warms
-        for _ in range(rounds):
-            add(times["alone"], latencies(quiet, calls))
-            stopping, sent = spawn.Event(), spawn.Queue()
-            loud = spawn.Process(target=load, args=(url, keys["loud"], limit * EXCESS, stopping, sent))
-            loud.start()
-            time.sleep(STARTING_S)
-            add(times["beside"], latencies(quiet, calls))
-            stopping.set()
-            answers += sent.get()
-            loud.join()
+        with Caller(url, keys["quiet"], "quiet~bank") as quiet:
+            latencies(quiet, calls)  # warms
+            for _ in range(rounds):
+                add(times["alone"], latencies(quiet, calls))
+                refused, stopping, sent = spawn.Event(), spawn.Event(), spawn.Queue()
+                loud = spawn.Process(target=load, args=(url, keys["loud"], limit * EXCESS, refused, stopping, sent))
+                loud.start()
+                refused.wait(STARTING_S)
+                add(times["beside"], latencies(quiet, calls))
+                stopping.set()
+                answers += sent.get()
+                loud.join()
     p99s = {name: {verb: round(1000 * p99(part), 2) for verb, part in of.items()} for name, of in times.items()}
     ratios = {verb: round(p99s["beside"][verb] / p99s["alone"][verb], 2) for verb in p99s["alone"]}
     return {"requests_per_s": limit, "p99_ms": p99s, "ratios": ratios, "answers_of_the_other": dict(answers)}
@@ -153,8 +162,10 @@ def overhead(folder: Path, pairs: int, calls: int) -> dict[str, float]:
         with (
             BackgroundServer(create_app(settings, plain)) as one,
             BackgroundServer(create_app(settings, limited)) as two,
+            Caller(one.url, None, "bank") as plain_caller,
+            Caller(two.url, key, "acme~bank") as limited_caller,
         ):
-            callers = Caller(one.url, None, "bank"), Caller(two.url, key, "acme~bank")
+            callers = plain_caller, limited_caller
             for pair in range(-2, pairs):
                 for name in ratios:
                     times = {}
