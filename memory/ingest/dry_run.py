@@ -15,8 +15,9 @@ from foxing.memory.storage.repositories import banks, messages, quarantine
 from foxing.memory.storage.secrets import DIGEST_BYTES
 from foxing.memory.values.messages import NewMessage
 
+from .accepted import AcceptedMessage, StoreRules, check_same, occurs_twice, same_in_call
 from .rules import BankRules
-from .store import AcceptedMessage, MessageStore, StoreRules, check_same, occurs_twice, same_in_call
+from .store import MessageStore
 from .validate import check_bank_name
 
 
