@@ -5,6 +5,7 @@ depends on the code alone.
 """
 
 import asyncio
+import math
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import CodeType, FrameType
 from typing import Any
+from unittest.mock import patch
 
 from mcp import Client
 from mcp_types import CallToolResult
@@ -23,7 +25,7 @@ import foxing.renderer as renderer
 from foxing.integrations.client import connect
 from foxing.integrations.mcp.banks import fixed
 from foxing.integrations.mcp.server import make_server
-from foxing.memory import ContextRequest, Memory, MemoryOptions
+from foxing.memory import ContextRequest, Memory, MemoryOptions, limits
 
 ROOT = Path(renderer.__file__).resolve().parent.parent
 ROOMS = ("api", "integrations", "memory", "encoder", "renderer")
@@ -106,7 +108,8 @@ def _place(code: CodeType) -> tuple[str, str] | None:
 def ways() -> list[Way]:
     """The traces of storing, sealing, ageing, recalling, context, and recalling over MCP."""
     found: list[Way] = []
-    with TemporaryDirectory() as folder:
+    # What is read again after some time is not part of a call, whose trace would depend on the machine.
+    with TemporaryDirectory() as folder, patch.object(limits, "REREAD_S", math.inf):
         present = [NOW]
         options = MemoryOptions(embedder="none")
         with Memory(Path(folder) / "bank.db", clock=lambda: present[0], options=options) as memory:
