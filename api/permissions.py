@@ -78,7 +78,7 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
 UNTENANTED: frozenset[str] = frozenset(
     {
         *("GET /metrics", "GET /console/health", "GET /console/health.json"),
-        *("GET /x/hooks/status", "POST /x/hooks/status", "POST /x/hooks/{tool}/{event}"),
+        *("GET /x/hooks/status", "POST /x/hooks/status"),
         "PUT /v1/tenants/{tenant}/limits",
     }
 )
@@ -140,7 +140,8 @@ class RequestNeeds(NamedTuple):
 
 
 def needs_of(scope: Scope) -> RequestNeeds:
-    """Returns the needs of a request or a websocket. The bank of a hook is in its query."""
+    """Returns the needs of a request or a websocket. The bank of a hook is in its query, before those from which it
+    recalls as well."""
     method = scope.get("method", "GET")
     path = scope["path"]
     for pattern, row in _PATTERNS.get("GET" if method == "HEAD" else method, ()):
@@ -148,5 +149,6 @@ def needs_of(scope: Scope) -> RequestNeeds:
         if match is not None:
             if "bank" in pattern.groupindex:
                 return RequestNeeds(row.role, match["bank"], row.tenants, match.span("bank"))
-            return RequestNeeds(row.role, QueryParams(scope.get("query_string", b"")).get("bank"), row.tenants)
+            banks = QueryParams(scope.get("query_string", b"")).get("bank", "")
+            return RequestNeeds(row.role, banks.partition(",")[0] or None, row.tenants)
     return RequestNeeds("admin", None, False)

@@ -8,7 +8,7 @@ from itertools import islice
 from cachetools import LRUCache
 
 from foxing.encoder import count_text_tokens
-from foxing.memory import MAX_QUERY_CHARS, Memory, NotFound, RecalledMessage, ThreadInfo, fenced
+from foxing.memory import MAX_QUERY_CHARS, Access, Memory, NotFound, RecalledMessage, ThreadInfo, fenced
 from foxing.memory.recall.transcript import Style, transcript_of
 from foxing.memory.text.terms import query_terms, terms
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
@@ -66,7 +66,7 @@ class Answers:
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
-        #: bank → its figures, and what a session began with when it had them
+        #: full name of a bank → its figures, and what a session began with when it had them
         self._starts: dict[str, tuple[object, str]] = {}
         #: session → figures of the bank, and what its next prompt is given if that is not answered in time
         self._prepared: LRUCache[str, tuple[object, str]] = LRUCache(SESSIONS_PREPARED)
@@ -123,12 +123,13 @@ class Answers:
         figures = self._figures(bank)
         if figures is None:
             return ""
-        kept = self._starts.get(bank)
+        full_name = Access.current().full_name(bank)
+        kept = self._starts.get(full_name)
         if not thread and kept is not None and kept[0] == figures:
             return kept[1]
         text = self._start(bank, thread)
         if not thread:
-            self._starts[bank] = figures, text
+            self._starts[full_name] = figures, text
         return text
 
     def _figures(self, bank: str) -> object:

@@ -1,4 +1,8 @@
-"""The answers to hooks, mounted in the service at /x/hooks, and the intake of what they store."""
+"""The answers to hooks, mounted in the service at /x/hooks, and the intake of what they store.
+
+The spool, the off switch and late answers belong to the agents of the machine, which share its account. A caller of a
+tenant, or one whose key opens some banks alone, gets answers from its banks, and nothing is noted of its sessions.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from foxing.memory import Access, InvalidInput
 from foxing.renderer.private_files import repair, within
 
 from .answers import Answers
@@ -83,6 +88,12 @@ def _patience_s(request: Request) -> float | None:
     return IN_TIME * int(wait_ms) / 1000 if wait_ms.isascii() and wait_ms.isdigit() else None
 
 
+def _is_of_machine() -> bool:
+    """Returns True for a caller to whom all banks are open, and with them what the machine has of its sessions."""
+    access = Access.current()
+    return access.tenant is None and access.banks is None
+
+
 class _Hooks:
     """Answers to calls."""
 
@@ -90,70 +101,75 @@ class _Hooks:
         self.answers = answers
         self.intake = intake
         self._lock = Lock()
-        #: of the sessions that were used last: those whose history was summarised, so that the model has it no longer
-        self._compacted: LRUCache[str, None] = LRUCache(SESSIONS)
+        #: bank and thread of the sessions that were used last: those whose history was summarised, so that the model
+        #: has it no longer
+        self._compacted: LRUCache[tuple[str, str], None] = LRUCache(SESSIONS)
         #: those whose beginning was answered, and those whose user was told that answers come late
-        self._begun: LRUCache[str, None] = LRUCache(SESSIONS)
-        self._told: LRUCache[str, None] = LRUCache(SESSIONS)
+        self._begun: LRUCache[tuple[str, str], None] = LRUCache(SESSIONS)
+        self._told: LRUCache[tuple[str, str], None] = LRUCache(SESSIONS)
 
     async def answer(self, request: Request) -> Response:
-        """Answers a hook: 200 with the document for the tool, empty for nothing, and 400 for an unknown hook."""
+        """Answers a hook: 200 with the document for the tool, empty for nothing, and 400 for an unknown hook or an
+        invalid name of a bank."""
         query, names = request.query_params, request.path_params
         event = Event(
             names["tool"], names["event"], query.get("bank", ""), query.get("folder", ""), await request.body()
         )
+        parse = partial(HookCall.of, event, is_remote=not _is_of_machine())
         try:
             is_large = len(event.payload) > LARGE_BYTES
-            call = await anyio.to_thread.run_sync(HookCall.of, event) if is_large else HookCall.of(event)
-        except ValueError as error:
+            call = await anyio.to_thread.run_sync(parse) if is_large else parse()
+            text, notice = await self._answer(request, call)
+        except (ValueError, InvalidInput) as error:
             return JSONResponse({"detail": str(error)}, 400)
-        text, notice = await self._answer(request, call)
         return Response(answer_of(call.host, call.event, text, notice), media_type="application/json")
 
     async def _answer(self, request: Request, call: HookCall) -> tuple[str, str]:
         """Returns what `_said` does. Where that takes longer than the hook waits, a prompt gets what was prepared after
         the last turn of its session, and what was looked for is given with the next one."""
-        answer = asyncio.ensure_future(anyio.to_thread.run_sync(self._said, call))
-        if self.intake is None or call.moment != PROMPT:
+        intake = self.intake if _is_of_machine() else None
+        answer = asyncio.ensure_future(anyio.to_thread.run_sync(self._said, call, intake))
+        if intake is None or call.moment != PROMPT:
             return await answer
-        self.intake.answering.add(call.thread)
+        intake.answering.add(call.thread)
         await asyncio.wait({answer}, timeout=_patience_s(request))
         if answer.done() and not await request.is_disconnected():
-            self.intake.answering.discard(call.thread)
+            intake.answering.discard(call.thread)
             return answer.result()
-        answer.add_done_callback(partial(self._keep, call.thread))
+        answer.add_done_callback(partial(self._keep, intake, call.thread))
         return self.answers.prepared(call.bank, call.thread), ""
 
-    def _keep(self, thread: str, answer: "asyncio.Future[tuple[str, str]]") -> None:
+    def _keep(self, intake: Intake, thread: str, answer: "asyncio.Future[tuple[str, str]]") -> None:
         """Keeps an answer that is too late for the next prompt of its session."""
-        assert self.intake is not None
-        self.intake.answering.discard(thread)
+        intake.answering.discard(thread)
         if not answer.cancelled() and answer.exception() is None and answer.result()[0]:
-            self.intake.late[thread] = answer.result()[0]
+            intake.late[thread] = answer.result()[0]
 
-    def _said(self, call: HookCall) -> tuple[str, str]:
+    def _said(self, call: HookCall, intake: Intake | None) -> tuple[str, str]:
         """Returns what the model is given, and what the user is told. What came too late for an earlier prompt of the
-        session, or for its beginning, is given before what this one gets."""
-        if self.intake is not None:
+        session, or for its beginning, is given before what this one gets. `intake`: that of the machine; None for a
+        caller of another."""
+        session = Access.current().full_name(call.bank), call.thread
+        if intake is not None:
             at = datetime.fromtimestamp(call.at_ns / 1e9, UTC)
-            turned = self.intake.switch.turn(call.thread, call.prompt, at) if call.moment == PROMPT else None
+            turned = intake.switch.turn(call.thread, call.prompt, at) if call.moment == PROMPT else None
             if turned is not None:
                 return f"{SWITCHED} {TOLD[turned]}", f"Foxing: {TOLD[turned]}"
-            if self.intake.switch.is_off(call.thread):
+            if intake.switch.is_off(call.thread):
                 return "", ""
         with self._lock:
             if call.source == "compact":
-                self._compacted[call.thread] = None
-            before_the_model = "" if self._compacted.get(call.thread, call.thread) is None else call.thread
-            is_first = call.thread not in self._begun
-            self._begun[call.thread] = None
+                self._compacted[session] = None
+            before_the_model = "" if self._compacted.get(session, session) is None else call.thread
+            is_first = session not in self._begun
+            self._begun[session] = None
         own = before_the_model if call.source == "resume" else ""
         if call.moment == START:
             return self.answers.start(call.bank, own), self.answers.state(call.bank) if is_first else ""
         if call.moment != PROMPT:
             return "", ""
-        late = "" if self.intake is None else self.intake.late.pop(call.thread, "")
-        if not late and is_first and self.intake is not None and call.thread in self.intake.begun:
+        late = "" if intake is None else intake.late.pop(call.thread, "")
+        if not late and is_first and intake is not None and call.thread in intake.begun:
             late = self.answers.start(call.bank, call.thread)
         # the prompt itself may be stored by now, and would be its own best match
         until = None if call.host.log_format else datetime.fromtimestamp(call.at_ns / 1e9 - BEFORE_S, UTC)
@@ -161,6 +177,6 @@ class _Hooks:
         if not late or late == text:
             return text, ""
         with self._lock:
-            notice = "" if call.thread in self._told else LATE
-            self._told[call.thread] = None
+            notice = "" if session in self._told else LATE
+            self._told[session] = None
         return "\n\n".join(filter(None, (late, text))), notice

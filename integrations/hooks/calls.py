@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .hosts import HOSTS, PROMPT, START, Host
-from .projects import bank_of, root_of
+from .projects import bank_of_root, root_of
 from .spool import Event
 
 #: Event that `foxing install` leaves in the spool, so that past sessions are imported.
@@ -70,9 +70,9 @@ class HookCall:
         return f"{self.host.name}:{self.session}" if self.session else ""
 
     @classmethod
-    def of(cls, event: Event) -> "HookCall":
-        """Returns the call that an event is. Raises `ValueError` for an unknown host or event, and for a document that
-        is not JSON."""
+    def of(cls, event: Event, *, is_remote: bool = False) -> "HookCall":
+        """Returns the call that an event is. `is_remote`: whether its folder is on another machine, so that it is the
+        root of the project. Raises `ValueError` for an unknown host or event, and for a document that is not JSON."""
         host = HOSTS.get(event.host)
         moment = START if event.name == INSTALLED else None if host is None else host.events.get(event.name)
         if host is None or moment is None:
@@ -86,6 +86,7 @@ class HookCall:
         roots = fields.get("workspace_roots")
         opened = roots[0] if isinstance(roots, list) and roots else fields.get("cwd")
         folder = Path(opened if isinstance(opened, str) and opened else event.folder)
+        root = folder if is_remote else root_of(folder)
         logs = [fields.get(name) for name in ("transcript_path", "agent_transcript_path")]
         bank, *others = event.bank.split(",")
         said = {name: _text(fields, member) for name, member in host.members.items()}
@@ -93,8 +94,8 @@ class HookCall:
             host,
             event.name,
             moment,
-            bank or bank_of(folder),
-            root_of(folder),
+            bank or bank_of_root(root),
+            root,
             said["session"],
             words_of_user(said["prompt"]),
             said["response"],

@@ -40,7 +40,11 @@ def default_bank(folder: Path) -> str:
 def bank_of(folder: Path) -> str:
     """Returns the name of the bank of the project that a folder belongs to: the name of its root, and eight digits of a
     hash of the root's path. It is the same from each folder and worktree of the project."""
-    root = root_of(folder)
+    return bank_of_root(root_of(folder))
+
+
+def bank_of_root(root: Path) -> str:
+    """Returns the name of the bank of the project with a root, which need not be on this machine."""
     digest = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:DIGITS]
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", root.name).strip("-.")[:NAME_CHARS]
     return f"{name or 'project'}-{digest}"

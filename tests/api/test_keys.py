@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from foxing.api.app import create_app
 from foxing.api.permissions import RoutePermission, permissions
 from foxing.api.settings import Settings
 from foxing.integrations.hooks.app import make_app as make_hooks
+from foxing.integrations.hooks.projects import bank_of_root
 from foxing.integrations.mcp.app import PATHS as MCP_PATHS
 from foxing.integrations.mcp.server import TOOLS
 from foxing.memory import Memory
@@ -304,6 +306,49 @@ def test_a_bank_of_another_tenant_is_answered_like_one_that_does_not_exist(
     check_problem(answer, 422, "invalid-input")
     answer_text = call_tool(client, acme, "build_context", "plans-2", query="Titan", banks=["globex~secret-2"])
     assert "ships on" not in answer_text
+
+
+def test_hooks_answer_a_key_from_its_own_banks(served: tuple[httpx.Client, Keys], tmp_path: Path) -> None:
+    client, keys = served
+    (tmp_path / ".git").mkdir()
+    folder = tmp_path / "ledger"  # of another machine, where it may be a repository of its own
+    words = {"acme": "The port of redis is 6380 on the laptops.", "globex": "The port of redis is 7001 here."}
+    at = "2026-03-01T09:00:00Z"  # so that both banks have the same figures
+    for tenant, text in words.items():
+        for bank in ("hooked", bank_of_root(folder)):
+            body = {"messages": [{"role": "user", "content": text, "created_at": at}], "thread": "claude-code:earlier"}
+            stored = client.post(f"/v1/banks/{bank}/messages", json=body, headers=keys.headers(f"{tenant}-write"))
+            assert stored.status_code == 201
+
+    def ask(kind: str, event: str, bank: str, **fields: str) -> str:
+        document = {"session_id": "s", "cwd": str(folder), "prompt": "which port does redis use?", **fields}
+        headers = keys.headers(kind)
+        path = f"/x/hooks/claude-code/{event}"
+        answer = client.post(path, params={"bank": bank}, json=document, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    for tenant, other in (("acme", "globex"), ("globex", "acme")):
+        for bank in ("hooked", f"{tenant}~hooked", "", "hooked,more"):
+            said = ask(f"{tenant}-write", "UserPromptSubmit", bank)
+            assert words[tenant] in said
+            assert words[other] not in said
+        begin = ask(f"{tenant}-write", "SessionStart", "hooked", session_id="new")
+        assert "1 messages of this project" in begin
+        assert words[tenant] in begin
+        assert words[other] not in begin
+        for bank in (f"{other}~hooked", f"hooked,{other}~hooked"):
+            path, headers = f"/x/hooks/claude-code/UserPromptSubmit?bank={bank}", keys.headers(f"{tenant}-write")
+            answer = client.post(path, headers=headers, json={"prompt": "which port does redis use?"})
+            assert answer.status_code in (200, 400)
+            assert words[other] not in answer.text
+    # the prompt that switches sessions on a machine is an ordinary one of another machine
+    assert ask("acme-write", "UserPromptSubmit", "hooked", prompt="foxing off") == ""
+    assert words["acme"] in ask("acme-write", "UserPromptSubmit", "hooked")
+    refused = client.post("/x/hooks/claude-code/SessionStart?bank=hooked", headers=keys.headers("other-write"), json={})
+    check_problem(refused, 404, "not-found")
+    read = client.post("/x/hooks/claude-code/SessionStart?bank=hooked", headers=keys.headers("acme-read"), json={})
+    check_problem(read, 403, "forbidden")
 
 
 def test_an_admin_of_a_tenant_manages_its_keys_alone(served: tuple[httpx.Client, Keys]) -> None:
