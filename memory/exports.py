@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from .access import Access, KeyRole
-from .conversation import FORMATS, Provider, ProviderMessage, SessionTurns, Turn, Wire, parse_message
+from .conversation import FORMATS, Provider, ProviderMessage, SessionTurns, Turn, WebCalls, Wire, parse_message
 from .errors import (
     ChoiceNeeded,
     Closed,
@@ -215,6 +215,7 @@ __all__ = [
     "UsageOfDay",
     "UsageReport",
     "Value",
+    "WebCalls",
     "Wire",
     "fenced",
     "parse_message",

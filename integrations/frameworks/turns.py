@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from foxing.memory import ProviderMessage, SessionTurns, Turn
+from foxing.memory import ProviderMessage, SessionTurns, Turn, WebCalls
 from foxing.memory.ingest.provider_messages import sound, with_images
 
 _MAX_NAME_CHARS = 200
@@ -25,9 +25,11 @@ def session_fields(
     return [sound(turn_fields(turn, name, thread)) for numbered in read[first:] for turn, name in numbered]
 
 
-def message_fields(message: ProviderMessage) -> dict[str, Any] | None:
-    """Returns a whole message as one to store, without an id; None if it says nothing."""
-    turns = message.turns
+def message_fields(message: ProviderMessage, calls: WebCalls | None = None) -> dict[str, Any] | None:
+    """Returns a whole message as one to store, without an id; None if it says nothing. `calls`: those of the messages
+    before it; a message with a result of the web is one of the web."""
+    calls = calls or WebCalls()
+    turns = list(map(calls.with_origin, message.turns))
     if not turns:
         return None
     parts = list[dict[str, Any]]()
@@ -39,4 +41,5 @@ def message_fields(message: ProviderMessage) -> dict[str, Any] | None:
     name = message.name
     if name is not None and 1 <= len(name) <= _MAX_NAME_CHARS and min(name) >= " ":
         fields["name"] = name
-    return sound(fields)
+    trust = next((turn.trust for turn in turns if turn.trust is not None), None)
+    return sound(fields if trust is None else {**fields, "trust": trust})

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from foxing.integrations.frameworks.exact_json import exact_json
 from foxing.integrations.frameworks.transcript import TranscriptItem
 from foxing.integrations.frameworks.turns import message_fields
-from foxing.memory import InvalidInput, ProviderMessage, parse_message
+from foxing.memory import InvalidInput, ProviderMessage, WebCalls, parse_message
 from foxing.memory.values.messages import Role
 
 _ROLES: Mapping[str, Role] = {
@@ -31,7 +31,8 @@ _ROLES: Mapping[str, Role] = {
 
 def entries(messages: Sequence[BaseMessage]) -> list[TranscriptItem]:
     """Returns messages as transcript items. Raises `InvalidInput` for a message that cannot be restored exactly."""
-    return [_entry(message, f"message {number}") for number, message in enumerate(messages)]
+    calls = WebCalls()
+    return [_entry(message, f"message {number}", calls) for number, message in enumerate(messages)]
 
 
 def message_of(item: JsonValue) -> BaseMessage:
@@ -44,13 +45,13 @@ def message_of(item: JsonValue) -> BaseMessage:
     raise InvalidInput("the history contains an item that is not a LangChain message")
 
 
-def _entry(message: BaseMessage, what: str) -> TranscriptItem:
+def _entry(message: BaseMessage, what: str, calls: WebCalls) -> TranscriptItem:
     if not isinstance(message, BaseMessage):
         kind = type(message).__name__
         raise InvalidInput(f"{what} is of type {kind}; pass messages of langchain_core.messages")
     value = exact_json(message_to_dict(message), what)
     message_of(value)
-    return TranscriptItem(value, message_fields(provider_message(message)))
+    return TranscriptItem(value, message_fields(provider_message(message), calls))
 
 
 def provider_message(message: BaseMessage) -> ProviderMessage:

@@ -16,7 +16,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from foxing.integrations.frameworks.turns import message_fields
-from foxing.memory import Fields, InvalidInput, ProviderMessage, parse_message
+from foxing.memory import Fields, InvalidInput, ProviderMessage, WebCalls, parse_message
 from foxing.memory.conversation import label
 from foxing.memory.values.messages import Role
 
@@ -41,11 +41,12 @@ def session_messages(messages: Sequence[ChatMessage]) -> list[tuple[str | None, 
     """Returns (session, message to remember) for each message that says something. Blocks without words become labels.
     Raises `InvalidInput` for an item that is not a message."""
     pairs = []
+    calls = WebCalls()
     for number, message in enumerate(messages):
         if not isinstance(message, ChatMessage):
             kind = type(message).__name__
             raise InvalidInput(f"message {number} is of type {kind}; pass LlamaIndex messages")
-        new = message_fields(_parsed(message))
+        new = message_fields(_parsed(message), calls)
         session = message.additional_kwargs.get("session_id")
         if new is not None:
             pairs.append((session if isinstance(session, str) else None, new))

@@ -11,7 +11,7 @@ from foxing.integrations.frameworks.closing import AsyncClosing
 from foxing.integrations.frameworks.exact_json import exact_json
 from foxing.integrations.frameworks.transcript import Remember, Transcript, TranscriptItem
 from foxing.integrations.frameworks.turns import message_fields
-from foxing.memory import Fields, InvalidInput, parse_message
+from foxing.memory import Fields, InvalidInput, WebCalls, parse_message
 
 if TYPE_CHECKING:
     from agents import SessionSettings, TResponseInputItem
@@ -49,6 +49,8 @@ class FoxingSession(AsyncClosing):
         self.session_id = session_id
         self.session_settings = session_settings
         self._transcript = Transcript(connection.bank, NAMESPACE, session_id, remember=remember)
+        #: Calls of tools of the web whose results have not been added.
+        self._web_calls: frozenset[str] = frozenset()
 
     @classmethod
     def connect(
@@ -77,7 +79,9 @@ class FoxingSession(AsyncClosing):
 
     async def add_items(self, items: "list[TResponseInputItem]") -> None:
         """Adds all items or none. Raises `InvalidInput` for an item that is not JSON."""
-        await run_async(self.connection, self._transcript.add(_entries(items)))
+        calls = WebCalls(self._web_calls)
+        await run_async(self.connection, self._transcript.add(_entries(items, calls)))
+        self._web_calls = frozenset(calls.ids)
 
     async def pop_item(self) -> "TResponseInputItem | None":
         """Removes and returns the last item; None if there is none. Its message is permanently erased, unless
@@ -91,20 +95,21 @@ class FoxingSession(AsyncClosing):
         await run_async(self.connection, self._transcript.clear())
 
 
-def _entries(items: "Sequence[TResponseInputItem]") -> list[TranscriptItem]:
-    """Returns items as transcript items. Raises `InvalidInput` for an item that is not a JSON object."""
+def _entries(items: "Sequence[TResponseInputItem]", calls: WebCalls) -> list[TranscriptItem]:
+    """Returns items as transcript items. `calls`: those of the items before them. Raises `InvalidInput` for an
+    item that is not a JSON object."""
     entries: list[TranscriptItem] = []
     for number, item in enumerate(items):
         value: JsonValue = exact_json(item, f"item {number}")
         if not isinstance(value, dict):
             raise InvalidInput(f"item {number} is not an object; pass items of the Agents SDK")
-        entries.append(TranscriptItem(value, _message_of(value)))
+        entries.append(TranscriptItem(value, _message_of(value, calls)))
     return entries
 
 
-def _message_of(item: Mapping[str, JsonValue]) -> Fields | None:
+def _message_of(item: Mapping[str, JsonValue], calls: WebCalls) -> Fields | None:
     """Returns the message of an item; None for one that says nothing, such as reasoning, or has no role."""
     try:
-        return message_fields(parse_message("openai-responses", item))
+        return message_fields(parse_message("openai-responses", item), calls)
     except InvalidInput:
         return None

@@ -13,7 +13,7 @@ from foxing.integrations.outbox.file import OutboxFile
 from foxing.memory import Fields, SessionTurns
 
 #: Rows of a table that are older in days are removed when the journal is opened.
-KEPT_DAYS: Mapping[str, int] = {"turns": 30, "answers": 30}
+KEPT_DAYS: Mapping[str, int] = {"turns": 30, "answers": 30, "web_calls": 30}
 #: Seconds to wait for another process that writes, before a request.
 _ASK_S = 0.03
 _TABLES = """
@@ -26,6 +26,9 @@ CREATE INDEX IF NOT EXISTS turns_by_stretch ON turns (scope, thread, stretch, pl
 CREATE TABLE IF NOT EXISTS answers (
     scope TEXT NOT NULL, name TEXT NOT NULL, stretch BLOB NOT NULL, thread TEXT NOT NULL, place INTEGER NOT NULL,
     made_at TEXT NOT NULL, PRIMARY KEY (scope, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS web_calls (
+    scope TEXT NOT NULL, name TEXT NOT NULL, id TEXT NOT NULL, made_at TEXT NOT NULL, PRIMARY KEY (scope, name, id)
 ) WITHOUT ROWID;
 """
 _OF_STRETCH = "FROM turns WHERE scope = ? AND thread = ? AND stretch = ?"
@@ -78,7 +81,9 @@ class TurnJournal:
             if row is None:
                 return None
             stretch, thread, place = row
-            return SessionTurns(thread, stretch, self._counts(connection, thread, stretch, place))
+            calls = "SELECT id FROM web_calls WHERE scope = ? AND name = ?"
+            web_calls = [id_ for (id_,) in connection.execute(calls, (self.scope, name))]
+            return SessionTurns(thread, stretch, self._counts(connection, thread, stretch, place), web_calls)
 
     def written_ids(self, names: Iterable[str]) -> set[str]:
         """Returns the ids of turns that have been written."""
@@ -127,6 +132,9 @@ class TurnJournal:
             self.outbox.add(connection, added)
             for name in names:
                 connection.execute(insert, (self.scope, name, session.stretch or b"", session.session, stamp))
+                connection.execute("DELETE FROM web_calls WHERE scope = ? AND name = ?", (self.scope, name))
+                rows = [(self.scope, name, call, stamp) for call in session.web_calls.ids]
+                connection.executemany("INSERT INTO web_calls VALUES (?, ?, ?, ?)", rows)
         return len(added)
 
     def _insert(self, connection: sqlite3.Connection, turn: JournalTurn, stamp: str) -> bool:

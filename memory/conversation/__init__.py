@@ -7,7 +7,7 @@ from .parse import CHAT_MEMBERS, ProviderMessage, joined_pieces, parse, parse_me
 from .provider import FORMATS, Json, Provider, ProviderFormat, Wire
 from .render import render, render_blocks
 from .turns import Turn
-from .web_tools import is_web_tool
+from .web_tools import WebCalls, is_web_tool
 
 __all__ = [
     "BLOCK_MEMBERS",
@@ -22,6 +22,7 @@ __all__ = [
     "ProviderMessage",
     "SessionTurns",
     "Turn",
+    "WebCalls",
     "Wire",
     "image_fields",
     "is_image",

@@ -4,13 +4,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 
-from .blocks import NO_ID
 from .hosts import is_summary, words_of_user
 from .parse import ProviderMessage
 from .turns import DIGEST_BYTES, Turn, digest_of, normalised_words
-from .web_tools import is_web_tool
+from .web_tools import WebCalls
 
 INSTRUCTIONS = ("system", "developer")
 _PREFIX = "turn-"
@@ -27,15 +25,21 @@ class SessionTurns:
     ids that follow from the session and the id of the call alone.
     """
 
-    def __init__(self, session: str, stretch: bytes | None = None, counts: Counter[bytes] | None = None) -> None:
-        """`stretch`, `counts`: where an earlier part of the session ended, which a provider holds."""
+    def __init__(
+        self,
+        session: str,
+        stretch: bytes | None = None,
+        counts: Counter[bytes] | None = None,
+        web_calls: Iterable[str] = (),
+    ) -> None:
+        """`stretch`, `counts`, `web_calls`: where an earlier part of the session ended, which a provider holds. The
+        last are the ids of its calls of tools of the web without an answer."""
         self.session = session
         #: Digest of the words with which the stretch began; None before them.
         self.stretch = stretch
         #: How often each turn was said in it, by digest.
         self.counts: Counter[bytes] = Counter() if counts is None else counts
-        #: Ids of the calls of tools that fetch pages of the web, and are not answered.
-        self._web_calls: set[str] = set()
+        self.web_calls = WebCalls(web_calls)
 
     def read(self, message: ProviderMessage) -> list[tuple[Turn, str]]:
         """Returns the turns of the next message, each with its id; none for instructions."""
@@ -43,18 +47,7 @@ class SessionTurns:
             return []
         if message.role == "user":
             self._find_stretch(message)
-        return [(self._with_origin(turn), self._id(turn)) for turn in message.turns]
-
-    def _with_origin(self, turn: Turn) -> Turn:
-        """Returns the turn, marked if it is the result of a tool that fetches pages of the web."""
-        first = turn.parts[0]
-        call = str(first.get("id", NO_ID))
-        if first["type"] == "tool_call" and is_web_tool(str(first.get("name"))):
-            self._web_calls.add(call)
-        if first["type"] != "tool_result" or not (call in self._web_calls or is_web_tool(turn.name)):
-            return turn
-        self._web_calls.discard(call)
-        return replace(turn, is_of_web=True)
+        return [(self.web_calls.with_origin(turn), self._id(turn)) for turn in message.turns]
 
     def begin(self, words: str) -> None:
         """Begins a stretch with these words, those of a summary or the first of the user."""

@@ -8,14 +8,14 @@ from datetime import datetime
 from hashlib import blake2b
 from itertools import accumulate, pairwise
 from threading import Lock
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from cachetools import LRUCache
 from pydantic import JsonValue
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory.compact_json import compact_json
-from foxing.memory.conversation import FORMATS, Fields, ProviderMessage, parse_message, read_blocks, render
+from foxing.memory.conversation import FORMATS, Fields, ProviderMessage, WebCalls, parse_message, read_blocks, render
 from foxing.memory.conversation.changes import texts_of, with_text
 from foxing.memory.errors import InvalidInput
 from foxing.memory.ingest.calls import StoreCall
@@ -93,6 +93,8 @@ class _Text:
     role: str
     text: str
     hash: str
+    #: Trust class, where it is not that of its role.
+    trust: Literal["web"] | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class Compressor:
         ]
         stored, redaction = self._stored(bank, texts)
         refused = self._store.refused_classes(bank)
-        texts = [text for text in texts if text.hash in stored or trust_of(text.role, None) not in refused]
+        texts = [text for text in texts if text.hash in stored or trust_of(text.role, text.trust) not in refused]
         excerpts = {text.hash: self._excerpt(text, redaction) for text in texts}
         long = len(texts)
         texts = [text for text in texts if excerpts[text.hash].is_worth_it]
@@ -186,7 +188,13 @@ class Compressor:
     def _remember(self, bank: str, texts: Sequence[_Text], now: datetime) -> None:
         """Stores texts, each once."""
         originals = [
-            NewMessage(id=message_id_of(text.hash), role=cast(Role, text.role), content=text.text, thread=THREAD)
+            NewMessage(
+                id=message_id_of(text.hash),
+                role=cast(Role, text.role),
+                content=text.text,
+                thread=THREAD,
+                trust=text.trust,
+            )
             for text in {text.hash: text for text in texts}.values()
         ]
         for start in range(0, len(originals), STORED_AT_ONCE):
@@ -275,7 +283,10 @@ def _texts(bank: str, provider_messages: Sequence[ProviderMessage]) -> Iterator[
     """Yields the long texts of messages that need not stay, in order."""
     seen = Counter[bytes]()
     stays = _staying(provider_messages)
+    calls = WebCalls()
     for number, message in enumerate(provider_messages):
+        classes = [calls.with_origin(turn).trust for turn in message.turns]
+        trust = "web" if message.role == "tool" and "web" in classes else None
         role = str(message.raw["role"])
         answered = message.answers[0] if message.answers else None
         for place, text in texts_of(message) if message.role in ROLES else ():
@@ -287,7 +298,7 @@ def _texts(bank: str, provider_messages: Sequence[ProviderMessage]) -> Iterator[
             if number not in stays:
                 # the same text said twice is two texts, so that the later one is not replaced with the first
                 hashed = blake2b(digest + seen[digest].to_bytes(4, "big"), digest_size=HASH_CHARS // 2)
-                yield _Text(number, place, message.role, text, hashed.hexdigest())
+                yield _Text(number, place, message.role, text, hashed.hexdigest(), trust)
 
 
 def _staying(provider_messages: Sequence[ProviderMessage]) -> set[int]:

@@ -14,6 +14,7 @@ from foxing.memory.conversation import (
     ProviderMessage,
     SessionTurns,
     Turn,
+    WebCalls,
     label,
     parse,
     parse_message,
@@ -84,7 +85,8 @@ def messages_of(
         left_out[COMPACTIONS] += message.compacts
         left_out[OF_HOST] += bool(message.parts) and not message.turns
     if session is None:
-        messages = [_fields(turn) for message in read for turn in message.turns]
+        calls = WebCalls()
+        messages = [_fields(calls.with_origin(turn)) for message in read for turn in message.turns]
     elif is_errand(message.turns[0].text for message in read if message.role in INSTRUCTIONS and message.turns):
         messages = []
         left_out[ERRANDS] += 1
