@@ -21,7 +21,9 @@ from foxing.memory import (
     RecalledMessage,
     TextQueryFields,
 )
+from foxing.memory.context.headings import IMAGE
 from foxing.memory.recall.transcript import transcript
+from foxing.memory.values.speakers import speaker_of
 
 from .entries import session_messages, text_of
 
@@ -126,10 +128,15 @@ class FoxingMemoryBlock(OutboxClosing, BaseMemoryBlock[list[ContentBlock]]):
 
 
 def _images(messages: Sequence[RecalledMessage], limit: int) -> list[ContentBlock]:
-    """Returns the first images of messages, at most `limit`."""
-    parts = (part for message in messages for part in message.parts or () if isinstance(part, ImagePart) and part.data)
-    urls = (f"data:{part.media_type};base64,{part.data}" for part in parts)
-    return [ImageBlock(url=url) for url in islice(urls, limit)]
+    """Returns the first images of messages, at most `limit`, each after a text that says whose it is."""
+    blocks = list[ContentBlock]()
+    images = ((message, part) for message in messages for part in message.parts or () if isinstance(part, ImagePart))
+    for message, part in islice(((message, part) for message, part in images if part.data), limit):
+        blocks.append(
+            TextBlock(text=IMAGE.format(name=speaker_of(message), time=f"{message.created_at:%Y-%m-%d %H:%M}"))
+        )
+        blocks.append(ImageBlock(url=f"data:{part.media_type};base64,{part.data}"))
+    return blocks
 
 
 def _text(message: RecalledMessage) -> TextBlock:

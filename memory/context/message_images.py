@@ -16,6 +16,7 @@ from foxing.memory.values.speakers import set_apart, speaker_of
 from foxing.renderer.readers import Reader
 
 from .blocks import ImageBlock, request_fields, written
+from .headings import IMAGE
 from .prices import CachePrices
 from .prompt_images import minute
 
@@ -27,7 +28,6 @@ BEFORE = 10
 SHARE = 0.25
 #: Maximum sides in px at which an image may be shown, beside that at which it is held.
 SIDES_PX = (1_568, 1_024, 768, 512, 384, 256, 128, 64)
-HEADING = "Image of the message of {name} from {time}:"
 READ_HEADING = (
     "Text in an image of the message of {name} from {time}, read by machine with confidence {confidence:.2f}:"
 )
@@ -114,7 +114,7 @@ def _offer(shown: ShownImage, bank: str, reader: Reader, room: int, free_bytes: 
     most = reader.limits.max_side_px
     if reader.limits.many_images is not None:
         most = min(most, reader.limits.many_images.max_side_px)
-    said = HEADING.format(name=speaker_of(message), time=minute(message.created_at))
+    said = IMAGE.format(name=speaker_of(message), time=minute(message.created_at))
     heading = fenced(said, set_apart(shown.label))
     for side_px in (min(longest, most), *(side for side in SIDES_PX if side < min(longest, most))):
         width, height = (max(1, round(each * side_px / longest)) for each in (size.width_px, size.height_px))

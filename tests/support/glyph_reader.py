@@ -22,8 +22,18 @@ Pixels = npt.NDArray[np.float32]
 class GlyphReader:
     """Knows the cell sizes that there are, not which a page has, and nothing of what is on it."""
 
-    def __init__(self, reader: Reader, cells: Sequence[tuple[int, int]], *, blur_px: float, noise: float) -> None:
-        """`blur_px`, `noise`: standard deviations of the blur and of the noise of a pixel, of 255."""
+    def __init__(
+        self,
+        reader: Reader,
+        cells: Sequence[tuple[int, int]],
+        *,
+        blur_px: float = 0.0,
+        noise: float = 0.0,
+        glyphs: str = GLYPHS,
+    ) -> None:
+        """`blur_px`, `noise`: standard deviations of the blur and of the noise of a pixel, of 255. `glyphs`: characters
+        that it knows."""
+        self._known = glyphs
         self._layouts = [reader_layout(_tried(reader, cell)) for cell in cells]
         self._readers = [_tried(reader, cell) for cell in cells]
         self._blur_px = blur_px
@@ -52,16 +62,17 @@ class GlyphReader:
     @cache  # noqa: B019
     def _glyphs(self, number: int) -> tuple[str, Pixels]:
         layout = self._layouts[number]
-        entry = Entry("", "", GLYPHS, datetime(1970, 1, 1, tzinfo=UTC), header=False)
+        entry = Entry("", "", self._known, datetime(1970, 1, 1, tzinfo=UTC), header=False)
         page = page_image(Typesetter(layout).page([entry]), self._readers[number])
         image = Image.open(BytesIO(page.png)).convert("L").filter(ImageFilter.GaussianBlur(self._blur_px))
-        cells = _cells(np.asarray(image, np.float32), layout)[1 : len(GLYPHS) + 1]  # after the mark of a message
+        cells = _cells(np.asarray(image, np.float32), layout)[1 : len(self._known) + 1]  # after the mark of a message
         blank = np.full((1, cells.shape[1]), 255, np.float32)
-        return GLYPHS + " ", np.concatenate([cells, blank])
+        return self._known + " ", np.concatenate([cells, blank])
 
 
 def _tried(reader: Reader, cell: tuple[int, int]) -> Reader:
-    size = TypeSize(width_px=cell[0], height_px=cell[1])
+    own = (size for size in reader.type if (size.width_px, size.height_px) == cell)
+    size = next(own, TypeSize(width_px=cell[0], height_px=cell[1]))
     return Reader.model_validate({**reader.model_dump(), "type": (size.model_dump(),)})
 
 

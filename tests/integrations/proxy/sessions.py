@@ -28,8 +28,10 @@ class PlayedSession:
         task: str = "Please fix the build of Titan.",
         thinks: bool = True,
         screenshots: Sequence[bytes] = (),
+        tool: str = "run",
     ) -> None:
-        """`screenshots`: PNG files, one for each of the first results of tools."""
+        """`screenshots`: PNG files, one for each of the first results of tools. `tool`: that which the model calls."""
+        self.tool = tool
         self.agent: Agent = AGENTS[wire](MODELS[wire])
         self.agent.say(task)
         self.upstream = upstream
@@ -46,7 +48,7 @@ class PlayedSession:
             if self.thinks:
                 parts.insert(0, Thinking(f"Thought {self.calls}."))
             if not ends:
-                parts.append(ScriptedCall("run", {"command": f"make step-{self.calls}"}))
+                parts.append(ScriptedCall(self.tool, {"command": f"make step-{self.calls}"}))
             self.upstream.answer(*parts)
             body = self.agent.body(self.agent.given())
             if stream:
