@@ -23,7 +23,7 @@ from sqlalchemy import Connection
 from foxing.renderer.errors import FoxingError
 
 from .access import Access, tenant_of
-from .cursors import decode_cursor, encode_cursor
+from .cursors import decode_cursor, encode_cursor, number_position
 from .storage.database import Database
 from .storage.repositories import audit as repository
 from .storage.repositories.audit import NO_HASH, AuditRow, Chain
@@ -100,6 +100,11 @@ class AuditLog:
         if level != "off":
             database.audit = self
             database.before_commit = self._before_commit
+
+    @property
+    def level(self) -> AuditLevel:
+        """What is recorded."""
+        return self._level
 
     def call(self, action: str, kind: Kind, bank: str | None, subject: str | None, items: int | None) -> AuditCall:
         """Returns the record of a call of the current caller."""
@@ -286,12 +291,14 @@ class AuditLog:
         key_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        newest_first: bool = False,
     ) -> AuditEvents:
-        """Returns events in the order of the chain: those of the tenant of the caller, or all. `limit`: 1 to 500.
-        Raises `InvalidInput`, `InvalidCursor`."""
+        """Returns events in the order of the chain, or newest first: those of the tenant of the caller, or all.
+        `limit`: 1 to 500. Raises `InvalidInput`, `InvalidCursor`."""
         check_limit(limit)
         access = Access.current()
-        after = int(decode_cursor(cursor, "audit")[0]) if cursor else 0
+        order = "audit.newest" if newest_first else "audit"
+        after = number_position(decode_cursor(cursor, order)) if cursor else None
         self.flush()
         with self._database.read() as connection:
             rows = repository.list_after(
@@ -304,8 +311,9 @@ class AuditLog:
                 key_id=key_id,
                 since=since,
                 until=until,
+                newest_first=newest_first,
             )
-        following = encode_cursor("audit", [rows[limit - 1].number]) if len(rows) > limit else None
+        following = encode_cursor(order, [rows[limit - 1].number]) if len(rows) > limit else None
         return AuditEvents(events=[_event(row) for row in rows[:limit]], next_cursor=following)
 
     def verify(self, *, number: int | None = None, hash: str | None = None) -> AuditVerification:

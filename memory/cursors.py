@@ -116,6 +116,13 @@ def time_position(position: Position) -> TimePosition:
     return TimePosition(at, _natural(item_id), _ids(position[2]) if len(position) > 2 else ())
 
 
+def number_position(position: Position) -> int:
+    """Returns the number that a position consists of. Raises `InvalidCursor`."""
+    if len(position) != 1:
+        raise InvalidCursor(INVALID_CURSOR)
+    return _natural(position[0])
+
+
 def id_ranges(position: Position) -> IdRanges:
     """Returns the set that `IdRanges.encoded` encodes. Raises `InvalidCursor`."""
     edges = _ids(position[0])

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from .cursors import MAX_INTEGER, decode_cursor, encode_cursor
-from .errors import InvalidCursor, NotFound
+from .cursors import decode_cursor, encode_cursor, number_position
+from .errors import NotFound
 from .storage.database import Database
 from .storage.repositories import banks, idempotency, quarantine
 from .storage.repositories.quarantine import QuarantineRow
-from .values.base import INVALID_CURSOR, check_limit
+from .values.base import check_limit
 from .values.messages import StoreResult
 from .values.quarantine import QuarantinedMessage, QuarantineList
 from .values.reports import ErasureReport
@@ -35,10 +35,15 @@ class Quarantine:
         with self._database.read() as connection:
             bank_id = banks.get(connection, bank).id
             name = f"quarantine:{bank_id}"
-            after = _row_after(cursor, name) if cursor else 0
+            after = number_position(decode_cursor(cursor, name)) if cursor else 0
             rows = quarantine.list_after(connection, bank_id, after, limit + 1)
         following = encode_cursor(name, [rows[limit - 1].id]) if len(rows) > limit else None
         return QuarantineList(messages=[_info(row) for row in rows[:limit]], next_cursor=following)
+
+    def count(self, bank: str) -> int:
+        """Returns the number of quarantined messages of a bank. Raises `NotFound`."""
+        with self._database.read() as connection:
+            return quarantine.count(connection, banks.get(connection, bank).id)
 
     def release(self, bank: str, message_id: str) -> StoreResult:
         """Stores a quarantined message under its id, with its class, its mark and its times, whatever the policy says,
@@ -88,11 +93,3 @@ def _info(row: QuarantineRow) -> QuarantinedMessage:
         text=message.text,
         metadata=dict(message.metadata or {}),
     )
-
-
-def _row_after(cursor: str, name: str) -> int:
-    """Returns the id of the row after which a list continues. Raises `InvalidCursor`."""
-    after = decode_cursor(cursor, name)[0]
-    if type(after) is not int or not 0 <= after <= MAX_INTEGER:
-        raise InvalidCursor(INVALID_CURSOR)
-    return after

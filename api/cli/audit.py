@@ -20,6 +20,7 @@ def list_events(
     bank: BankOption = None,
     action: ActionOption = None,
     key: KeyOption = None,
+    newest_first: Annotated[bool, typer.Option("--newest-first", help="List the newest events first.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=500, help="Maximum number of events.")] = 50,
     cursor: Annotated[
         str | None, typer.Option(help="The next_cursor of the previous list.", show_default=False)
@@ -27,11 +28,13 @@ def list_events(
     timezone: TimezoneOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List events in the order of the chain."""
+    """List events in the order of the chain, or newest first."""
     state = state_of(context)
     zone = state.timezone(timezone)
     with state.memory() as memory:
-        listed = memory.operations.audit.list(limit=limit, cursor=cursor, bank=bank, action=action, key_id=key)
+        listed = memory.operations.audit.list(
+            limit=limit, cursor=cursor, bank=bank, action=action, key_id=key, newest_first=newest_first
+        )
 
     def show(console: Console) -> None:
         rows = [

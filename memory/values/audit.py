@@ -37,7 +37,7 @@ class AuditEvent(Value):
 class AuditEvents(Value):
     """A list of audit events, with a cursor."""
 
-    events: Sequence[AuditEvent] = Field(description="Events in the order of the chain.")
+    events: Sequence[AuditEvent] = Field(description="Events in the order of the chain, or newest first.")
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")
 
 

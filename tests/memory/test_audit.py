@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from foxing.memory import Access, Maintenance, Memory, MemoryOptions, NotFound
+from foxing.memory import Access, InvalidCursor, Maintenance, Memory, MemoryOptions, NotFound
 from foxing.memory import audit as audit_log
+from foxing.memory.cursors import encode_cursor
 from foxing.memory.ingest.importers.jobs import ImportJobs
 from foxing.memory.keys import ApiKeys
 from foxing.memory.memory import Operations
@@ -76,6 +77,27 @@ def test_names_the_event_that_was_tampered_with(database_url: str, statement: st
         found = memory.operations.audit.verify()
         assert not found.intact
         assert found.broken_at == number
+
+
+def test_lists_in_either_order_page_by_page(database_url: str) -> None:
+    with opened(database_url, "changes") as memory:
+        audit = memory.operations.audit
+        for number in range(5):
+            memory.store(f"b{number % 2}", [{"role": "user", "content": f"message {number}"}])
+        for newest_first, numbers in ((False, [1, 2, 3, 4, 5]), (True, [5, 4, 3, 2, 1])):
+            first = audit.list(limit=3, newest_first=newest_first)
+            second = audit.list(limit=3, newest_first=newest_first, cursor=first.next_cursor)
+            assert [event.number for event in (*first.events, *second.events)] == numbers
+            assert second.next_cursor is None
+            with pytest.raises(InvalidCursor, match="another query"):
+                audit.list(newest_first=not newest_first, cursor=first.next_cursor)
+        assert [event.number for event in audit.list(bank="b1", newest_first=True).events] == [4, 2]
+
+
+@pytest.mark.parametrize("position", [["x"], [None], [-1], [1 << 70], [1, 2]])
+def test_an_invented_cursor_is_refused(tmp_path: Path, position: list[object]) -> None:
+    with opened(str(tmp_path / "m.db")) as memory, pytest.raises(InvalidCursor):
+        memory.operations.audit.list(cursor=encode_cursor("audit", position))
 
 
 def test_two_memories_share_one_chain(database_url: str) -> None:

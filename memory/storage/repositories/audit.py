@@ -91,7 +91,7 @@ def join(connection: Connection, rows: Sequence[tuple[int, AuditRow]]) -> None:
 
 def list_after(
     connection: Connection,
-    after: int,
+    after: int | None,
     limit: int,
     *,
     tenant: str | None = None,
@@ -100,14 +100,19 @@ def list_after(
     key_id: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    newest_first: bool = False,
 ) -> list[AuditRow]:
-    """Returns up to `limit` events of the chain after the number `after`, which meet the conditions given."""
-    conditions = [_e.number > after]
+    """Returns up to `limit` events of the chain that meet the conditions, in its order or the reverse: those that
+    follow the number `after`, or all."""
+    conditions = [_e.number.is_not(None)]
+    if after is not None:
+        conditions.append(_e.number < after if newest_first else _e.number > after)
     pairs = ((_e.tenant, tenant), (_e.bank, bank), (_e.action, action), (_e.key_id, key_id))
     conditions += [column == value for column, value in pairs if value is not None]
     conditions += [] if since is None else [_e.at >= since]
     conditions += [] if until is None else [_e.at < until]
-    query = select(*_columns).where(*conditions).order_by(_e.number, _e.id).limit(limit)
+    order = (_e.number.desc(), _e.id.desc()) if newest_first else (_e.number, _e.id)
+    query = select(*_columns).where(*conditions).order_by(*order).limit(limit)
     return [_row(AuditRow(*row)) for row in connection.execute(query)]
 
 

@@ -78,6 +78,11 @@ def list_after(connection: Connection, bank_id: int, after: int, limit: int) -> 
     return [QuarantineRow(*row) for row in connection.execute(query)]
 
 
+def count(connection: Connection, bank_id: int) -> int:
+    """Returns the number of rows of a bank."""
+    return int(connection.execute(select(func.count()).where(_c.bank_id == bank_id)).scalar_one())
+
+
 def insert(connection: Connection, bank_id: int, rows: Collection[QuarantineRow]) -> None:
     """Inserts rows."""
     values = [

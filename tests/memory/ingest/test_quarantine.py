@@ -140,6 +140,7 @@ def test_the_list_continues_after_a_cursor(memory: Memory) -> None:
     second = quarantine.list("b", limit=3, cursor=first.next_cursor)
     assert [message.message_id for message in (*first.messages, *second.messages)] == [f"m{n}" for n in range(5)]
     assert second.next_cursor is None
+    assert quarantine.count("b") == 5
     entry = first.messages[0]
     assert (entry.trust, entry.role, entry.name, entry.text, entry.arrived_at) == (
         *("web", "tool", "WebFetch", PLANTED, NOW),
