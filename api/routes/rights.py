@@ -1,23 +1,18 @@
 """Endpoints that erase and export what a person said, and set legal holds."""
 
-from collections.abc import AsyncIterator
-from itertools import islice
 from typing import Annotated
 
 from fastapi import Path, Query
 from fastapi.responses import StreamingResponse
 
 from foxing.api.dependencies import ServiceDep
+from foxing.api.json_lines import JSON_LINES, json_lines
 from foxing.api.openapi.document import binary_response, problem_responses
 from foxing.memory import Hold, HoldRequest, Holds, PersonErasure, PersonErasureRequest
 
 from .router import memory_router
 
 router = memory_router("/v1", "rights")
-
-JSON_LINES = "application/jsonl"
-#: Messages that are read together for an export.
-READ_AT_ONCE = 50
 
 HoldPath = Annotated[str, Path(description="Id of the hold.", json_schema_extra={"pattern": "^[0-9a-f]{8}$"})]
 PersonQuery = Annotated[
@@ -70,13 +65,7 @@ async def export_person(
     """Returns what a person said in all banks of the caller, as remembered now, in JSON Lines. A legal hold does not
     keep it from being exported."""
     messages = await service.run_codec(service.memory.operations.persons.export, person, mentions=mentions)
-
-    async def lines() -> AsyncIterator[bytes]:
-        while part := await service.run_codec(list, islice(messages, READ_AT_ONCE)):
-            for message in part:
-                yield message.model_dump_json().encode("utf-8", "backslashreplace") + b"\n"
-
-    return StreamingResponse(lines(), media_type=JSON_LINES)
+    return StreamingResponse(json_lines(service.run_codec, messages), media_type=JSON_LINES)
 
 
 @router.post(
