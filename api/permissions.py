@@ -69,7 +69,16 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
         *(f"GET {BANK}/quarantine", f"POST {BANK}/quarantine/{{message_id:path}}/release"),
         f"DELETE {BANK}/quarantine/{{message_id:path}}",
         *(f"POST {CONSOLE_BANK}/{action}" for action in ("seal", "age", "undo", "erase", "policy")),
-        *("GET /console/health", "GET /console/health.json"),
+        *(
+            f"GET /console/{page}{form}"
+            for page in ("health", "keys", "audit", "audit/verification", "holds", "persons", "usage")
+            for form in ("", ".json")
+        ),
+        *("GET /console/audit/export", "GET /console/persons/export", "POST /console/persons/erase"),
+        *("POST /console/keys", "POST /console/keys/{key}/revoke", "POST /console/keys/{key}/rotate"),
+        *("POST /console/holds", "POST /console/holds/{hold}/release"),
+        *(f"GET {CONSOLE_BANK}/quarantine", f"GET {CONSOLE_BANK}/quarantine.json"),
+        *(f"POST {CONSOLE_BANK}/quarantine/release", f"POST {CONSOLE_BANK}/quarantine/erase"),
         *("GET /x/hooks/status", "POST /x/hooks/status"),
     ),
 }
@@ -78,6 +87,8 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
 UNTENANTED: frozenset[str] = frozenset(
     {
         *("GET /metrics", "GET /console/health", "GET /console/health.json"),
+        # counts the events of all tenants
+        *("GET /console/audit/verification", "GET /console/audit/verification.json"),
         *("GET /x/hooks/status", "POST /x/hooks/status"),
         "PUT /v1/tenants/{tenant}/limits",
     }
@@ -122,6 +133,10 @@ class RequestNeeds(NamedTuple):
     tenants: bool
     #: Beginning and end of the bank in the path; None if it is not there.
     place: tuple[int, int] | None = None
+
+    def are_met_by(self, access: Access) -> bool:
+        """Returns True if an access has the role, and no tenant where none may have one."""
+        return self.role is None or (access.permits(self.role) and (self.tenants or access.tenant is None))
 
     def check(self, access: Access, what: str) -> None:
         """Raises `Forbidden` if an access does not permit the request, which is called `what`, and `NotFound` if the

@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import timedelta
 from typing import Any
 
 import anyio
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from foxing.api.dependencies import Service
 from foxing.api.uploaded_files import MAX_FILES
@@ -18,8 +17,9 @@ from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.values.base import first_error
 from foxing.renderer import Progress, all_tiers
 
+from .forms import check_confirmation, days, form_fields, leads_back, leads_to
 from .jobs import ConsoleJob, ConsoleJobs
-from .rendering import HEADERS, ConsolePage, inside, url
+from .rendering import HEADERS, ConsolePage, url
 from .views import Views
 
 #: Seconds after which a job that still runs is shown with its progress.
@@ -39,41 +39,40 @@ class Actions:
 
     async def pin(self, request: Request) -> Response:
         """Pins a page, or unpins it."""
-        form = await _form(request)
+        form = await form_fields(request)
         bank = request.path_params["bank"]
         page = request.path_params["page"]
         await self.service.run(self.memory.pin, bank, page, pinned=form.get("pinned") == "true")
-        return _back(form, url("/banks/{}/overview", bank))
+        return leads_back(form, url("/banks/{}/overview", bank))
 
     async def seal(self, request: Request) -> Response:
         """Seals all open messages."""
         bank = request.path_params["bank"]
-        return await self._job("seal", bank, lambda progress: self.memory.seal(bank, progress=progress))
+        return await self.start_job("seal", bank, lambda progress: self.memory.seal(bank, progress=progress))
 
     async def age(self, request: Request) -> Response:
         """Ages what is due, or says what would age."""
         bank = request.path_params["bank"]
-        form = await _form(request)
+        form = await form_fields(request)
         dry = form.get("dry_run") == "true"
         kind = "age_preview" if dry else "age"
-        return await self._job(kind, bank, lambda progress: self.memory.age(bank, dry_run=dry, progress=progress))
+        return await self.start_job(kind, bank, lambda progress: self.memory.age(bank, dry_run=dry, progress=progress))
 
     async def undo(self, request: Request) -> Response:
         """Restores what ageing dropped within the undo window."""
         bank = request.path_params["bank"]
-        form = await _form(request)
+        form = await form_fields(request)
         page = form.get("page") or None
-        return await self._job("undo", bank, lambda progress: self.memory.undo(bank, page=page, progress=progress))
+        return await self.start_job("undo", bank, lambda progress: self.memory.undo(bank, page=page, progress=progress))
 
     async def erase(self, request: Request) -> Response:
         """Erases a message, a thread or a bank, whose name has been typed."""
         bank = request.path_params["bank"]
-        form = await _form(request)
+        form = await form_fields(request)
         what = form.get("what", "")
         name = form.get("name", "")
         expected = bank if what == "bank" else name
-        if not expected or form.get("confirmation", "").strip() != expected.strip():
-            raise InvalidInput(f"to erase it, type its name exactly: {expected}; nothing was erased")
+        check_confirmation(form, expected)
         calls: Mapping[str, Callable[[Progress], BaseModel]] = {
             "message": lambda progress: self.memory.erase_message(bank, name),
             "thread": lambda progress: self.memory.erase_thread(bank, name, progress=progress),
@@ -81,13 +80,13 @@ class Actions:
         }
         if what not in calls:
             raise InvalidInput("what must be message, thread or bank; nothing was erased")
-        return await self._job(f"erase_{what}", bank, calls[what])
+        return await self.start_job(f"erase_{what}", bank, calls[what])
 
     async def policy(self, request: Request) -> Response | ConsolePage:
         """Previews a policy, shows pages at an age under it, or saves one that was previewed. It comes as JSON, or as
         that and the steps of a form, which take the place of those of the JSON."""
         bank = request.path_params["bank"]
-        form = await _form(request)
+        form = await form_fields(request)
         try:
             fields = json.loads(form.get("policy", ""))
             policy = Policy.parse(fields if "fresh" not in form else _with_steps(fields, form))
@@ -100,7 +99,7 @@ class Actions:
                 bank, policy, previewed=previewed, age_days=int(age) if age.isdecimal() else None
             )
         await self.service.run(self.memory.set_policy, bank, policy)
-        return RedirectResponse(url("/banks/{}/policy", bank), 303, HEADERS)
+        return leads_to("/banks/{}/policy", bank)
 
     async def import_files(self, request: Request) -> Response | ConsolePage:
         """Imports the files of a form, or says what it would import."""
@@ -117,7 +116,7 @@ class Actions:
             if await request.is_disconnected():
                 raise ClientDisconnect
             job = await self.service.run(self.service.imports.add, bank, source, upload)
-        return RedirectResponse(url("/banks/{}/import", bank, id=job.id), 303, HEADERS)
+        return leads_to("/banks/{}/import", bank, id=job.id)
 
     async def import_page(self, request: Request) -> ConsolePage:
         """The progress or the report of an import; without an id, the form."""
@@ -154,15 +153,15 @@ class Actions:
     async def job(self, request: Request) -> ConsolePage:
         """A job, with its progress or its report."""
         job = self.jobs.get(request.path_params["job"])
-        if job is None or not Access.current().sees(job.bank):
+        if job is None or not job.is_of(Access.current()):
             raise NotFound("there is no such job; the service may have been restarted")
         return _job_page(job)
 
-    async def _job(self, kind: str, bank: str, call: Callable[[Progress], BaseModel]) -> Response:
-        """Starts a job and leads to it once it has ended, or after a second."""
+    async def start_job(self, kind: str, bank: str | None, call: Callable[[Progress], BaseModel]) -> Response:
+        """Starts a job and leads to it once it has ended, or after a second. `bank`: None for all of the caller."""
         job = self.jobs.start(kind, bank, call)
         await anyio.to_thread.run_sync(job.ended.wait, SHOWN_AFTER_S)
-        return RedirectResponse(url("/jobs/{}", job.id), 303, HEADERS)
+        return leads_to("/jobs/{}", job.id)
 
 
 def _query(form: Mapping[str, str]) -> ImportQuery:
@@ -203,23 +202,7 @@ def _with_steps(fields: Mapping[str, Any], form: Mapping[str, str]) -> dict[str,
     at which pages move to a tier; empty for none. Raises `InvalidInput`."""
     steps = []
     for tier in all_tiers():
-        days = form.get(f"after_{tier}", "").strip()
-        if not days:
-            continue
-        try:
-            after = timedelta(days=float(days))
-        except (ValueError, OverflowError) as error:
-            raise InvalidInput(f"'{days}' is not a number of days; nothing was saved") from error
-        steps.append({"after": after, "tier": tier})
+        after = days(form.get(f"after_{tier}", ""), "nothing was saved")
+        if after is not None:
+            steps.append({"after": after, "tier": tier})
     return {**fields, "fresh": form["fresh"], "steps": steps}
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """Returns the fields of a form."""
-    async with request.form(max_files=0, max_fields=50) as form:
-        return {name: value for name, value in form.items() if isinstance(value, str)}
-
-
-def _back(form: Mapping[str, Any], default: str) -> Response:
-    """Leads back to the page of the console that a form names."""
-    return RedirectResponse(inside(str(form.get("back", ""))) or default, 303, HEADERS)

@@ -16,13 +16,20 @@ from foxing.api.dependencies import Service
 from foxing.api.permissions import needs_of
 from foxing.api.problems import CROSS_SITE, RequestError
 from foxing.api.settings.names import explained
+from foxing.memory import Access
 from foxing.renderer import FoxingError
 
-from .actions import Actions, _form
+from .actions import Actions
+from .audit import AuditPages
+from .forms import form_fields
 from .images import ShownImages
+from .keys import KeyPages
 from .pending import PendingPages
+from .quarantine import QuarantinePages
 from .rendering import FOLDER, HEADERS, ConsolePage, inside, strings, text_of, url
+from .rights import RightsPages
 from .session import Sessions
+from .usage import UsagePages
 from .views import Views
 
 PATH = "/console"
@@ -40,14 +47,39 @@ View: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response | ConsolePage
 
 #: Pages of a bank, in the order in which they are offered.
 BANK_PAGES: "dict[str, Callable[[Console], View]]" = {
-    "overview": lambda console: console.views.overview,
-    "timeline": lambda console: console.views.timeline,
-    "recall": lambda console: console.views.recall,
-    "context": lambda console: console.views.context,
-    "policy": lambda console: console.views.policy,
-    "import": lambda console: console.actions.import_page,
-    "savings": lambda console: console.views.savings,
+    "overview": lambda console: console.parts.views.overview,
+    "timeline": lambda console: console.parts.views.timeline,
+    "recall": lambda console: console.parts.views.recall,
+    "context": lambda console: console.parts.views.context,
+    "policy": lambda console: console.parts.views.policy,
+    "import": lambda console: console.parts.actions.import_page,
+    "savings": lambda console: console.parts.views.savings,
 }
+
+
+#: Pages of the service, in the order in which they are offered to those who may see them.
+SERVICE_PAGES: "dict[str, Callable[[Console], View]]" = {
+    "health": lambda console: console.parts.views.health,
+    "keys": lambda console: console.parts.keys.page,
+    "audit": lambda console: console.parts.audit.page,
+    "holds": lambda console: console.parts.rights.holds_page,
+    "persons": lambda console: console.parts.rights.persons_page,
+    "usage": lambda console: console.parts.usage.page,
+}
+
+
+class Parts:
+    """The pages and the actions over a service."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.views = Views(service, ShownImages())
+        self.actions = Actions(service, self.views)
+        self.keys = KeyPages(service)
+        self.audit = AuditPages(service)
+        self.quarantine = QuarantinePages(service)
+        self.rights = RightsPages(service, self.actions)
+        self.usage = UsagePages(service)
 
 
 class Console:
@@ -56,48 +88,50 @@ class Console:
     def __init__(self, service: Callable[[], Service], key: str | None) -> None:
         self._service = service
         self._sessions = Sessions(key, lambda: service().key_checks)
-        self._built: tuple[Views, Actions] | None = None
+        self._parts: Parts | None = None
         self._pending = PendingPages()
 
     @property
-    def views(self) -> Views:
-        """Views of the service."""
-        return self._parts[0]
-
-    @property
-    def actions(self) -> Actions:
-        """Actions of the service."""
-        return self._parts[1]
-
-    @property
-    def _parts(self) -> tuple[Views, Actions]:
-        if self._built is None or self._built[0].service is not self._service():
-            views = Views(self._service(), ShownImages())
-            self._built = views, Actions(self._service(), views)
-        return self._built
+    def parts(self) -> Parts:
+        """Pages and actions of the service."""
+        if self._parts is None or self._parts.service is not self._service():
+            self._parts = Parts(self._service())
+        return self._parts
 
     def app(self) -> Starlette:
         """Returns the application."""
         pages: list[tuple[str, Callable[[], View]]] = [
-            ("/banks", lambda: self.views.banks),
-            ("/health", lambda: self.views.health),
-            ("/jobs/{job}", lambda: self.actions.job),
-            ("/banks/{bank}/message", lambda: self.views.message),
+            ("/banks", lambda: self.parts.views.banks),
+            ("/jobs/{job}", lambda: self.parts.actions.job),
+            ("/audit/verification", lambda: self.parts.audit.verification),
+            ("/banks/{bank}/message", lambda: self.parts.views.message),
+            ("/banks/{bank}/quarantine", lambda: self.parts.quarantine.page),
+            *((f"/{name}", partial(page, self)) for name, page in SERVICE_PAGES.items()),
             *((f"/banks/{{bank}}/{name}", partial(page, self)) for name, page in BANK_PAGES.items()),
         ]
         raw: list[tuple[str, Callable[[], View]]] = [
-            ("/banks/{bank}/pages/{page}/image", lambda: self.views.page_image),
-            ("/images/{digest}", lambda: self.views.shown_image),
-            ("/banks/{bank}/export", lambda: self.actions.export),
+            ("/banks/{bank}/pages/{page}/image", lambda: self.parts.views.page_image),
+            ("/images/{digest}", lambda: self.parts.views.shown_image),
+            ("/banks/{bank}/export", lambda: self.parts.actions.export),
+            ("/audit/export", lambda: self.parts.audit.export),
+            ("/persons/export", lambda: self.parts.rights.export_person),
         ]
         writes: list[tuple[str, Callable[[], View]]] = [
-            ("/banks/{bank}/pages/{page}/pin", lambda: self.actions.pin),
-            ("/banks/{bank}/seal", lambda: self.actions.seal),
-            ("/banks/{bank}/age", lambda: self.actions.age),
-            ("/banks/{bank}/undo", lambda: self.actions.undo),
-            ("/banks/{bank}/erase", lambda: self.actions.erase),
-            ("/banks/{bank}/policy", lambda: self.actions.policy),
-            ("/banks/{bank}/import", lambda: self.actions.import_files),
+            ("/banks/{bank}/pages/{page}/pin", lambda: self.parts.actions.pin),
+            ("/banks/{bank}/seal", lambda: self.parts.actions.seal),
+            ("/banks/{bank}/age", lambda: self.parts.actions.age),
+            ("/banks/{bank}/undo", lambda: self.parts.actions.undo),
+            ("/banks/{bank}/erase", lambda: self.parts.actions.erase),
+            ("/banks/{bank}/policy", lambda: self.parts.actions.policy),
+            ("/banks/{bank}/import", lambda: self.parts.actions.import_files),
+            ("/banks/{bank}/quarantine/release", lambda: self.parts.quarantine.release),
+            ("/banks/{bank}/quarantine/erase", lambda: self.parts.quarantine.erase),
+            ("/keys", lambda: self.parts.keys.create),
+            ("/keys/{key}/revoke", lambda: self.parts.keys.revoke),
+            ("/keys/{key}/rotate", lambda: self.parts.keys.rotate),
+            ("/holds", lambda: self.parts.rights.hold),
+            ("/holds/{hold}/release", lambda: self.parts.rights.release),
+            ("/persons/erase", lambda: self.parts.rights.erase_person),
         ]
         routes = [
             Route("/", self._home),
@@ -142,6 +176,7 @@ class Console:
         bank = request.path_params.get("bank")
         shared = {
             "bank_pages": BANK_PAGES,
+            "service_pages": [name for name in SERVICE_PAGES if _is_offered(name)],
             "session": self._sessions.needed,
             "path": request.url.path,
             "current_bank": bank,
@@ -158,7 +193,7 @@ class Console:
                 _check_origin(request)
             except FoxingError as error:
                 return self._html(_error_page(error), request)
-            form = await _form(request)
+            form = await form_fields(request)
             response = RedirectResponse(_inside(form.get("next", "")), 303, HEADERS)
             if await self._sessions.begin(response, form.get("key", "").strip(), secure=request.url.scheme == "https"):
                 return response
@@ -188,6 +223,12 @@ class Console:
         assert isinstance(error, HTTPException)
         values = {"status": error.status_code, "title": text_of("error.no_page"), "detail": ""}
         return self._html(ConsolePage("error.html", values, values, error.status_code), request)
+
+
+def _is_offered(name: str) -> bool:
+    """Returns True if the caller may see a page of the service."""
+    needs = needs_of({"method": "GET", "path": f"{PATH}/{name}"})
+    return needs.are_met_by(Access.current())
 
 
 def _error_page(error: FoxingError) -> ConsolePage:

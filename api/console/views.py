@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, overload
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -11,9 +11,9 @@ from starlette.responses import RedirectResponse, Response
 from foxing.api.dependencies import Service
 from foxing.memory import (
     RELEVANCE_FLOOR,
+    Access,
     BankInfo,
     ContextRequest,
-    InvalidInput,
     MatchScore,
     NotFound,
     PageInfo,
@@ -29,6 +29,7 @@ from foxing.memory.values.savings import SavingsWindow
 from foxing.renderer import Readers, all_tiers, tier_rank
 
 from .bank_search import search_banks
+from .forms import whole_number
 from .images import ShownImages
 from .plots import latency_bars, policy_curve, saved_bars, shown_days, tier_bar
 from .rendering import HEADERS, ConsolePage, text_of, url
@@ -70,7 +71,7 @@ class Views:
     async def _found(self, request: Request, query: str, cursor: str | None) -> ConsolePage:
         """A part of what a search finds in all banks."""
         part = await self.service.run_codec(search_banks, self.memory, query, cursor, GAP_MARK)
-        before = max(0, _number(request.query_params.get("found"), 0))
+        before = max(0, whole_number(request.query_params.get("found"), 0))
         values = {
             "q": query,
             "hits": [(bank, self._listed(spans, query)) for bank, spans in part.banks.items()],
@@ -85,7 +86,16 @@ class Views:
         bank = request.path_params["bank"]
         info = await self.service.run(self.memory.bank, bank)
         policy = await self.service.run(self.memory.policy, bank)
-        values = {"bank": bank, "info": info, "bar": tier_bar(_pages(info), info.open_messages), "policy": policy}
+        is_admin = Access.current().permits("admin")
+        quarantined = await self.service.run(self.memory.operations.quarantine.count, bank) if is_admin else 0
+        values = {
+            "bank": bank,
+            "info": info,
+            "bar": tier_bar(_pages(info), info.open_messages),
+            "policy": policy,
+            "is_admin": is_admin,
+            "quarantined": quarantined,
+        }
         return ConsolePage("overview.html", values, info)
 
     async def timeline(self, request: Request) -> ConsolePage:
@@ -125,7 +135,7 @@ class Views:
         """One message, its pages at each tier and its neighbours."""
         bank = request.path_params["bank"]
         key = request.query_params.get("id", "")
-        start = max(0, _number(request.query_params.get("from"), 0))
+        start = max(0, whole_number(request.query_params.get("from"), 0))
         info = await self.service.run_codec(self.memory.message, bank, key)
         neighbours = await self._neighbours(bank, info)
         pages = [await self.service.run(self.memory.page, bank, page) for page in info.page_ids]
@@ -161,7 +171,7 @@ class Views:
         bank = request.path_params["bank"]
         query = request.query_params
         question = query.get("q", "").strip()
-        tokens = _number(query.get("max_tokens"), 0)
+        tokens = whole_number(query.get("max_tokens"), 0)
         result = None
         parts: dict[str, MatchScore] = {}
         if question:
@@ -186,7 +196,7 @@ class Views:
         query = request.query_params
         question = query.get("q", "").strip()
         reader = query.get("reader", "claude")
-        budget = _number(query.get("budget"), 4_000)
+        budget = whole_number(query.get("budget"), 4_000)
         readers = sorted(Readers(self.service.settings.readers))
         values = {"bank": bank, "q": question, "reader": reader, "budget": budget, "readers": readers, "result": None}
         if "budget" not in query:
@@ -210,7 +220,7 @@ class Views:
         """The policy of a bank, and how its pages look at an age."""
         bank = request.path_params["bank"]
         policy = await self.service.run(self.memory.policy, bank)
-        age = _number(request.query_params.get("age_days"), None)
+        age = whole_number(request.query_params.get("age_days"), None)
         return await self.policy_page(bank, policy, previewed=False, age_days=age)
 
     async def policy_page(
@@ -323,20 +333,6 @@ class Views:
 
 def _pages(info: BankInfo) -> dict[str, int]:
     return {tier: stats.pages for tier, stats in info.tiers.items()}
-
-
-@overload
-def _number(text: str | None, default: int) -> int: ...
-@overload
-def _number(text: str | None, default: None) -> int | None: ...
-def _number(text: str | None, default: int | None) -> int | None:
-    """Returns a number of a form. Raises `InvalidInput`."""
-    if not text:
-        return default
-    try:
-        return int(text)
-    except ValueError as error:
-        raise InvalidInput(f"'{text}' is not a whole number") from error
 
 
 def _day(text: str) -> Any:
