@@ -156,7 +156,8 @@ class Console:
                 _check_origin(request)
             access = await self._sessions.access(request)
             if access is None:
-                return RedirectResponse(url("/login", next=request.url.path), 303, HEADERS)
+                query = f"?{request.url.query}" if request.url.query else ""
+                return RedirectResponse(url("/login", next=request.url.path + query), 303, HEADERS)
             needs = needs_of(request.scope)
             needs.check(access, f"{request.method} {request.url.path}")
             if request.method == "POST":

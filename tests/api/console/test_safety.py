@@ -1,6 +1,7 @@
 """Who may see the console, who may write, and what remembered text can do to a page."""
 
 from html.parser import HTMLParser
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -147,6 +148,8 @@ def test_a_key_is_asked_for(memory: Memory) -> None:
         assert asked.status_code == 303
         assert asked.headers["location"].startswith("/console/login?next=")
         assert client.get(f"{HOME}/overview.json").status_code == 303
+        asked = client.get(f"{HOME}/message", params={"id": "a&b"})
+        assert asked.headers["location"] == f"/console/login?{urlencode({'next': f'{HOME}/message?id=a%26b'})}"
         for name in ("console.css", "console.js", "htmx.min.js"):
             assert client.get(f"/console/static/{name}").status_code == 200
         origin = {"origin": str(client.base_url)}
