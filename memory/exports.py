@@ -49,7 +49,7 @@ from .values.limits import UsageLimits, UsageOfDay, UsageReport
 from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
 from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
 from .values.parts import ImagePart, TextPart, ToolCall, ToolResult
-from .values.persons import PersonErasure, PersonErasureRequest
+from .values.persons import PersonErasure, PersonErasureRequest, PersonMessage
 from .values.policy import AgeingForecast, Policy, PolicyStep
 from .values.recall import (
     MAX_QUERY_CHARS,
@@ -166,6 +166,7 @@ __all__ = [
     "Pages",
     "PersonErasure",
     "PersonErasureRequest",
+    "PersonMessage",
     "Policy",
     "PolicyForecast",
     "PolicyStep",

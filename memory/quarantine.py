@@ -8,8 +8,9 @@ from sqlalchemy import Connection
 
 from .cursors import decode_cursor, encode_cursor, number_position
 from .errors import NotFound
+from .lifecycle.erase import erase_quarantined
 from .storage.database import Database
-from .storage.repositories import banks, idempotency, quarantine
+from .storage.repositories import banks, quarantine
 from .storage.repositories.quarantine import QuarantineRow
 from .values.base import check_limit
 from .values.messages import StoreResult
@@ -36,7 +37,7 @@ class Quarantine:
             bank_id = banks.get(connection, bank).id
             name = f"quarantine:{bank_id}"
             after = number_position(decode_cursor(cursor, name)) if cursor else 0
-            rows = quarantine.list_after(connection, bank_id, after, limit + 1)
+            rows = quarantine.list_after(connection, bank_id, after, limit + 1, self._now())
         following = encode_cursor(name, [rows[limit - 1].id]) if len(rows) > limit else None
         return QuarantineList(messages=[_info(row) for row in rows[:limit]], next_cursor=following)
 
@@ -48,19 +49,21 @@ class Quarantine:
     def release(self, bank: str, message_id: str) -> StoreResult:
         """Stores a quarantined message under its id, with its class, its mark and its times, whatever the policy says,
         and removes it from the quarantine, in one transaction. Raises `NotFound`."""
+        now = self._now()
         with self._database.read() as connection:
             bank_row = banks.get(connection, bank)
             row = _get(connection, bank_row.id, bank, message_id)
-        return self._store.release(bank_row.name, bank_row.id, row.message, self._now())
+        if row.expires_at is not None and row.expires_at <= now:
+            raise _absent(bank, message_id)
+        return self._store.release(bank_row.name, bank_row.id, row.message, now)
 
     def erase(self, bank: str, message_id: str) -> ErasureReport:
-        """Permanently erases a quarantined message. Raises `NotFound`."""
-        with self._database.write() as connection:
+        """Permanently erases a quarantined message. Raises `NotFound`, and `Held` if a legal hold keeps it."""
+        with self._database.read() as connection:
             bank_id = banks.get(connection, bank).id
-            banks.lock(connection, bank_id)
             row = _get(connection, bank_id, bank, message_id)
-            quarantine.erase(connection, bank_id, [row.key])
-            idempotency.delete_naming(connection, bank_id, [row.key])
+        if not erase_quarantined(self._database, bank_id, [row.key]):
+            raise _absent(bank, message_id)
         size = len(row.json.encode())
         return ErasureReport(
             bank=bank,
@@ -75,8 +78,12 @@ class Quarantine:
 def _get(connection: Connection, bank_id: int, bank: str, key: str) -> QuarantineRow:
     row = quarantine.by_keys(connection, bank_id, [key]).get(key)
     if row is None:
-        raise NotFound(f"there is no message '{key[:200]}' in the quarantine of bank '{bank}'; list it")
+        raise _absent(bank, key)
     return row
+
+
+def _absent(bank: str, key: str) -> NotFound:
+    return NotFound(f"there is no message '{key[:200]}' in the quarantine of bank '{bank}'; list it")
 
 
 def _info(row: QuarantineRow) -> QuarantinedMessage:
@@ -90,6 +97,7 @@ def _info(row: QuarantineRow) -> QuarantinedMessage:
         rule=row.rule,
         created_at=message.created_at or row.arrived_at,
         arrived_at=row.arrived_at,
+        expires_at=row.expires_at,
         text=message.text,
         metadata=dict(message.metadata or {}),
     )

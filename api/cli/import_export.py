@@ -226,7 +226,7 @@ def export_messages(
     with state.memory() as memory:
         if person is not None:
             header = None
-            messages = memory.operations.persons.export(person, mentions=mentions)
+            messages: Iterator[RecalledMessage] = memory.operations.persons.export(person, mentions=mentions)
         else:
             assert bank is not None
             header = export_header(bank, memory.policy(bank))
@@ -259,4 +259,5 @@ def _exported(message: RecalledMessage) -> dict[str, Any]:
     importable = ("id", "thread", "role", "name", "created_at", "arrived_at", "content", "metadata", "trust")
     remembered = ("source", "tier", "kept", "confidence", "uncertain", "page_ids")
     optional = tuple(name for name in ("bank", "expires_at") if fields[name] is not None)
+    optional += ("quarantined",) if fields.get("quarantined") else ()
     return {name: fields[name] for name in importable + remembered + optional}

@@ -229,8 +229,11 @@ def _erase_person(state: State, person: str, *, mentions: bool, dry_run: bool) -
         report = memory.operations.persons.erase(person, mentions=mentions, dry_run=dry_run, progress=progress)
 
     def show(console: Console) -> None:
-        rows = [(part.bank, part.messages, ", ".join(part.threads), part.reason or "") for part in report.banks]
-        console.print(table("bank, >messages, threads, note", rows))
+        rows = [
+            (part.bank, part.messages, part.quarantined, ", ".join(part.threads), part.reason or "")
+            for part in report.banks
+        ]
+        console.print(table("bank, >messages, >quarantined, threads, note", rows))
         if dry_run:
             console.print(f"{report.messages:,} messages would be erased for good; repeat the command with --yes")
         else:

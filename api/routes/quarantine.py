@@ -45,8 +45,8 @@ async def release_message(bank: BankPath, message_id: MessagePath, service: Serv
     "/{message_id:path}",
     summary="Erase a quarantined message",
     response_description="The message was erased.",
-    responses=problem_responses(404),
+    responses=problem_responses(404, 409),
 )
 async def erase_quarantined_message(bank: BankPath, message_id: MessagePath, service: ServiceDep) -> ErasureReport:
-    """Permanently erases a quarantined message."""
+    """Permanently erases a quarantined message. Returns 409 if a legal hold keeps it."""
     return await service.run(service.memory.operations.quarantine.erase, bank, message_id)

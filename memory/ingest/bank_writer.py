@@ -106,7 +106,7 @@ class BankWriter:
         if self._whole:
             self._complete()
         if self._new_quarantine:
-            quarantine.insert(self._connection, self._bank.id, self._new_quarantine)
+            quarantine.insert(self._connection, self._bank.id, self._new_quarantine, self._policy.erase)
         if self._released:
             quarantine.delete(self._connection, self._bank.id, self._released)
         return answers

@@ -6,7 +6,7 @@ encoded again. A thread is erased in batches of messages; erasing it again compl
 erased in one transaction. A legal hold stops each batch, and a call that it concerns from the beginning.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -32,9 +32,10 @@ from foxing.memory.storage.repositories import (
     quarantine,
     sizes,
 )
-from foxing.memory.storage.repositories.holds import HoldRow
+from foxing.memory.storage.repositories.holds import BankHolds, HoldRow
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import PageContent, PageRow, SpanRow
+from foxing.memory.storage.repositories.quarantine import QuarantineRow
 from foxing.memory.values.policy import ErasureRule, stored_policy
 from foxing.memory.values.reports import ErasureReport, PageErased
 from foxing.renderer import Progress
@@ -46,6 +47,7 @@ from .blanking import BlankedPage, PageBlanker
 BATCH = 16
 ATTEMPTS = 20  # while other processes change the pages
 MESSAGES_AT_ONCE = 20_000  # removed from the index together when a bank is erased
+QUARANTINED_AT_ONCE = 500  # erased in one transaction
 
 
 @dataclass(frozen=True)
@@ -144,14 +146,8 @@ class Eraser:
                 raise NotFound(f"there is no thread '{thread}' in bank '{bank_name}'")
             of_thread = MessageFilter(thread_id=thread_id)
             ids = set() if thread_id is None else set(messages.ids_within(connection, bank.id, of_thread))
-            check_holds(connection, bank.id, ids)
-        if in_quarantine:
-            with self.database.write() as connection:
-                banks.lock(connection, bank.id)
-                in_quarantine = quarantine.keys_of_thread(connection, bank.id, thread)
-                quarantine.erase(connection, bank.id, in_quarantine)
-                idempotency.delete_naming(connection, bank.id, in_quarantine)
-            result.messages += len(in_quarantine)
+            check_holds(connection, bank.id, ids, in_quarantine)
+        result.messages += erase_quarantined(self.database, bank.id, in_quarantine)
         self._erase_all(bank.id, ids, now, result, progress)
         return self._report(bank_name, result)
 
@@ -166,18 +162,25 @@ class Eraser:
 
     def erase_due(self, bank_name: str, bank_id: int, now: datetime, *, progress: Progress | None = None) -> int:
         """Erases the messages of a bank that have expired at `now`, and those that its policy erases at their age, but
-        for those that a legal hold keeps. Returns how many. Raises as `erase_messages` does."""
+        for those that a legal hold keeps, in quarantine as well. Returns how many. Raises as `erase_messages` does."""
         with self.database.read() as connection:
             bank = banks.by_id(connection, bank_id)
+            rules = stored_policy(bank.policy).erase
             ids = set(expiries.expired(connection, bank, now))
-            for rule in stored_policy(bank.policy).erase:
+            for rule in rules:
                 condition = _filter(connection, bank_id, rule, until=now - rule.after)
                 ids |= set() if condition is None else messages.ids_within(connection, bank_id, condition)
-            bank_holds = holds.of_bank(connection, bank_id) if ids else None
-            if bank_holds is None or bank_holds.whole is not None:
+            bank_holds = holds.of_bank(connection, bank_id)
+            if bank_holds.whole is not None:
                 return 0
-            ids -= messages.said_by(connection, bank_id, bank_holds.persons)
-        return self.erase_messages(bank_name, bank_id, ids, now, progress=progress).messages if ids else 0
+            ids -= messages.said_by(connection, bank_id, bank_holds.persons) if ids else set()
+            keys = quarantine.due(connection, bank_id, now, rules, bank_holds.persons)
+        number = erase_quarantined(self.database, bank_id, keys)
+        if ids:
+            return number + self.erase_messages(bank_name, bank_id, ids, now, progress=progress).messages
+        if number:
+            self.database.purge_deleted()
+        return number
 
     def _erase_all(
         self, bank_id: int, ids: Collection[int], now: datetime, result: _Result, progress: Progress | None
@@ -300,13 +303,14 @@ def next_erasure(connection: Connection, bank_id: int) -> datetime | None:
     is released."""
     bank = banks.by_id(connection, bank_id)
     rules = stored_policy(bank.policy).erase
-    if not rules and bank.expires_at is None:
-        return None
     bank_holds = holds.of_bank(connection, bank_id)
     if bank_holds.whole is not None:
         return None
+    times = [quarantine.next_due(connection, bank_id, rules, bank_holds.persons)]
+    if not rules and bank.expires_at is None:
+        return times[0]
     protected = messages.said_by(connection, bank_id, bank_holds.persons)
-    times = [expiries.next_expiry(connection, bank_id, protected)]
+    times.append(expiries.next_expiry(connection, bank_id, protected))
     for rule in rules:
         condition = _filter(connection, bank_id, rule, without=protected)
         oldest = None if condition is None else messages.oldest(connection, bank_id, condition)
@@ -332,11 +336,35 @@ def _filter(
     return MessageFilter(until=until, thread_id=thread_id, roles=roles, without=frozenset(without))
 
 
-def check_holds(connection: Connection, bank_id: int, ids: Collection[int]) -> None:
-    """Raises `Held` if a legal hold keeps any of the messages of a bank."""
+def erase_quarantined(database: Database, bank_id: int, keys: Sequence[str]) -> int:
+    """Erases quarantined messages with these keys, in batches, and returns how many. Those that no longer exist are
+    ignored. Raises `Held`, after other messages have been erased."""
+    number = 0
+    for start in range(0, len(keys), QUARANTINED_AT_ONCE):
+        with database.write() as connection:
+            banks.lock(connection, bank_id)
+            rows = quarantine.by_keys(connection, bank_id, keys[start : start + QUARANTINED_AT_ONCE])
+            _check_quarantined(holds.of_bank(connection, bank_id), rows.values())
+            quarantine.erase(connection, bank_id, list(rows))
+            idempotency.delete_naming(connection, bank_id, list(rows))
+        number += len(rows)
+    return number
+
+
+def _check_quarantined(bank_holds: BankHolds, rows: Iterable[QuarantineRow]) -> None:
+    """Raises `Held` if a legal hold keeps any of the quarantined messages."""
+    for row in rows:
+        if (hold := bank_holds.whole or bank_holds.on_name(row.message.name)) is not None:
+            raise held_by(hold)
+
+
+def check_holds(connection: Connection, bank_id: int, ids: Collection[int], keys: Sequence[str] = ()) -> None:
+    """Raises `Held` if a legal hold keeps any of the messages of a bank. `keys`: quarantined ones."""
     bank_holds = holds.of_bank(connection, bank_id)
-    if bank_holds.whole is not None and ids:
+    if bank_holds.whole is not None and (ids or keys):
         raise held_by(bank_holds.whole)
+    if bank_holds.persons and keys:
+        _check_quarantined(bank_holds, quarantine.by_keys(connection, bank_id, keys).values())
     protected = messages.said_by(connection, bank_id, bank_holds.persons) & set(ids)
     if protected:
         [message] = messages.by_ids(connection, bank_id, [min(protected)]).values()

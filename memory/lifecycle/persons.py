@@ -1,7 +1,7 @@
 """Erasure and export of what a person said, in all banks of the caller.
 
 A person is a speaker: the `name` of messages, compared without case. What others wrote about them counts on request,
-where their text has the name as words.
+where their text has the name as words. Messages in quarantine belong to it.
 """
 
 import re
@@ -17,13 +17,14 @@ from foxing.memory.pages.message_images import MessageImages
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
-from foxing.memory.storage.repositories import banks, expiries, messages
+from foxing.memory.storage.repositories import banks, expiries, messages, quarantine
 from foxing.memory.storage.repositories.banks import Bank
+from foxing.memory.storage.repositories.quarantine import QuarantineRow
 from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.persons import PersonErasure, PersonErasureRequest, PersonInBank
+from foxing.memory.values.persons import PersonErasure, PersonErasureRequest, PersonInBank, PersonMessage
 from foxing.renderer import Progress
 
-from .erase import Eraser, check_holds
+from .erase import Eraser, check_holds, erase_quarantined
 
 _BANKS_AT_ONCE = 500
 _READ_AT_ONCE = 200  # messages that are read together
@@ -36,14 +37,27 @@ class _Share:
 
     bank: Bank
     ids: Collection[int]
+    #: Keys of those in quarantine.
+    keys: Sequence[str]
     threads: Sequence[str]
     #: The error that a legal hold raises.
     refusal: Held | None
 
-    def report(self, name: str, erased: int, remaining: int, reason: str | None) -> PersonInBank:
+    @property
+    def count(self) -> int:
+        """Number of messages."""
+        return len(self.ids) + len(self.keys)
+
+    def report(self, name: str, quarantined: int, remaining: int, reason: str | None, *, erased: int) -> PersonInBank:
         """Returns the report of the bank."""
-        threads = list(self.threads[:MOST_THREADS])
-        return PersonInBank(bank=name, messages=erased, threads=threads, remaining=remaining, reason=reason)
+        return PersonInBank(
+            bank=name,
+            messages=erased,
+            quarantined=quarantined,
+            threads=list(self.threads[:MOST_THREADS]),
+            remaining=remaining,
+            reason=reason,
+        )
 
 
 class Persons:
@@ -87,9 +101,10 @@ class Persons:
             parts = [
                 share.report(
                     own_name(share.bank.name),
-                    len(share.ids),
-                    len(share.ids),
+                    len(share.keys),
+                    share.count,
                     None if share.refusal is None else str(share.refusal),
+                    erased=share.count,
                 )
                 for share in shares
             ]
@@ -97,29 +112,37 @@ class Persons:
         for share in shares:
             if share.refusal is not None:  # nothing is erased if anything is held
                 raise share.refusal
-        total = sum(len(share.ids) for share in shares)
+        total = sum(share.count for share in shares)
         parts = []
         done = 0
         for share in shares:
             parts.append(self._erase_in(share, now, _following(progress, done, total)))
-            done += len(share.ids)
+            done += share.count
         return _result(request, parts, log_erased=self._database.purge_deleted())
 
     def _erase_in(self, share: _Share, now: datetime, progress: Progress | None) -> PersonInBank:
         """Erases the messages of a person in a bank. What cannot be erased is left, with the reason."""
         reason: str | None = None
         try:
-            self._eraser().erase_messages(share.bank.name, share.bank.id, share.ids, now, progress=progress)
+            quarantined = erase_quarantined(self._database, share.bank.id, share.keys)
+            if progress is not None and quarantined:
+                progress(quarantined, share.count)
+            if share.ids:
+                part = _following(progress, quarantined, share.count)
+                self._eraser().erase_messages(share.bank.name, share.bank.id, share.ids, now, progress=part)
         except (Held, Unreadable, StorageError) as error:
             reason = str(error)
         with self._database.read() as connection:
-            remaining = len(messages.filter_ids(connection, share.bank.id, share.ids, MessageFilter()))
+            in_quarantine = len(quarantine.by_keys(connection, share.bank.id, share.keys))
+            remaining = in_quarantine + len(messages.filter_ids(connection, share.bank.id, share.ids, MessageFilter()))
         name = Access.current().own_name(share.bank.name)
-        return share.report(name, len(share.ids) - remaining, remaining, reason if remaining else None)
+        erased = share.count - remaining
+        reason = reason if remaining else None
+        return share.report(name, len(share.keys) - in_quarantine, remaining, reason, erased=erased)
 
-    def export(self, person: str, *, mentions: bool = False) -> Iterator[RecalledMessage]:
-        """Yields what a person said, bank by bank in time order, as remembered now, with the bank. `mentions`: see
-        `erase`. Raises `InvalidInput`, `NotFound`."""
+    def export(self, person: str, *, mentions: bool = False) -> Iterator[PersonMessage]:
+        """Yields what a person said, bank by bank in time order, as remembered now, with the bank; after the others of
+        a bank those in quarantine, as they arrived. `mentions`: see `erase`. Raises `InvalidInput`, `NotFound`."""
         now = self._now()
         name = _checked(person)
         shares = self._shares(name, mentions=mentions)
@@ -128,12 +151,15 @@ class Persons:
             raise _nobody(name)
         return self._exported(first, shares, now)
 
-    def _exported(self, first: _Share, others: Iterator[_Share], now: datetime) -> Iterator[RecalledMessage]:
+    def _exported(self, first: _Share, others: Iterator[_Share], now: datetime) -> Iterator[PersonMessage]:
         for share in chain([first], others):
             name = Access.current().own_name(share.bank.name)
             for message in self._read(share.bank, share.ids, now):
                 filled = self._images.fill(share.bank.name, [message], everything=True)
-                yield from (span.model_copy(update={"bank": name}) for span in filled)
+                yield from (PersonMessage.model_validate({**dict(span), "bank": name}) for span in filled)
+            for row in self._quarantined(share.bank.id, share.keys):
+                if row.expires_at is None or row.expires_at > now:
+                    yield _in_quarantine(row, name)
 
     def _shares(self, person: str, *, mentions: bool) -> Iterator[_Share]:
         """Yields the banks in which there are messages of a person, by name."""
@@ -150,27 +176,44 @@ class Persons:
             after = part[-1].name
 
     def _share(self, bank: Bank, person: str, *, mentions: bool) -> _Share | None:
-        mentioned = self._mentioning(bank, person) if mentions else set()
+        mentioned: set[int] = set()
+        quarantined: set[str] = set()
+        if mentions:
+            mentioned, quarantined = self._mentioning(bank, person)
         with self._database.read() as connection:
             ids = messages.said_by(connection, bank.id, {person.casefold()}) | mentioned
-            if not ids:
+            keys = list(dict.fromkeys([*quarantine.said_by(connection, bank.id, {person.casefold()}), *quarantined]))
+            if not ids and not keys:
                 return None
             places = messages.places(connection, bank.id, ids)
-            names = banks.thread_names(connection, {thread for thread, _ in places.values()})
+            names = set(banks.thread_names(connection, {thread for thread, _ in places.values()}).values())
+            names |= quarantine.threads(connection, bank.id, keys)
             refusal: Held | None = None
             try:
-                check_holds(connection, bank.id, ids)
+                check_holds(connection, bank.id, ids, keys)
             except Held as error:
                 refusal = error
-        return _Share(bank, ids, sorted(names.values()), refusal)
+        return _Share(bank, ids, keys, sorted(names), refusal)
 
-    def _mentioning(self, bank: Bank, person: str) -> set[int]:
-        """Returns the ids of the messages of a bank that have the name of a person as words of their text."""
+    def _mentioning(self, bank: Bank, person: str) -> tuple[set[int], set[str]]:
+        """Returns the ids of the messages of a bank that have the name of a person as words of their text, and the keys
+        of those in quarantine."""
         words = re.compile(rf"(?<!\w){re.escape(person.casefold())}(?!\w)")
         with self._database.read() as connection:
             ids = messages.ids_within(connection, bank.id, MessageFilter())
+            keys = quarantine.keys_within(connection, bank.id)
         rows = self._read_rows(bank, ids)
-        return {message_id for message_id, message in rows if words.search(message.text.casefold())}
+        mentioned = {message_id for message_id, message in rows if words.search(message.text.casefold())}
+        quarantined = self._quarantined(bank.id, keys)
+        return mentioned, {row.key for row in quarantined if words.search(row.message.text.casefold())}
+
+    def _quarantined(self, bank_id: int, keys: Sequence[str]) -> Iterator[QuarantineRow]:
+        """Yields the messages with these keys, in this order."""
+        for start in range(0, len(keys), _READ_AT_ONCE):
+            part = keys[start : start + _READ_AT_ONCE]
+            with self._database.read() as connection:
+                rows = quarantine.by_keys(connection, bank_id, part)
+            yield from (rows[key] for key in part if key in rows)
 
     def _read(self, bank: Bank, ids: Collection[int], now: datetime) -> Iterator[RecalledMessage]:
         """Yields messages of a bank in time order, as remembered now, but for those that have expired."""
@@ -194,6 +237,36 @@ class Persons:
                 if message_id in remembered:
                     message = recalled_message(rows[message_id], remembered[message_id])
                     yield message_id, message.with_gap_mark(self._gap_mark)
+
+
+def _in_quarantine(row: QuarantineRow, bank: str) -> PersonMessage:
+    """Returns the public value of a quarantined message."""
+    message = row.message
+    return PersonMessage(
+        message_id=row.key,
+        ref="",
+        bank=bank,
+        thread=row.thread,
+        role=message.role,
+        name=message.name,
+        created_at=message.created_at or row.arrived_at,
+        arrived_at=row.arrived_at,
+        expires_at=row.expires_at,
+        text=message.text,
+        parts=None if message.parts is None else list(message.parts),
+        trust=message.trust_class,
+        suspicious=True,
+        metadata=dict(message.metadata or {}),
+        kept=1.0,
+        gaps=[],
+        confidence=1.0,
+        uncertain=[],
+        tier=None,
+        source="text",
+        page_ids=[],
+        score=None,
+        quarantined=True,
+    )
 
 
 def _checked(person: str) -> str:

@@ -488,6 +488,11 @@ quarantine = Table(
     #: Public id of the message.
     Column("key", user_text(200), nullable=False),
     Column("thread", user_text(200), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("name", user_text(200)),
+    Column("created_at", UtcDateTime, nullable=False),
+    #: Time at which it expires; null if it does not.
+    Column("expires_at", UtcDateTime),
     #: Rule that recognised instructions in it.
     Column("rule", String(60), nullable=False),
     Column("digest", LargeBinary, nullable=False),

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from .base import MemoryRequest, Value
 from .holds import PersonName
+from .messages import RecalledMessage
 
 
 class PersonErasureRequest(MemoryRequest):
@@ -22,9 +23,18 @@ class PersonInBank(Value):
 
     bank: str = Field(description="Name of the bank.")
     messages: int = Field(description="Number of messages that were erased, or would be.")
+    quarantined: int = Field(description="Number of them that are, or were, in quarantine.")
     threads: list[str] = Field(description="Threads that hold them, at most 100.")
     remaining: int = Field(description="Number of messages that remain: in a dry run all, otherwise those not erased.")
     reason: str | None = Field(description="Why messages remain, or a legal hold that would keep them.")
+
+
+class PersonMessage(RecalledMessage):
+    """A message of a person in an export."""
+
+    quarantined: bool = Field(
+        False, description="Whether it is in quarantine, where it has no reference; an import leaves it out."
+    )
 
 
 class PersonErasure(Value):

@@ -20,6 +20,7 @@ class QuarantinedMessage(Value):
     rule: str = Field(description="Name of the rule that recognised instructions to a model in it.")
     created_at: datetime = Field(description="Time of the message.")
     arrived_at: datetime = Field(description="Time of its arrival.")
+    expires_at: datetime | None = Field(description="Time at which it expires; null if it does not.")
     text: str = Field(description="The text, with parts rendered.")
     metadata: dict[str, JsonValue] = Field(description="Metadata of the message; empty if there is none.")
 

@@ -24,6 +24,8 @@ from .source import ImportedMessage, parse_json
 HEADER = "foxing_export"
 #: Reason why a message of an older export is left out.
 EXPIRED = "messages that have expired since they were exported"
+#: Reason why a message of the export of a person is left out.
+QUARANTINED = "messages that were in quarantine"
 
 
 def export_header(bank: str, policy: Policy) -> dict[str, Any]:
@@ -80,7 +82,10 @@ class MessageList(SingleFiles):
         messages = fields.get("messages")
         first = b""
         if isinstance(messages, list):
-            fields = fields | {"messages": [_of_langchain(message) for message in messages]}
+            released = [message for message in messages if not _is_quarantined(message)]
+            if len(released) < len(messages):
+                files.leave_out(QUARANTINED, where)
+            fields = fields | {"messages": [_of_langchain(message) for message in released]}
             first = json.dumps(messages[:1], sort_keys=True).encode()
         try:
             for message in _messages(fields, hashlib.sha256(first).hexdigest()[:24], options.zone):
@@ -117,6 +122,9 @@ def _read(files: HistoryFiles, name: str, zone: tzinfo | None) -> Iterator[Impor
         # and different for identical lines.
         chain = hashlib.sha256(chain + line.data.strip()).digest()
         value = parse_json(place, where, line.data)
+        if _is_quarantined(value):
+            files.leave_out(QUARANTINED, where)
+            continue
         try:
             for message in _messages(value, chain.hex()[:24], zone):
                 if message.expires_at is not None and message.expires_at <= now:
@@ -125,6 +133,11 @@ def _read(files: HistoryFiles, name: str, zone: tzinfo | None) -> Iterator[Impor
                     yield ImportedMessage(message, where, line.bytes_read)
         except InvalidInput as error:
             raise error.at(f"{place}, {where}") from error
+
+
+def _is_quarantined(value: Any) -> bool:
+    """True if an exported message was in quarantine."""
+    return isinstance(value, dict) and value.get("quarantined") is True
 
 
 def _is_header(line: bytes) -> bool:

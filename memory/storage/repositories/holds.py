@@ -10,7 +10,7 @@ from foxing.memory.access import Access
 from foxing.memory.storage import schema
 from foxing.memory.storage.dialects import insert_into
 
-from . import messages, schedule
+from . import messages, quarantine, schedule
 
 _c = schema.holds.c
 _b = schema.banks.c
@@ -84,7 +84,7 @@ def that_keeps(connection: Connection, bank_id: int) -> HoldRow | None:
     rows = of_bank(connection, bank_id)
     if rows.whole is not None or not rows.persons:
         return rows.whole
-    names = messages.speakers(connection, bank_id)
+    names = messages.speakers(connection, bank_id) | quarantine.speakers(connection, bank_id)
     return next((row for folded, row in rows.persons.items() if folded in names), None)
 
 
