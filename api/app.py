@@ -65,6 +65,7 @@ def create_app(
         authenticator=Authenticator(settings, token, lambda: app.state.service.key_checks),
         max_body_bytes=settings.max_body_bytes,
         admit=lambda access: app.state.service.admit(access),
+        refuse=lambda *call: app.state.service.memory.operations.audit.refuse(*call),
     )
     app.add_middleware(RequestLogging, metrics=metrics)
     app.add_middleware(RequestTracing, tracing=traces)

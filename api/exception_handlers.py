@@ -10,13 +10,14 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from foxing.memory import ChoiceNeeded, InvalidInput, Problem
+from foxing.memory import Access, ChoiceNeeded, Forbidden, InvalidInput, LimitReached, Problem, QuotaReached
 from foxing.memory.problems import FieldError
 from foxing.memory.values.base import reason_of
 from foxing.renderer import FoxingError, ProblemKind
 
 from .logs import get_logger
 from .middleware import PATH, problem_response
+from .permissions import needs_of
 from .problems import (
     HTTP_ERROR,
     INVALID_JSON,
@@ -53,6 +54,9 @@ async def on_foxing_error(request: Request, error: Exception) -> JSONResponse:
     """Returns the problem document of a `FoxingError`; logs the error if its status is 500 or more."""
     assert isinstance(error, FoxingError)
     problem = problem_of(error, instance=_path_of(request), request_id=request_id_of(request))
+    if isinstance(error, Forbidden | LimitReached | QuotaReached):
+        needs = needs_of(request.scope)
+        request.app.state.service.memory.operations.audit.refuse(needs.route, Access.current(), needs.bank, error)
     if isinstance(error, InvalidInput) and error.index is not None:
         where = FieldError(where=f"body.messages.{error.index}", message=encodable(error.reason))
         problem = problem.model_copy(update={"errors": [where]})

@@ -36,6 +36,7 @@ from .problems import (
     BUSY,
     INTERNAL,
     MEDIA_TYPE,
+    REFUSED,
     REQUEST_TIMEOUT,
     UNSUPPORTED_MEDIA,
     RequestError,
@@ -167,9 +168,11 @@ class RequestGuard:
         authenticator: Authenticator,
         max_body_bytes: int,
         admit: Callable[[Access], Awaitable[None]],
+        refuse: Callable[[str, Access | None, str | None, FoxingError], None],
     ) -> None:
-        """`admit`: counts a request of a caller, or raises `LimitReached`."""
+        """`admit`: counts a request of a caller, or raises `LimitReached`. `refuse`: see `AuditLog.refuse`."""
         self.app = app
+        self.refuse = refuse
         self.admit = admit
         self.authenticator = authenticator
         self.max_body_bytes = max_body_bytes
@@ -225,13 +228,19 @@ class RequestGuard:
         if scope["type"] == "http" and self.authenticator.is_local(headers):
             return FULL
         needs = needs_of(scope)
-        access = await self.authenticator.access(scope["path"], scope["scheme"], headers, needs)
-        if access is None:
-            return NONE
-        needs.check(access, f"{scope.get('method', 'GET')} {scope['path']}")
-        scope["path"] = needs.path_for(access, scope["path"])
-        if needs.role is not None:
-            await self.admit(access)
+        access: Access | None = None
+        try:
+            access = await self.authenticator.access(scope["path"], scope["scheme"], headers, needs)
+            if access is None:
+                return NONE
+            needs.check(access, f"{scope.get('method', 'GET')} {scope['path']}")
+            scope["path"] = needs.path_for(access, scope["path"])
+            if needs.role is not None:
+                await self.admit(access)
+        except FoxingError as error:
+            if error.kind.status in REFUSED:
+                self.refuse(needs.route, access, needs.bank, error)
+            raise
         return access
 
     async def _run_streaming(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -106,6 +106,12 @@ class RoutePermission(NamedTuple):
     #: False for a route for callers without a tenant.
     tenants: bool
 
+    @property
+    def route(self) -> str:
+        """Its method and path without parameters, such as "GET banks.pages.image"."""
+        parts = [part for part in self.path.removeprefix("/v1").split("/") if part and "{" not in part]
+        return f"{self.method} {'.'.join(parts)}"
+
 
 def permissions() -> Iterator[RoutePermission]:
     """Yields the rows of the table."""
@@ -133,6 +139,8 @@ class RequestNeeds(NamedTuple):
     tenants: bool
     #: Beginning and end of the bank in the path; None if it is not there.
     place: tuple[int, int] | None = None
+    #: Its method and path without names, for the audit log.
+    route: str = "unmatched"
 
     def are_met_by(self, access: Access) -> bool:
         """Returns True if an access has the role, and no tenant where none may have one."""
@@ -145,6 +153,10 @@ class RequestNeeds(NamedTuple):
             access.check(self.role, what, self.bank)
             if not self.tenants and access.tenant is not None:
                 raise Forbidden(f"{what} needs a key without a tenant; use that of an operator")
+
+    def hides_bank(self, access: Access | None) -> bool:
+        """Returns True if the bank of the request does not exist for its caller."""
+        return access is not None and self.bank is not None and not access.sees(access.full_name(self.bank))
 
     def path_for(self, access: Access, path: str) -> str:
         """Returns the path of the request with the full name of the bank, which the caller may have left out."""
@@ -163,7 +175,7 @@ def needs_of(scope: Scope) -> RequestNeeds:
         match = pattern.match(path)
         if match is not None:
             if "bank" in pattern.groupindex:
-                return RequestNeeds(row.role, match["bank"], row.tenants, match.span("bank"))
+                return RequestNeeds(row.role, match["bank"], row.tenants, match.span("bank"), row.route)
             banks = QueryParams(scope.get("query_string", b"")).get("bank", "")
-            return RequestNeeds(row.role, banks.partition(",")[0] or None, row.tenants)
+            return RequestNeeds(row.role, banks.partition(",")[0] or None, row.tenants, route=row.route)
     return RequestNeeds("admin", None, False)

@@ -15,6 +15,8 @@ from foxing.renderer.errors import REPAIR_S
 from .settings.names import explained
 
 MEDIA_TYPE: Final = "application/problem+json"
+#: Statuses of requests that the audit log records as refused. One for a bank that the caller does not see is 404.
+REFUSED: Final = frozenset({401, 403, 404, 413, 429})
 
 
 INVALID_JSON: Final = ProblemKind("invalid-json", 400, "The body is not valid JSON")

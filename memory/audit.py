@@ -1,15 +1,18 @@
 """Audit log: who did what and when, without words, in a chain of hashes.
 
-A change is recorded in the first transaction that it commits. Reads and failed calls are collected and written with the
-next batch, within `BATCH_S`: a killed process loses these alone. The same batch joins all new events to the chain.
+A change is recorded in the first transaction that it commits. Reads, failed calls and refused requests are collected
+and written with the next batch, within `BATCH_S`: a killed process loses these alone. The same batch joins all new
+events to the chain. Of the requests that are refused to one caller, or to all without a key, `REFUSALS_PER_S` are
+recorded, and the others counted.
 """
 
 import hashlib
 import json
 import logging
 import re
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from dataclasses import dataclass, replace
@@ -17,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from functools import wraps
 from threading import Condition, Lock, Thread
 from typing import Any, Literal, TypeAlias
+from weakref import WeakSet
 
 from sqlalchemy import Connection
 
@@ -37,6 +41,9 @@ BATCH_EVENTS = 500
 #: Maximum number of collected events; of those beyond it, the log keeps the number alone.
 MAX_COLLECTED = 10_000
 PURGE_INTERVAL = timedelta(hours=1)
+#: Refused requests of one caller that are recorded: at once, and a second.
+REFUSALS_AT_ONCE = 30
+REFUSALS_PER_S = 1.0
 DONE = "done"
 
 #: Whether a call changes something, reads what a bank holds, or is not recorded.
@@ -45,7 +52,7 @@ Kind: TypeAlias = Literal["change", "read", "none"]
 _BANK = re.compile(r"[A-Za-z0-9._:@~-]{1,251}")
 _GENERATED = re.compile(r"[0-9a-f]{8}|[0-9a-f]{32}")
 #: Parameters that name what a call concerns.
-_SUBJECTS = ("message_id", "thread", "page_id", "page", "key_id", "job_id")
+_SUBJECTS = ("message_id", "thread", "page_id", "page", "key_id", "job_id", "hold_id", "person")
 
 log = logging.getLogger(__name__)
 _door: ContextVar[AuditDoor | None] = ContextVar("door", default=None)
@@ -72,6 +79,17 @@ class AuditCall:
     recorded: bool = False
 
 
+@dataclass
+class _Refusals:
+    """Refused requests of one caller."""
+
+    #: Number that may be recorded, at the monotonic time `at`.
+    room: float
+    at: float
+    #: Number that was not recorded, since it was last written.
+    unrecorded: int = 0
+
+
 class AuditLog:
     """The audit log of a database."""
 
@@ -91,6 +109,10 @@ class AuditLog:
         self._door: AuditDoor = door
         self._collected: deque[AuditRow] = deque()
         self._lost = 0
+        #: Tenant and key of a caller → its refused requests; none of both for callers that are not known.
+        self._refusals: dict[tuple[str | None, str | None], _Refusals] = {}
+        #: Errors that have been recorded.
+        self._failures: WeakSet[BaseException] = WeakSet()
         self._purged_at: datetime | None = None
         self._waiting = Condition()
         self._due = False
@@ -161,11 +183,68 @@ class AuditLog:
     def fail(self, call: AuditCall, error: BaseException) -> None:
         """Records the failure of a call."""
         outcome = error.problem if isinstance(error, FoxingError) else "interrupted"
+        self._failures.add(error)
         self._collect(replace(call.row, outcome=outcome))
 
-    def insert(self, connection: Connection, calls: list[AuditCall]) -> None:
+    def refuse(self, route: str, access: Access | None, bank: str | None, error: FoxingError) -> None:
+        """Records a request that was refused, unless the call that it made is recorded. `route`: its method and path
+        without names. `access`: that of the caller, None for one who is not known, of whom nothing else is recorded."""
+        if self._level == "off" or error in self._failures:
+            return
+        tenant = None if access is None else access.tenant
+        key_id = None if access is None else access.key_id
+        if not self._has_room((tenant, key_id)):
+            self._wake()
+            return
+        full = None if access is None or bank is None else access.full_name(bank)
+        full = full if full is not None and _BANK.fullmatch(full) else None
+        door = _door.get() or self._door
+        self._collect(AuditRow(self._now(), tenant, key_id, door, route[:40], full, None, None, error.problem))
+
+    def _has_room(self, caller: tuple[str | None, str | None]) -> bool:
+        """Returns True if a refused request of a caller is to be recorded, and counts it otherwise."""
+        now = time.monotonic()
+        with self._waiting:
+            refusals = self._refusals.setdefault(caller, _Refusals(REFUSALS_AT_ONCE, now))
+            refusals.room = min(REFUSALS_AT_ONCE, refusals.room + (now - refusals.at) * REFUSALS_PER_S)
+            refusals.at = now
+            if refusals.room < 1:
+                refusals.unrecorded += 1
+                return False
+            refusals.room -= 1
+            return True
+
+    def _unrecorded(self) -> list[AuditRow]:
+        """Returns events with the numbers of refused requests that were not recorded, which are then written."""
+        rows = []
+        with self._waiting:
+            for (tenant, key_id), refusals in self._refusals.items():
+                if refusals.unrecorded:
+                    fields = (self._now(), tenant, key_id, self._door, "refused.unrecorded", None, None)
+                    rows.append(AuditRow(*fields, refusals.unrecorded, DONE))
+                    refusals.unrecorded = 0
+        return rows
+
+    @contextmanager
+    def work(self, action: str, bank: str | None) -> Iterator[None]:
+        """Records the block as a job, if it commits anything or fails, also within a call."""
+        if self._level == "off":
+            yield
+            return
+        with through("job"):
+            call = self.call(action, "change", bank, None, None)
+        token = _current.set(call)
+        try:
+            yield
+        except FoxingError as error:
+            self.fail(call, error)
+            raise
+        finally:
+            _current.reset(token)
+
+    def insert(self, connection: Connection, rows: Sequence[AuditRow]) -> None:
         """Inserts the events of calls in a transaction of theirs."""
-        repository.insert(connection, [call.row for call in calls])
+        repository.insert(connection, rows)
         self._wake()
 
     def _before_commit(self, connection: Connection) -> Callable[[], object]:
@@ -234,6 +313,8 @@ class AuditLog:
 
     def _flush_batch(self) -> bool:
         """Joins a batch. Returns True if there may be more."""
+        for row in self._unrecorded():
+            self._collected.append(row)
         collected = [self._collected.popleft() for _ in range(min(BATCH_EVENTS, len(self._collected)))]
         lost = self._lost
         if lost:
@@ -270,7 +351,8 @@ class AuditLog:
     def close(self) -> None:
         """Writes what is collected, and ends the thread. Idempotent."""
         with self._waiting:
-            pending = (self._due or bool(self._collected)) and not self._closed
+            unrecorded = any(refusals.unrecorded for refusals in self._refusals.values())
+            pending = (self._due or bool(self._collected) or unrecorded) and not self._closed
             self._closed = True
             self._waiting.notify_all()
         if self._thread is not None:
@@ -433,6 +515,15 @@ CALLS: Mapping[str, Mapping[str, Kind]] = {
         "find": "read",
         **dict.fromkeys(("check", "preview", "renew", "run"), "none"),
     },
+    # a release is recorded by `MessageStore`, in its transaction
+    "Quarantine": {"list": "read", "release": "none", "erase": "change"},
+    "Persons": {"erase": "change", "export": "change"},
+    "LegalHolds": {"set": "change", "release": "change", "list": "read"},
+    "TenantLimits": {
+        "set": "change",
+        **dict.fromkeys(("get", "usage"), "read"),
+        **dict.fromkeys(("is_current", "refresh", "admit", "recall", "write", "in_transaction"), "none"),
+    },
 }
 
 
@@ -442,7 +533,15 @@ def log_of(database: Database) -> AuditLog | None:
     return log
 
 
-_PREFIXES = {"RecordStore": "records.", "ApiKeys": "keys.", "ImportJobs": "import."}
+_PREFIXES = {
+    "RecordStore": "records.",
+    "ApiKeys": "keys.",
+    "ImportJobs": "import.",
+    "Quarantine": "quarantine.",
+    "Persons": "person.",
+    "LegalHolds": "holds.",
+    "TenantLimits": "limits.",
+}
 
 
 def audited(database_of: Callable[[Any], Database]) -> Callable[[type], Any]:
@@ -463,11 +562,12 @@ def _recorded(
     method: Callable[..., Any], action: str, kind: Kind, database_of: Callable[[Any], Database]
 ) -> Callable[..., Any]:
     names = method.__code__.co_varnames[1 : method.__code__.co_argcount]
+    is_dry = bool((method.__kwdefaults__ or {}).get("dry_run"))
 
     @wraps(method)
     def call(owner: Any, *args: Any, **kwargs: Any) -> Any:
         audit = log_of(database_of(owner))
-        if audit is None or not audit.records(kind) or kwargs.get("dry_run"):
+        if audit is None or not audit.records(kind) or kwargs.get("dry_run", is_dry):
             return method(owner, *args, **kwargs)
         arguments = {**dict(zip(names, args, strict=False)), **kwargs}
         bank = arguments.get("bank")

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from .access import Access
+from .audit import audited
 from .errors import Conflict, Forbidden, NotFound
 from .storage.database import Database
 from .storage.repositories import banks, holds
@@ -18,6 +19,7 @@ _ID_BYTES = 4
 _BANKS_AT_ONCE = 500
 
 
+@audited(lambda owner: owner._database)
 class LegalHolds:
     """The legal holds of a database. A hold keeps words: nothing that it concerns is erased, by hand or by rules, nor
     aged or purged."""

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from .access import Access
+from .audit import audited
 from .errors import Forbidden, LimitReached, QuotaReached, StorageError
 from .storage.database import Database
 from .storage.repositories import usage
@@ -34,6 +35,7 @@ class _Bucket:
     at: float
 
 
+@audited(lambda owner: owner._database)
 class TenantLimits:
     """UsageLimits of the tenants of a database, and their usage."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from .audit import audited
 from .cursors import decode_cursor, encode_cursor, number_position
 from .errors import NotFound
 from .lifecycle.erase import erase_quarantined
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .ingest.store import MessageStore
 
 
+@audited(lambda owner: owner._database)
 class Quarantine:
     """The quarantined messages of a memory."""
 

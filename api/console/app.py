@@ -14,9 +14,9 @@ from starlette.routing import Route
 from foxing.api.auth import check_site
 from foxing.api.dependencies import Service
 from foxing.api.permissions import needs_of
-from foxing.api.problems import CROSS_SITE, RequestError
+from foxing.api.problems import CROSS_SITE, UNAUTHORIZED, RequestError
 from foxing.api.settings.names import explained
-from foxing.memory import Access
+from foxing.memory import Access, Forbidden, LimitReached, QuotaReached
 from foxing.renderer import FoxingError
 
 from .actions import Actions
@@ -151,6 +151,8 @@ class Console:
         self, view: Callable[[], View], request: Request, *, as_json: bool = False, may_wait: bool = False
     ) -> Response:
         """Returns the answer of a view. `may_wait`: it is a page that is shown when it is ready."""
+        needs = needs_of(request.scope)
+        access: Access | None = None
         try:
             if request.method == "POST":
                 _check_origin(request)
@@ -158,7 +160,6 @@ class Console:
             if access is None:
                 query = f"?{request.url.query}" if request.url.query else ""
                 return RedirectResponse(url("/login", next=request.url.path + query), 303, HEADERS)
-            needs = needs_of(request.scope)
             needs.check(access, f"{request.method} {request.url.path}")
             if request.method == "POST":
                 self._pending.discard()
@@ -168,6 +169,8 @@ class Console:
             answer = view()(request)
             page = await (self._pending.page(request, answer) if may_wait else answer)
         except FoxingError as error:
+            if isinstance(error, Forbidden | LimitReached | QuotaReached | RequestError) or needs.hides_bank(access):
+                self._service().memory.operations.audit.refuse(needs.route, access, needs.bank, error)
             page = _error_page(error)
         if isinstance(page, Response):
             return page
@@ -192,12 +195,14 @@ class Console:
         if request.method == "POST":
             try:
                 _check_origin(request)
-            except FoxingError as error:
-                return self._html(_error_page(error), request)
+            except FoxingError as refusal:
+                return self._html(_error_page(refusal), request)
             form = await form_fields(request)
             response = RedirectResponse(_inside(form.get("next", "")), 303, HEADERS)
             if await self._sessions.begin(response, form.get("key", "").strip(), secure=request.url.scheme == "https"):
                 return response
+            error = RequestError(UNAUTHORIZED, "the key is wrong, expired or revoked")
+            self._service().memory.operations.audit.refuse(needs_of(request.scope).route, None, None, error)
             await anyio.sleep(REFUSAL_S)
             wrong = True
         values = {"wrong": wrong, "next": _inside(request.query_params.get("next", ""))}

@@ -1,6 +1,7 @@
 """The write of calls of `store` into one bank, in a transaction."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from functools import cached_property, partial
 
@@ -28,6 +29,7 @@ from foxing.memory.storage.repositories import (
     quarantine,
     schedule,
 )
+from foxing.memory.storage.repositories.audit import AuditRow
 from foxing.memory.storage.repositories.quarantine import QuarantineRow
 from foxing.memory.storage.repositories.sealed import keys
 from foxing.memory.values.messages import StoreResult
@@ -77,6 +79,8 @@ class BankWriter:
         #: Id → message in quarantine, for the ids of the calls.
         self._quarantine: dict[str, QuarantineRow] = {}
         self._new_quarantine: list[QuarantineRow] = []
+        #: Events of the calls that have these, for the audit log.
+        self.quarantine_events: list[AuditRow] = []
         self._released: list[str] = []
         self._ids = ids
 
@@ -164,6 +168,9 @@ class BankWriter:
         size = sum(item.size for item in new.values())
         self._limits.check(self._bank.id, len(new), size, request.now, request.key_id)
         plain = [item for item in new.values() if item.quarantine_rule is None]
+        if len(plain) < len(new) and request.audit is not None:
+            event = replace(request.audit.row, action="quarantine", subject=None, items=len(new) - len(plain))
+            self.quarantine_events.append(event)
         self._released += released
         self._new += [(item, request.now) for item in plain]
         self._new_quarantine += [

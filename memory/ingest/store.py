@@ -28,6 +28,7 @@ from foxing.memory.storage.repositories import (
     messages,
     usage,
 )
+from foxing.memory.storage.repositories.audit import AuditRow
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
 from foxing.memory.telemetry import OperationInContext
 from foxing.memory.text.passages import split_passages
@@ -43,6 +44,9 @@ from .rules import RulesOfBanks
 from .unsettled import UnsettledCalls
 from .validate import check_bank_name, check_idempotency_key, list_messages
 
+#: Actions in the audit log that are recorded in the transaction that stores.
+STORE = "store"
+RELEASE = "quarantine.release"
 GROUP_MESSAGES = 500  # cap for several calls written in one transaction
 MANY_IDS = 20  # ids of a call from which on those that are stored are found first
 
@@ -182,6 +186,8 @@ class MessageStore:
             accept = StoreRules(bank, now, self.max_bytes, rules, self._digest_key).accept
             accepted = [accept(message, 0, redacted)]
             request = AcceptedCall(bank, accepted, b"", None, now, rules, redacted, bank_id=bank_id, releases=True)
+            if (audit := log_of(self.database)) is not None:
+                request = replace(request, audit=audit.call(RELEASE, "change", bank, message.id, 1))
             [encoded] = self._encoded([request])
             try:
                 return self._group.submit(encoded)
@@ -285,6 +291,7 @@ class MessageStore:
                 limits[tenant] = self.limits.in_transaction(connection, tenant, day)
             return limits[tenant]
 
+        events: list[AuditRow] = []
         by_bank: dict[str, list[int]] = {}
         for number, request in enumerate(requests):
             by_bank.setdefault(request.bank, []).append(number)
@@ -303,8 +310,9 @@ class MessageStore:
                 continue
             self._rules.note(part.bank_name, part.rules)
             answers |= dict(zip(numbers, part.write(), strict=True))
+            events += part.quarantine_events
         usage.add(connection, {key: counts for part in limits.values() for key, counts in part.counts.items()})
-        self._record(connection, requests, answers)
+        self._record(connection, requests, answers, events)
         return [answers[number] for number in range(len(requests))]
 
     def _record(
@@ -312,22 +320,22 @@ class MessageStore:
         connection: Connection,
         requests: Sequence[AcceptedCall],
         answers: Mapping[int, StoreResult | MemoryFault],
+        events: list[AuditRow],
     ) -> None:
-        """Records the calls in the audit log: those that are written, with them."""
+        """Records the calls in the audit log: those that are written, with them and with `events`."""
         audit = log_of(self.database)
         if audit is None:
             return
-        calls = []
         for number, request in enumerate(requests):
             answer = answers[number]
-            if request.audit is None or request.audit.recorded or request.audit.row.action != "store":
+            if request.audit is None or request.audit.recorded or request.audit.row.action not in (STORE, RELEASE):
                 continue
             if not isinstance(answer, MemoryFault):
-                calls.append(request.audit)
+                events.append(request.audit.row)
             elif not isinstance(answer, OtherRules):
                 audit.fail(request.audit, answer)
-        if calls:
-            audit.insert(connection, calls)
+        if events:
+            audit.insert(connection, events)
 
     @staticmethod
     def _of_erased(

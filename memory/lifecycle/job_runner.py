@@ -88,6 +88,10 @@ class JobRunner:
         if job.kind == "embed":
             self._embedder.embed_missing(job.bank_id, progress)
             return JobResult(job.bank, job.kind)
+        with self._database.read() as connection:
+            due_at = trash.next_purge(connection, job.bank_id)
+        if due_at is None or due_at > now:
+            return JobResult(job.bank, job.kind)
         with self._database.write() as connection:
             banks.lock(connection, job.bank_id)
             hold = holds.that_keeps(connection, job.bank_id)

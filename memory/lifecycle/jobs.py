@@ -8,10 +8,11 @@ PostgreSQL; SQLite is the embedded default.
 import logging
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from threading import Event, Thread
 
+from foxing.memory.audit import log_of
 from foxing.memory.errors import Closed, NotFound, StorageError
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, jobs, records
@@ -88,10 +89,12 @@ class JobQueue:
             return jobs.fill(connection, now, codec=self._codec, created_at=utc_now())
 
     def _delete_expired_records(self, now: datetime) -> None:
+        audit = log_of(self._database)
         unfinished = True
-        while unfinished:
-            with self._database.write() as connection:
-                unfinished = records.delete_expired(connection, now) > 0
+        with nullcontext() if audit is None else audit.work("job.records", None):
+            while unfinished:
+                with self._database.write() as connection:
+                    unfinished = records.delete_expired(connection, now) > 0
         self._database.purge_deleted()
 
     def length(self) -> QueueLength:
@@ -120,7 +123,8 @@ class JobQueue:
             running = jobs.running(connection, "age", utc_now())
         for job in running:
             try:
-                result = self._runner.help(job, now, _check(stopping))
+                with self._recording(job):
+                    result = self._runner.help(job, now, _check(stopping))
             except _Stopped:
                 return None
             except Closed:
@@ -161,7 +165,8 @@ class JobQueue:
         """Carries out a job and removes it from the queue; a failed job returns to it. None if the job was stopped."""
         try:
             with operation("job", bank=job.bank, kind=job.kind), self._lease_kept(job):
-                result = self._runner.run(job, now, _check(stopping))
+                with self._recording(job):
+                    result = self._runner.run(job, now, _check(stopping))
                 reschedule = self._runner.rescheduling(job)
             with self._database.write() as connection:
                 reschedule(connection)
@@ -185,6 +190,11 @@ class JobQueue:
             raise
         self._put_back(job, reason)
         return JobResult(job.bank, job.kind, error=reason)
+
+    def _recording(self, job: Job) -> AbstractContextManager[None]:
+        """Records the block in the audit log, but for an embedding, which changes nothing that a bank says."""
+        audit = log_of(self._database)
+        return nullcontext() if audit is None or job.kind == "embed" else audit.work(f"job.{job.kind}", job.bank)
 
     def _is_erased(self, job: Job) -> bool:
         """True if the bank of a job was erased, which also deletes the job."""

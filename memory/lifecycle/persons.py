@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import chain, islice
 
 from foxing.memory.access import Access
+from foxing.memory.audit import audited
 from foxing.memory.errors import Held, InvalidInput, NotFound, StorageError, Unreadable
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.message_images import MessageImages
@@ -60,6 +61,7 @@ class _Share:
         )
 
 
+@audited(lambda owner: owner._database)
 class Persons:
     """Erases and exports what persons said."""
 

@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 from foxing.api.app import create_app
 from foxing.api.cli.main import app
 from foxing.api.settings import load_settings
-from foxing.memory import Memory, MemoryOptions
+from foxing.memory import Access, Memory, MemoryOptions
 
 WORD = "zanzibarine"
 LOAD = """
 import sys
-from foxing.memory import Memory, MemoryOptions
+from foxing.memory import Access, Memory, MemoryOptions
 memory = Memory(sys.argv[1], options=MemoryOptions(audit="changes", embedder="none"))
 while True:
     for i in range(20):
@@ -64,3 +64,74 @@ def test_the_chain_verifies_after_a_kill(tmp_path: Path) -> None:
         assert found["events"] == memory.bank("b").messages
     exported = CliRunner().invoke(app, ["--database", str(file), "audit", "export"])
     assert len(exported.stdout.splitlines()) == found["events"]
+
+
+def test_refused_requests_are_recorded_without_what_they_asked(tmp_path: Path) -> None:
+    options = MemoryOptions(audit="changes", embedder="none")
+    with Memory(tmp_path / "m.db", options=options) as memory:
+        reader = memory.operations.keys.create({"name": "n", "role": "read", "tenant": "acme", "banks": ["b"]})
+        operator = memory.operations.keys.create({"name": "n", "role": "admin"})
+        memory.store("acme~b", [{"role": "user", "content": "hello"}])
+        memory.operations.limits.set("acme", {"recalls_at_once": 1})
+        as_reader = {"Authorization": f"Bearer {reader.key}"}
+        with (
+            TestClient(create_app(load_settings({}), memory), base_url="http://127.0.0.1") as client,
+            Access("read", tenant="acme").limiting(),
+            memory.operations.limits.recall(),  # the only one at once
+        ):
+            query = {"query": WORD}
+            calls = [
+                (401, client.post(f"/v1/banks/{WORD}/recall", json=query)),
+                (401, client.post("/v1/banks/b/recall", json=query, headers={"Authorization": f"Bearer {WORD}"})),
+                (403, client.put("/v1/banks/b/policy", json={}, headers=as_reader)),
+                (404, client.get("/v1/banks/bolt", headers=as_reader)),
+                (429, client.post("/v1/banks/b/recall", json=query, headers=as_reader)),
+                (404, client.get("/v1/banks/b/pages/none", headers=as_reader)),
+                (303, client.get("/console/banks", headers=as_reader, follow_redirects=False)),
+            ]
+            assert [response.status_code for _, response in calls] == [status for status, _ in calls]
+            answer = client.get("/v1/audit", headers={"Authorization": f"Bearer {operator.key}"})
+        events = [e for e in answer.json()["events"] if e["outcome"] != "done"]
+        assert [(e["action"], e["key_id"], e["tenant"], e["bank"], e["outcome"]) for e in events] == [
+            ("POST banks.recall", None, None, None, "unauthorized"),
+            ("POST banks.recall", None, None, None, "unauthorized"),
+            ("PUT banks.policy", reader.id, "acme", "acme~b", "forbidden"),
+            ("GET banks", reader.id, "acme", "acme~bolt", "not-found"),
+            ("POST banks.recall", reader.id, "acme", "acme~b", "limit-reached"),
+        ]
+        assert {e["door"] for e in events} == {"http"}
+        assert WORD not in answer.text
+        assert memory.operations.audit.verify().intact
+
+
+def test_a_call_that_was_refused_in_the_memory_is_recorded_once(tmp_path: Path) -> None:
+    options = MemoryOptions(audit="changes", embedder="none")
+    with Memory(tmp_path / "m.db", options=options) as memory:
+        admin = memory.operations.keys.create({"name": "n", "role": "admin", "tenant": "acme"})
+        memory.operations.limits.set("acme", {"messages_per_day": 1})
+        headers = {"Authorization": f"Bearer {admin.key}"}
+        with TestClient(create_app(load_settings({}), memory), base_url="http://127.0.0.1") as client:
+            body = {"messages": [{"role": "user", "content": WORD}] * 2}
+            assert client.post("/v1/banks/b/messages", json=body, headers=headers).status_code == 429
+            key = {"name": "n", "role": "read", "tenant": "bolt"}
+            assert client.post("/v1/keys", json=key, headers=headers).status_code == 403
+        events = [event for event in memory.operations.audit.list().events if event.outcome != "done"]
+        assert [(event.action, event.outcome) for event in events] == [
+            ("store", "limit-reached"),
+            ("keys.create", "forbidden"),
+        ]
+
+
+def test_a_flood_without_a_key_does_not_fill_the_database(tmp_path: Path) -> None:
+    options = MemoryOptions(audit="changes", embedder="none")
+    with Memory(tmp_path / "m.db", options=options) as memory:
+        memory.operations.keys.create({"name": "n", "role": "read"})
+        with TestClient(create_app(load_settings({}), memory), base_url="http://127.0.0.1") as client:
+            for number in range(200):
+                assert client.get(f"/v1/banks/{number}").status_code == 401
+        events = memory.operations.audit.list(limit=500).events
+        refused = [event for event in events if event.action == "GET banks"]
+        unrecorded = sum(event.items or 0 for event in events if event.action == "refused.unrecorded")
+        assert len(refused) + unrecorded == 200
+        assert 30 <= len(refused) < 60
+        assert memory.operations.audit.verify().intact
