@@ -58,6 +58,14 @@ def create_app(
     if settings.console:
         app.add_route("/console", lambda request: RedirectResponse("/console/banks", 303), include_in_schema=False)
         app.mount("/console", Console(lambda: app.state.service, settings.key).app(), name="/console")
+    guard(app, settings, metrics, traces, token)
+    app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
+    return app
+
+
+def guard(app: FastAPI, settings: Settings, metrics: Metrics, tracing: Tracing, token: str | None) -> None:
+    """Adds what each request passes: traces, logging and counting, the checks of its key and its body, and problem
+    documents for errors. Expects the `Service` in `app.state`."""
     add_exception_handlers(app)
     # The middleware added last is the outermost.
     app.add_middleware(
@@ -68,9 +76,7 @@ def create_app(
         refuse=lambda *call: app.state.service.memory.operations.audit.refuse(*call),
     )
     app.add_middleware(RequestLogging, metrics=metrics)
-    app.add_middleware(RequestTracing, tracing=traces)
-    app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
-    return app
+    app.add_middleware(RequestTracing, tracing=tracing)
 
 
 @asynccontextmanager
@@ -96,9 +102,8 @@ async def _lifespan(
     is enabled."""
     await anyio.to_thread.run_sync(remove_leftovers)
     opened = memory if memory is not None else await anyio.to_thread.run_sync(open_loaded_memory, settings)
-    metrics.memory.decode_queue.set_function(lambda: opened.operations.queue_depth)
     app.state.service = Service(opened, settings, metrics)
-    metrics.ageing.watch_queue(opened.operations.jobs, opened.now)
+    metrics.watch(opened)
     worker = Worker(opened, metrics)
     clock = Clock(opened, settings.ageing_interval_s, metrics, worker.call)
     log = get_logger()

@@ -44,6 +44,8 @@ class Service:
         self.memory = memory
         self.settings = settings
         self.metrics = metrics
+        #: Set when the service begins to drain: it is not ready any more, and answers as before.
+        self.draining = Event()
         #: Set when the service begins to stop.
         self.stopping = Event()
         self._turns = FairLimiter(settings.threads)
@@ -132,7 +134,9 @@ class Service:
             raise Closed("the service is stopping; completed work is kept, send the request again to continue")
 
     async def check_ready(self) -> None:
-        """Raises `FoxingError` if the service cannot be used."""
+        """Raises `FoxingError` if the service cannot be used, or soon cannot."""
+        if self.draining.is_set() or self.stopping.is_set():
+            raise Closed("the service is stopping; send requests to another")
         await self._readiness.check()
 
     def check_now(self, now: str | datetime | None) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from foxing.memory import AgeReport, ModelCall, RecallResult, RecordedCalls, SealReport, StoreResult
+from foxing.memory import AgeReport, Memory, ModelCall, RecallResult, RecordedCalls, SealReport, StoreResult
 from foxing.memory.lifecycle.job_runner import JobResult
 from foxing.memory.lifecycle.jobs import JobQueue
 from foxing.memory.telemetry import Operation
@@ -263,6 +263,11 @@ class Metrics:
         self.ageing = AgeingMetrics(self.registry)
         self.savings = SavingsMetrics(self.registry)
         self.operations = OperationMetrics(self.registry)
+
+    def watch(self, memory: Memory) -> None:
+        """Reads the gauges of a memory and of its job queue on each scrape."""
+        self.memory.decode_queue.set_function(lambda: memory.operations.queue_depth)
+        self.ageing.watch_queue(memory.operations.jobs, memory.now)
 
     def expose(self) -> bytes:
         """Returns all metrics in the Prometheus text format."""

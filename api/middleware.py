@@ -58,7 +58,7 @@ REFUSAL = "refusal"
 #: Key in the state of a request of its path as the caller wrote it.
 PATH = "path"
 #: Paths that are polled; their successful requests are logged at debug level.
-_POLLED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+POLLED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -117,7 +117,7 @@ class RequestLogging:
 
     def _log(self, scope: Scope, request_id: str, status: int, duration_s: float) -> None:
         bank = scope.get("path_params", {}).get("bank")
-        write = self.log.debug if scope["path"] in _POLLED_PATHS and status < 400 else self.log.info
+        write = self.log.debug if scope["path"] in POLLED_PATHS and status < 400 else self.log.info
         write(
             "request",
             request_id=request_id,

@@ -458,13 +458,13 @@ def set_up_interpreter() -> None:
 
 
 class BackgroundServer:
-    """A service at `url`, on a free port of 127.0.0.1, that runs in a thread during a `with` block.
+    """A service at `url` that runs in a thread during a `with` block. Entering the block raises `StartFailed`."""
 
-    For tests, benchmarks and notebooks. Entering the block raises `StartFailed`.
-    """
-
-    def __init__(self, app: FastAPI, limits: ConnectionLimits | None = None) -> None:
-        self._listener = listen("127.0.0.1", 0)
+    def __init__(
+        self, app: FastAPI, limits: ConnectionLimits | None = None, *, listener: socket.socket | None = None
+    ) -> None:
+        """`listener`: socket that it closes; default: on a free port of 127.0.0.1."""
+        self._listener = listen("127.0.0.1", 0) if listener is None else listener
         self._server = make_server(app, limits)
         self._thread = threading.Thread(target=self._run, name="foxing-service", daemon=True)
         self.url = url_of(self._listener)

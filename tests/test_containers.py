@@ -98,7 +98,7 @@ def test_services_wait_for_each_other_and_have_no_secrets(compose: dict[str, Any
         assert services[service]["cap_drop"] == ["ALL"]
     text = (repository / "compose.yaml").read_text(encoding="utf-8")
     secret = [line.split(":", 1) for line in text.splitlines() if "PASSWORD:" in line or "_KEY:" in line]
-    assert len(secret) == 3
+    assert len(secret) == 4
     assert all(value.strip().startswith("${") and ":?" in value for _, value in secret)
 
 
@@ -120,6 +120,7 @@ def test_the_commands_of_the_services_work_on_postgresql(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     url, services = postgres_server.new_database(migrated=False), compose["services"]
+    image_port = image_environment(dockerfile)["FOXING_PORT"]  # that the health check of the image asks
     for name, value in image_environment(dockerfile).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("FOXING_PORT", "0")  # others may use the port of the image
@@ -127,7 +128,8 @@ def test_the_commands_of_the_services_work_on_postgresql(
     with running(*services["upgrade"]["command"][1:], environment=environment_of(compose, "upgrade", url)) as upgrade:
         assert upgrade.wait(TIMEOUT_S) == 0
     serving = environment_of(compose, "api", url)
-    working = environment_of(compose, "worker", url)
+    working = {**environment_of(compose, "worker", url), "FOXING_WORKER_HTTP": "0.0.0.0:0"}
+    assert services["worker"]["environment"]["FOXING_WORKER_HTTP"] == f"0.0.0.0:{image_port}"
     with running(*services["api"]["command"][1:], "--json", environment=serving) as api:
         assert api.stdout is not None
         address = json.loads(api.stdout.readline())["url"]
@@ -143,10 +145,11 @@ def test_the_commands_of_the_services_work_on_postgresql(
             assert client.get("/v1/banks", headers={"Authorization": ""}).status_code == 401
         with running(*services["worker"]["command"][1:], environment=working) as worker:
             assert worker.stderr is not None
-            assert json.loads(worker.stderr.readline())["event"] == "job"  # the message is due
-            probe = services["worker"]["healthcheck"]["test"]
-            with running(*probe[2:], environment=working) as probed:
-                assert probed.wait(TIMEOUT_S) == 0
+            events = (json.loads(line) for line in worker.stderr)
+            own = next(event["url"] for event in events if event["event"] == "listening")
+            assert next(event for event in events if event["event"] == "job")  # the message is due
+            probe = health_check(dockerfile, own)
+            assert any(subprocess.run(**probe).returncode == 0 for _ in range(RETRIES))
             assert worker.poll() is None
             worker.terminate()
     assert (api.returncode, worker.returncode) == (0, 0)

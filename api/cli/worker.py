@@ -1,6 +1,7 @@
-"""`worker`: seal and age the pages of all banks, without an HTTP service."""
+"""`worker`: seal and age the pages of all banks."""
 
 import signal
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -16,9 +17,17 @@ from .signals import StopSignals
 def worker(
     context: typer.Context,
     once: Annotated[bool, typer.Option("--once", help="Fill and process the queue once, then exit.")] = False,
+    http: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Serve /healthz, /readyz and /metrics at this address (FOXING_WORKER_HTTP); not with --once.",
+            show_default="none",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Seal and age the pages of all banks as they become due, until SIGTERM or Ctrl-C, without an HTTP service.
+    """Seal and age the pages of all banks as they become due, until SIGTERM or Ctrl-C.
 
     Every FOXING_AGEING_INTERVAL_S seconds, due work is added to a queue of jobs, which any number of workers process.
     FOXING_AGEING_ENABLED has no effect here: it controls the scheduler of `serve`. With --json, the report of --once,
@@ -32,11 +41,18 @@ def worker(
     from foxing.api.scheduler import Clock
     from foxing.api.tracing import Tracing, traced
     from foxing.api.worker import Worker
+    from foxing.api.worker_http import answering, listen_for
+    from foxing.memory.telemetry import watch
 
     state = state_of(context)
-    settings = state.settings()
+    settings = state.settings(worker_http=http)
     tracing = Tracing.chosen(settings)
-    with open_memory(settings, door="job") as memory, traced(tracing):
+    with ExitStack() as stack:
+        listener = None if once else listen_for(settings)
+        if listener is not None:
+            stack.enter_context(listener)
+        memory = stack.enter_context(open_memory(settings, door="job"))
+        stack.enter_context(traced(tracing))
         if signals is None:
             report = memory.tick()
             state.answer(report, lambda console: _show(console, report))
@@ -45,12 +61,19 @@ def worker(
             return
         configure_logs(settings)
         metrics = Metrics()
+        metrics.watch(memory)
+        stack.callback(watch(metrics.operations.watch))
         jobs = Worker(memory, metrics)
         clock = Clock(memory, settings.ageing_interval_s, metrics, jobs.call)
+        service = None
+        if listener is not None:
+            service = stack.enter_context(answering(settings, memory, metrics, listener))
         signals.started()
         jobs.start()
         clock.start(at_once=True)
         signals.wait()
+        if service is not None:
+            service.draining.set()
         clock.stop()
         jobs.stop()
     if state.as_json:

@@ -36,6 +36,9 @@ from .names import (
 from .tokens import TokenSettings
 
 
+MAX_PORT = 65_535
+
+
 class EnvironmentSource(EnvSettingsSource):
     """The environment variables `FOXING_*`. Codec options stay strings, which the codec's options model parses: as
     JSON, the revision 1234567 would become a number."""
@@ -210,7 +213,12 @@ class Settings(BaseSettings):
     host: str = Field(
         default="127.0.0.1", description="Address to listen on. An address other than loopback requires `api_key`."
     )
-    port: int = Field(default=8765, ge=0, le=65_535, description="TCP port to listen on; 0 picks a free port.")
+    port: int = Field(default=8765, ge=0, le=MAX_PORT, description="TCP port to listen on; 0 picks a free port.")
+    worker_http: str | None = Field(
+        default=None,
+        description="Address, `host:port`, on which `foxing worker` serves `/healthz`, `/readyz` and `/metrics`; port 0 "
+        "picks a free one. An address other than loopback requires `api_key`. Default: none.",
+    )
     api_key: SecretStr | None = Field(
         default=None,
         description="API key that clients send as `Authorization: Bearer <key>`. Default: no authentication.",
@@ -288,6 +296,13 @@ class Settings(BaseSettings):
     def _lower_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
+    @field_validator("worker_http")
+    @classmethod
+    def _check_worker_http(cls, value: str | None) -> str | None:
+        if value is not None:
+            _address(value)
+        return value
+
     @field_validator("codecs")
     @classmethod
     def _check_codecs(cls, value: CodecSettings) -> CodecSettings:
@@ -343,6 +358,14 @@ class Settings(BaseSettings):
             blobs_min_bytes=self.blobs_min_bytes,
         )
 
+    def for_worker(self) -> Self | None:
+        """Returns the settings of the HTTP service of a worker, whose host and port are those of `worker_http`; None if
+        it has none."""
+        if self.worker_http is None:
+            return None
+        host, port = _address(self.worker_http)
+        return self.model_copy(update={"host": host, "port": port, "console": False})
+
     @property
     def loopback(self) -> bool:
         """True if `host` is only reachable from this machine."""
@@ -361,6 +384,15 @@ class Settings(BaseSettings):
                 f"every bank. Set {ENV_PREFIX}API_KEY to a long random string, or listen on 127.0.0.1"
             )
         return self
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Returns the host and the port of `host:port`; an IPv6 address is in brackets. Raises `ValueError`."""
+    host, mark, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (mark and host and port.isascii() and port.isdigit() and int(port) <= MAX_PORT):
+        raise ValueError("must be an address and a port, such as 127.0.0.1:8766")
+    return host, int(port)
 
 
 def plain_text(secret: SecretStr | None) -> str | None:
