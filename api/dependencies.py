@@ -50,6 +50,8 @@ class Service:
         self.stopping = Event()
         self._turns = FairLimiter(settings.threads)
         self._codec_turns = FairLimiter(settings.codec_threads)
+        metrics.load.watch_queue("calls", lambda: self._turns.waiting)
+        metrics.load.watch_queue("codec_calls", lambda: self._codec_turns.waiting)
         self._writing: asyncio.Task[None] | None = None
         self._limiter = anyio.CapacityLimiter(settings.threads)
         self._codec_limiter = anyio.CapacityLimiter(settings.codec_threads)

@@ -56,7 +56,7 @@ async def on_foxing_error(request: Request, error: Exception) -> JSONResponse:
     problem = problem_of(error, instance=_path_of(request), request_id=request_id_of(request))
     if isinstance(error, Forbidden | LimitReached | QuotaReached):
         needs = needs_of(request.scope)
-        request.app.state.service.memory.operations.audit.refuse(needs.route, Access.current(), needs.bank, error)
+        request.app.state.service.memory.operations.audit.refuse(needs.action, Access.current(), needs.bank, error)
     if isinstance(error, InvalidInput) and error.index is not None:
         where = FieldError(where=f"body.messages.{error.index}", message=encodable(error.reason))
         problem = problem.model_copy(update={"errors": [where]})

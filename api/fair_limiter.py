@@ -14,6 +14,11 @@ class FairLimiter:
     def __init__(self, number: int) -> None:
         self._queue = FairQueue[asyncio.Future[None]](number, number)
 
+    @property
+    def waiting(self) -> int:
+        """Number of calls that wait for a place."""
+        return len(self._queue)
+
     @asynccontextmanager
     async def turn(self, tenant: str) -> AsyncIterator[None]:
         """Holds a place for a call of `tenant` in the block."""

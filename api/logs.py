@@ -12,8 +12,20 @@ from .settings import Settings
 
 LOGGER_NAME = "foxing.api"
 
+
+def _add_trace(logger: object, method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Adds the ids of the trace and of the span in progress, where there is tracing."""
+    trace = sys.modules.get("opentelemetry.trace")  # whose import would take longer than all else here
+    span = None if trace is None else trace.get_current_span().get_span_context()
+    if span is not None and span.is_valid:
+        entry["trace_id"] = f"{span.trace_id:032x}"
+        entry["span_id"] = f"{span.span_id:016x}"
+    return entry
+
+
 _SHARED: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
+    _add_trace,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),

@@ -1,17 +1,33 @@
 """Prometheus metrics, in one registry per application."""
 
 import math
+import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from importlib.metadata import version
+from platform import python_version
+from threading import Lock
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from foxing.memory import AgeReport, Memory, ModelCall, RecallResult, RecordedCalls, SealReport, StoreResult
 from foxing.memory.lifecycle.job_runner import JobResult
 from foxing.memory.lifecycle.jobs import JobQueue
+from foxing.memory.memory import Operations
 from foxing.memory.telemetry import Operation
+from foxing.memory.values.sizes import DatabaseSizes
 from foxing.renderer import FoxingError
 
 METRICS_MEDIA_TYPE = CONTENT_TYPE_LATEST
@@ -20,6 +36,8 @@ METRICS_MEDIA_TYPE = CONTENT_TYPE_LATEST
 LATENCY_BUCKETS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0)
 OPEN = "open"  # label `tier` of messages on the open page
 MAX_MODELS = 100  # labels of models
+MAX_TENANTS = 100  # labels of tenants
+SIZES_S = 60.0  # between two reads of the sizes
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -253,6 +271,81 @@ class OperationMetrics:
             yield
 
 
+class LoadMetrics:
+    """What waits in this process, its database connections, and the build."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.waiting = Gauge(
+            "foxing_waiting",
+            "Calls of this process that wait: for a thread (calls, codec_calls), to search, or to write.",
+            ("queue",),
+            registry=registry,
+        )
+        self.connections = Gauge(
+            "foxing_database_connections",
+            "Database connections of this process: in_use or idle.",
+            ("state",),
+            registry=registry,
+        )
+        self.connection_limit = Gauge("foxing_database_connections_limit", "Maximum number of them.", registry=registry)
+        self.build = Gauge(
+            "foxing_build_info",
+            "1, by version of Foxing and of Python.",
+            ("version", "python"),
+            registry=registry,
+        )
+        self.build.labels(version("foxing"), python_version()).set(1)
+
+    def watch_queue(self, queue: str, length: Callable[[], int]) -> None:
+        """Reads the length of a queue on each scrape."""
+        self.waiting.labels(queue).set_function(length)
+
+    def watch(self, operations: Operations) -> None:
+        """Reads the gauges of a memory on each scrape."""
+        self.watch_queue("searches", lambda: operations.waiting_searches)
+        self.watch_queue("writers", lambda: operations.waiting_writers)
+        self.connections.labels("in_use").set_function(lambda: operations.connections.in_use)
+        self.connections.labels("idle").set_function(lambda: operations.connections.idle)
+        self.connection_limit.set_function(lambda: operations.connections.limit)
+
+
+class SizeMetrics(Collector):
+    """Size of the database, and what tenants have stored in it, read at most once in `SIZES_S`. To bound the number of
+    label values, further tenants count as "other"; the tenant of no tenant is empty."""
+
+    def __init__(self, read: Callable[[], DatabaseSizes]) -> None:
+        self._read = read
+        self._sizes: DatabaseSizes | None = None
+        self._read_at = -math.inf
+        self._lock = Lock()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yields the sizes; none if they have never been read."""
+        sizes = self._current()
+        if sizes is None:
+            return
+        yield GaugeMetricFamily("foxing_database_bytes", "Size of the database, without its log.", sizes.bytes)
+        banks = GaugeMetricFamily("foxing_banks", "Banks by tenant.", labels=("tenant",))
+        messages = CounterMetricFamily("foxing_tenant_messages", "Messages stored by tenant.", labels=("tenant",))
+        stored = CounterMetricFamily("foxing_tenant_bytes", "Bytes of messages stored by tenant.", labels=("tenant",))
+        sums: dict[str, Tally[str]] = {}
+        for number, (tenant, size) in enumerate(sorted(sizes.tenants.items())):
+            sums.setdefault(tenant if number < MAX_TENANTS else "other", Tally()).update(size._asdict())
+        for tenant, total in sums.items():
+            banks.add_metric((tenant,), total["banks"])
+            messages.add_metric((tenant,), total["messages"])
+            stored.add_metric((tenant,), total["bytes"])
+        yield from (banks, messages, stored)
+
+    def _current(self) -> DatabaseSizes | None:
+        with self._lock:
+            if time.monotonic() - self._read_at >= SIZES_S:
+                with suppress(FoxingError):
+                    self._sizes = self._read()
+                self._read_at = time.monotonic()
+            return self._sizes
+
+
 class Metrics:
     """All metrics of one application."""
 
@@ -263,11 +356,15 @@ class Metrics:
         self.ageing = AgeingMetrics(self.registry)
         self.savings = SavingsMetrics(self.registry)
         self.operations = OperationMetrics(self.registry)
+        self.load = LoadMetrics(self.registry)
+        ProcessCollector(registry=self.registry)
 
     def watch(self, memory: Memory) -> None:
-        """Reads the gauges of a memory and of its job queue on each scrape."""
+        """Reads the gauges of a memory, of its job queue and of its database on each scrape."""
         self.memory.decode_queue.set_function(lambda: memory.operations.queue_depth)
         self.ageing.watch_queue(memory.operations.jobs, memory.now)
+        self.load.watch(memory.operations)
+        self.registry.register(SizeMetrics(memory.operations.sizes))
 
     def expose(self) -> bytes:
         """Returns all metrics in the Prometheus text format."""

@@ -19,13 +19,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from foxing.memory import Access, LimitReached, Problem
 from foxing.memory.audit import through
 from foxing.memory.doors import check_length
+from foxing.memory.keys import key_id_of
 from foxing.memory.problems import VERSION_HEADER
 from foxing.memory.values.audit import AuditDoor
 from foxing.renderer import FoxingError
 from foxing.renderer.announcement import PROOF_HEADER
 from foxing.renderer.plugins import CLIENT
 
-from .auth import CONSOLE, FULL, NONE, Authenticator
+from .auth import CONSOLE, FULL, NONE, Authenticator, given_key
 from .bodies import LARGE_BODY, check_json_body
 from .logs import get_logger
 from .metrics import Metrics
@@ -57,6 +58,11 @@ BODY_S = 60.0  # timeout for receiving the body of a request
 REFUSAL = "refusal"
 #: Key in the state of a request of its path as the caller wrote it.
 PATH = "path"
+#: Keys in the state of a request of what the log names: the route of one that is refused before it reaches the router,
+#: the id of its key, and the address of a caller that is refused.
+ROUTE = "route"
+KEY_ID = "key_id"
+ADDRESS = "address"
 #: Paths that are polled; their successful requests are logged at debug level.
 POLLED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -117,6 +123,7 @@ class RequestLogging:
 
     def _log(self, scope: Scope, request_id: str, status: int, duration_s: float) -> None:
         bank = scope.get("path_params", {}).get("bank")
+        caller = {name: scope["state"][name] for name in (KEY_ID, ADDRESS) if scope["state"].get(name) is not None}
         write = self.log.debug if scope["path"] in POLLED_PATHS and status < 400 else self.log.info
         write(
             "request",
@@ -126,6 +133,7 @@ class RequestLogging:
             status=status,
             duration_ms=round(duration_s * 1000, 2),
             **({} if bank is None else {"bank": bank}),
+            **caller,
         )
 
 
@@ -146,11 +154,11 @@ def _with_header(send: Send, name: str, value: str) -> Send:
 
 
 def route_of(scope: Scope) -> str:
-    """Returns the path template of the matched route, such as "/v1/banks/{bank}", or "unmatched". That of a mounted
+    """Returns the path template of the route, such as "/v1/banks/{bank}", or "unmatched". That of a mounted
     application, such as the console, begins with the path at which it is mounted."""
     path = getattr(scope.get("route"), "path_format", None)
     if path is None:
-        return "unmatched"
+        return str(scope.get("state", {}).get(ROUTE) or "unmatched")
     mounted = scope["root_path"].removeprefix(scope["app_root_path"]) if "app_root_path" in scope else ""
     return f"{mounted}{path}" if path != mounted else mounted  # the route may be the mount itself
 
@@ -200,6 +208,8 @@ class RequestGuard:
                 limit = max(limit, CONVERSATION_BYTES)
             body = None if streaming else await self._read_body(headers, receive, limit)
         except FoxingError as error:
+            scope["state"][ROUTE] = needs_of(scope).route
+            scope["state"][ADDRESS] = (scope.get("client") or (None,))[0]
             problem = problem_of(error, instance=scope["path"], request_id=scope["state"]["request_id"])
             await problem_response(problem, getattr(error, "headers", None))(scope, receive, send)
             return
@@ -229,17 +239,20 @@ class RequestGuard:
             return FULL
         needs = needs_of(scope)
         access: Access | None = None
+        scope["state"][KEY_ID] = key_id_of(given_key(headers))  # that it states, until it is checked
         try:
             access = await self.authenticator.access(scope["path"], scope["scheme"], headers, needs)
             if access is None:
                 return NONE
+            if needs.role is not None:
+                scope["state"][KEY_ID] = access.key_id
             needs.check(access, f"{scope.get('method', 'GET')} {scope['path']}")
             scope["path"] = needs.path_for(access, scope["path"])
             if needs.role is not None:
                 await self.admit(access)
         except FoxingError as error:
             if error.kind.status in REFUSED:
-                self.refuse(needs.route, access, needs.bank, error)
+                self.refuse(needs.action, access, needs.bank, error)
             raise
         return access
 

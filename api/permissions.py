@@ -107,8 +107,8 @@ class RoutePermission(NamedTuple):
     tenants: bool
 
     @property
-    def route(self) -> str:
-        """Its method and path without parameters, such as "GET banks.pages.image"."""
+    def action(self) -> str:
+        """Its method and path without parameters, for the audit log, such as "GET banks.pages.image"."""
         parts = [part for part in self.path.removeprefix("/v1").split("/") if part and "{" not in part]
         return f"{self.method} {'.'.join(parts)}"
 
@@ -125,7 +125,8 @@ def permissions() -> Iterator[RoutePermission]:
 #: Method → patterns of its paths, fixed ones first, and their permissions.
 _PATTERNS: dict[str, list[tuple[re.Pattern[str], RoutePermission]]] = {}
 for _row in sorted(permissions(), key=lambda row: "{" in row.path):
-    _PATTERNS.setdefault(_row.method, []).append((compile_path(_row.path)[0], _row))
+    _pattern, _format, _ = compile_path(_row.path)
+    _PATTERNS.setdefault(_row.method, []).append((_pattern, _row._replace(path=_format)))
 
 
 class RequestNeeds(NamedTuple):
@@ -139,8 +140,10 @@ class RequestNeeds(NamedTuple):
     tenants: bool
     #: Beginning and end of the bank in the path; None if it is not there.
     place: tuple[int, int] | None = None
-    #: Its method and path without names, for the audit log.
-    route: str = "unmatched"
+    #: Path template of its route, as a route that matches names it; None if the table has none.
+    route: str | None = None
+    #: What the audit log calls the request.
+    action: str = "unmatched"
 
     def are_met_by(self, access: Access) -> bool:
         """Returns True if an access has the role, and no tenant where none may have one."""
@@ -175,7 +178,8 @@ def needs_of(scope: Scope) -> RequestNeeds:
         match = pattern.match(path)
         if match is not None:
             if "bank" in pattern.groupindex:
-                return RequestNeeds(row.role, match["bank"], row.tenants, match.span("bank"), row.route)
+                return RequestNeeds(row.role, match["bank"], row.tenants, match.span("bank"), row.path, row.action)
             banks = QueryParams(scope.get("query_string", b"")).get("bank", "")
-            return RequestNeeds(row.role, banks.partition(",")[0] or None, row.tenants, route=row.route)
+            bank = banks.partition(",")[0] or None
+            return RequestNeeds(row.role, bank, row.tenants, route=row.path, action=row.action)
     return RequestNeeds("admin", None, False)

@@ -2,6 +2,7 @@
 
 import hmac
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -28,6 +29,7 @@ MARK = "foxing"
 _PREFIX_BYTES = 4
 _SALT_BYTES = 16
 _SECRET_BYTES = 32
+_FORM = re.compile(rf"{MARK}_([0-9a-f]{{{2 * _PREFIX_BYTES}}})_")
 
 
 @audited(lambda owner: owner._database)
@@ -98,6 +100,12 @@ class ApiKeys:
         """Sets the time of the last use of keys. `uses`: id → time."""
         if uses:
             self._database.repeatable(lambda connection: api_keys.note_uses(connection, uses))
+
+
+def key_id_of(key: str) -> str | None:
+    """Returns the id that a key states; None for what is not in the form of a key."""
+    match = _FORM.match(key)
+    return None if match is None else match[1]
 
 
 class LiveKeys:

@@ -33,6 +33,7 @@ from .recall.banks import by_bank
 from .recall.search import Recaller
 from .storage.database import DatabaseOptions, open_database
 from .storage.repositories import banks
+from .storage.repositories.sizes import database_sizes
 from .text.times import parse_since
 from .text.times.window import split_query
 from .values.banks import BankEnd, BankInfo, Banks
@@ -56,6 +57,7 @@ from .values.reports import (
     UndoReport,
 )
 from .values.savings import ModelCall, ModelCalls, RecordedCalls, Savings, SavingsBy, SavingsWindow
+from .values.sizes import ConnectionCounts, DatabaseSizes
 from .values.threads import Threads
 
 if TYPE_CHECKING:
@@ -659,6 +661,27 @@ class Operations:
     def queue_depth(self) -> int:
         """Number of pages waiting to be decoded."""
         return self._memory._decoder.queue_depth
+
+    @property
+    def waiting_searches(self) -> int:
+        """Number of recalls of this process that wait for others."""
+        return self._memory._recaller.waiting
+
+    @property
+    def waiting_writers(self) -> int:
+        """Number of threads of this process that wait to write."""
+        return self._memory._database.waiting_writers
+
+    @property
+    def connections(self) -> ConnectionCounts:
+        """Database connections of this process."""
+        return self._memory._database.connections
+
+    def sizes(self) -> DatabaseSizes:
+        """Returns the size of the database, and what its tenants have stored, from counters alone. Raises
+        `StorageError`."""
+        with self._memory._database.read() as connection:
+            return database_sizes(connection)
 
     @property
     def jobs(self) -> JobQueue:

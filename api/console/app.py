@@ -170,7 +170,7 @@ class Console:
             page = await (self._pending.page(request, answer) if may_wait else answer)
         except FoxingError as error:
             if isinstance(error, Forbidden | LimitReached | QuotaReached | RequestError) or needs.hides_bank(access):
-                self._service().memory.operations.audit.refuse(needs.route, access, needs.bank, error)
+                self._service().memory.operations.audit.refuse(needs.action, access, needs.bank, error)
             page = _error_page(error)
         if isinstance(page, Response):
             return page
@@ -202,7 +202,7 @@ class Console:
             if await self._sessions.begin(response, form.get("key", "").strip(), secure=request.url.scheme == "https"):
                 return response
             error = RequestError(UNAUTHORIZED, "the key is wrong, expired or revoked")
-            self._service().memory.operations.audit.refuse(needs_of(request.scope).route, None, None, error)
+            self._service().memory.operations.audit.refuse(needs_of(request.scope).action, None, None, error)
             await anyio.sleep(REFUSAL_S)
             wrong = True
         values = {"wrong": wrong, "next": _inside(request.query_params.get("next", ""))}

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
+import anyio.to_thread
 from fastapi import APIRouter, Request, Response, Security
 from fastapi.responses import FileResponse, HTMLResponse
 
@@ -80,8 +81,10 @@ async def resource_metadata(request: Request, service: ServiceDep, name: str = "
     },
 )
 async def metrics(service: ServiceDep) -> Response:
-    """Returns metrics of requests, latencies, messages, recalls, ageing, jobs and the decode queue."""
-    return Response(service.metrics.expose(), media_type=METRICS_MEDIA_TYPE)
+    """Returns metrics of requests, latencies, messages, recalls, ageing, jobs, queues, connections, sizes and the
+    process."""
+    figures = await anyio.to_thread.run_sync(service.metrics.expose)  # which reads the database
+    return Response(figures, media_type=METRICS_MEDIA_TYPE)
 
 
 @router.get("/favicon.ico", include_in_schema=False)

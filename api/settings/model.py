@@ -35,7 +35,6 @@ from .names import (
 )
 from .tokens import TokenSettings
 
-
 MAX_PORT = 65_535
 
 
@@ -216,8 +215,8 @@ class Settings(BaseSettings):
     port: int = Field(default=8765, ge=0, le=MAX_PORT, description="TCP port to listen on; 0 picks a free port.")
     worker_http: str | None = Field(
         default=None,
-        description="Address, `host:port`, on which `foxing worker` serves `/healthz`, `/readyz` and `/metrics`; port 0 "
-        "picks a free one. An address other than loopback requires `api_key`. Default: none.",
+        description="Address, `host:port`, on which `foxing worker` serves `/healthz`, `/readyz` and `/metrics`; port "
+        "0 picks a free one. An address other than loopback requires `api_key`. Default: none.",
     )
     api_key: SecretStr | None = Field(
         default=None,

@@ -70,6 +70,11 @@ class Recaller:
         self.gap_mark = gap_mark
         self._semaphore = FairSemaphore(SEARCHES)
 
+    @property
+    def waiting(self) -> int:
+        """Number of recalls that wait for others."""
+        return self._semaphore.waiting
+
     @bank_operation("recall", _figures)
     def recall(self, bank_name: str, query: RecallQuery, now: datetime, enough: Enough | None = None) -> RecallResult:
         """See `Memory.recall`. `now`: the time that relative expressions refer to; `enough`: no more matches are read

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.pool import QueuePool
 
 from foxing import migrations
 from foxing.memory.access import Access
 from foxing.memory.errors import Closed, ConnectionLost, DatabaseTooNew, NoDatabase, StorageError, WriteConflict
 from foxing.memory.fair_semaphore import FairSemaphore
+from foxing.memory.values.sizes import ConnectionCounts
 from foxing.renderer.private_files import make_folder, of_sqlite, repair
 
 from . import snapshot
@@ -182,6 +184,15 @@ class Database:
                 log.warning("waiting for the database: %s", error)
                 sleep(pause_s)
                 pause_s = min(2 * pause_s, MAX_PAUSE_S)
+
+    @property
+    def connections(self) -> ConnectionCounts:
+        """Connections of this process."""
+        pool = self.engine.pool
+        if not isinstance(pool, QueuePool):  # of a database in memory
+            return ConnectionCounts(0, 0, 1)
+        overflow = self.dialect.pool[1] if self._options.max_overflow is None else self._options.max_overflow
+        return ConnectionCounts(pool.checkedout(), pool.checkedin(), pool.size() + overflow)
 
     @property
     def waiting_writers(self) -> int:

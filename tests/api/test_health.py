@@ -1,13 +1,20 @@
 """Readiness and metrics."""
 
+import platform
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 import pytest
 from support.faded import BANK, make_faded_bank
-from support.service import BANK_PATH, check_problem, metric_samples, ok, serve
+from support.service import BANK_PATH, TIMEOUT_S, check_problem, metric_samples, ok, serve
+from support.waiting import wait_until
 
+from foxing.api import metrics
 from foxing.api.metrics import Metrics
+from foxing.memory import Memory
+from foxing.memory.recall.search import SEARCHES
 
 
 def test_the_service_is_ready_when_codec_and_database_are(bank_client: httpx.Client) -> None:
@@ -76,3 +83,57 @@ def test_the_icon_that_browsers_ask_for(tmp_path: Path) -> None:
         assert client.get("/console/static/icon.svg").text == icon.text
         assert "favicon.ico" in client.get("/docs").text
         assert "icon.svg" in client.get("/console/login").text
+
+
+@pytest.mark.both_databases
+def test_the_process_its_build_its_queues_and_its_connections_are_measured(database_url: str) -> None:
+    with Memory(database_url) as memory, serve(memory) as client:
+        samples = metric_samples(client)
+        assert samples["process_resident_memory_bytes"] > 10 << 20
+        assert samples["process_open_fds"] > 3
+        assert samples["process_cpu_seconds_total"] > 0
+        assert samples[f"foxing_build_info{{python={platform.python_version()},version={version('foxing')}}}"] == 1
+        queues = ("calls", "codec_calls", "searches", "writers")
+        assert [samples[f"foxing_waiting{{queue={name}}}"] for name in queues] == [0, 0, 0, 0]
+        assert samples["foxing_database_connections_limit"] in (20, 65)
+        with memory._database.read(), memory._database.read():
+            assert metric_samples(client)["foxing_database_connections{state=in_use}"] >= 2
+
+
+def test_calls_that_wait_for_a_thread_are_counted(database_url: str) -> None:
+    with Memory(database_url) as memory, serve(memory, codec_threads=1) as client, ThreadPoolExecutor(3) as pool:
+        ok(client.get("/readyz"))
+        memory.store("b", [{"role": "user", "content": "x"}])
+        semaphore = memory._recaller._semaphore
+        for _ in range(SEARCHES):
+            assert semaphore.acquire()
+        with httpx.Client(base_url=client.base_url, timeout=TIMEOUT_S) as others:
+            answers = [pool.submit(others.post, "/v1/banks/b/recall", json={"query": "x"}) for _ in range(3)]
+            wait_until(lambda: metric_samples(client)["foxing_waiting{queue=codec_calls}"] == 2)
+            wait_until(lambda: metric_samples(client)["foxing_waiting{queue=searches}"] == 1)
+            for _ in range(SEARCHES):
+                semaphore.release()
+            assert all(answer.result().is_success for answer in answers)
+        assert metric_samples(client)["foxing_waiting{queue=codec_calls}"] == 0
+
+
+@pytest.mark.both_databases
+def test_sizes_are_by_tenant_and_read_once_a_minute(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "SIZES_S", 0)
+    with Memory(database_url) as memory, serve(memory) as client:
+        for bank in ("a", "b", "acme~a"):
+            memory.store(bank, [{"role": "user", "content": "four"}])
+        memory.store("acme~a", [{"role": "user", "content": "four"}])
+        samples = metric_samples(client)
+        assert samples["foxing_database_bytes"] > 1000
+        assert (samples["foxing_banks{tenant=}"], samples["foxing_banks{tenant=acme}"]) == (2, 1)
+        totals = [samples[f"foxing_tenant_messages_total{{tenant={tenant}}}"] for tenant in ("", "acme")]
+        assert totals == [2, 2]
+        assert samples["foxing_tenant_bytes_total{tenant=acme}"] == 8
+        monkeypatch.setattr(metrics, "SIZES_S", 60)
+        memory.store("c", [{"role": "user", "content": "four"}])
+        assert metric_samples(client)["foxing_banks{tenant=}"] == 2
+        monkeypatch.setattr(metrics, "SIZES_S", 0)
+        monkeypatch.setattr(metrics, "MAX_TENANTS", 1)
+        samples = metric_samples(client)
+        assert (samples["foxing_banks{tenant=}"], samples["foxing_banks{tenant=other}"]) == (3, 1)

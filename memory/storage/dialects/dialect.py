@@ -101,6 +101,10 @@ class Dialect(ABC):
         """True if a transaction is running that may have begun before `barrier`."""
         return False
 
+    @abstractmethod
+    def size(self, connection: Connection) -> int:
+        """Returns the size of the database in bytes."""
+
     def limit_to_tenant(self, connection: Connection, tenant: str) -> None:
         """Hides the banks of other tenants from the transaction, where the database has row-level security."""
         return

@@ -127,6 +127,10 @@ class PostgreSQL(Dialect):
         """True if another backend has a snapshot older than `barrier`."""
         return bool(connection.execute(_OLDER, {"barrier": barrier}).scalar_one())
 
+    def size(self, connection: Connection) -> int:
+        """Returns the size of the whole database."""
+        return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
+
     def limit_to_tenant(self, connection: Connection, tenant: str) -> None:
         """Sets the tenant that the policies compare, until the transaction ends."""
         connection.execute(_LIMIT, {"tenant": tenant})

@@ -100,6 +100,11 @@ class SQLite(Dialect):
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {usual_ms}")
         return not busy
 
+    def size(self, connection: Connection) -> int:
+        """Returns the size of the file without its log."""
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        return int(pages) * int(connection.exec_driver_sql("PRAGMA page_size").scalar_one())
+
     def insert(self, table: Table) -> sqlite.Insert:
         """Returns SQLite's INSERT … ON CONFLICT."""
         return sqlite.insert(table)

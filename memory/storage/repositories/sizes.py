@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Text, cast, func, literal, or_, select, union
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference
 from foxing.memory.storage.dialects import dialect_of
+from foxing.memory.values.sizes import DatabaseSizes, TenantSizes
 
 from . import banks, embeddings, image_trash, images, quarantine, recall_weights, records
 from .batches import sum_by_bank
@@ -168,3 +169,20 @@ def blob_bytes(connection: Connection, bank_ids: Sequence[int]) -> Counter[int]:
 _references = select(_trash.bank_id, _trash.tokens, _trash.text, _trash.parts).where(
     columns.is_given(_trash.bank_id), or_(*(length == REFERENCE_BYTES for length in _trash_lengths))
 )
+
+
+def database_sizes(connection: Connection) -> DatabaseSizes:
+    """Returns the size of the database and of its tenants."""
+    return DatabaseSizes(dialect_of(connection).size(connection), _tenant_sizes(connection))
+
+
+def _tenant_sizes(connection: Connection) -> dict[str, TenantSizes]:
+    """Returns tenant → its sizes, "" for no tenant. Reads the counters of days and the names of banks alone."""
+    day = schema.usage_days.c
+    stored = select(day.tenant, func.sum(day.messages), func.sum(day.bytes)).group_by(day.tenant)
+    bank = schema.banks.c
+    counted = select(func.coalesce(bank.tenant, ""), func.count()).group_by(bank.tenant)
+    sizes = {tenant: TenantSizes(0, int(rows), int(size)) for tenant, rows, size in connection.execute(stored)}
+    for tenant, number in connection.execute(counted):
+        sizes[tenant] = sizes.get(tenant, TenantSizes(0, 0, 0))._replace(banks=int(number))
+    return sizes
