@@ -21,6 +21,7 @@ from .fair_limiter import FairLimiter
 from .imports import Imports
 from .key_checks import KeyChecks
 from .metrics import Metrics
+from .processes.member import Member
 from .readiness import Readiness
 from .settings import Settings
 from .store_queue import StoreQueue
@@ -40,7 +41,8 @@ class Service:
     milliseconds; separate thread limits prevent recalls that wait for the codec from delaying stores.
     """
 
-    def __init__(self, memory: Memory, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, memory: Memory, settings: Settings, metrics: Metrics, member: Member | None = None) -> None:
+        """`member`: this process among several that serve one address."""
         self.memory = memory
         self.settings = settings
         self.metrics = metrics
@@ -62,7 +64,9 @@ class Service:
         self._embedding: asyncio.Task[None] | None = None
         self._readiness = Readiness(memory)
         #: Checks of API keys.
-        self.key_checks = KeyChecks(memory, always=settings.tokens is not None)
+        self.key_checks = KeyChecks(
+            memory, always=settings.tokens is not None, stamp=None if member is None else member.keys_stamp
+        )
         #: Imports of uploaded files.
         self.imports = Imports(memory, settings.max_import_bytes)
 

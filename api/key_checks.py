@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from contextvars import Context
 from datetime import datetime
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -24,13 +26,17 @@ USE_S = 60.0
 class KeyChecks:
     """The keys of a database, held in memory. While the database cannot be read, those that were read last work on."""
 
-    def __init__(self, memory: Memory, *, always: bool = False) -> None:
-        """`always`: True if callers have something else than keys to show, and need either."""
+    def __init__(self, memory: Memory, *, always: bool = False, stamp: Path | None = None) -> None:
+        """`always`: True if callers have something else than keys to show, and need either. `stamp`: file that the
+        processes of a service touch when they have changed keys."""
         self._always = always
         self._keys = memory.operations.keys
         self._now = memory.now
         self._live: LiveKeys | None = None
         self._read_at = 0.0
+        self._stamp = stamp
+        #: Time of the last change of `stamp` when the keys were read last, in nanoseconds.
+        self._stamped_at = 0
         self._reading = anyio.Lock()
         #: id → monotonic time of the last note of its use, and the uses to note.
         self._noted: dict[str, float] = {}
@@ -62,15 +68,27 @@ class KeyChecks:
         return (await self._read(REREAD_S)).by_id(key_id, self._now())
 
     def expire(self) -> None:
-        """Has the next check read the keys, after a change by this process."""
+        """Has the next check read the keys, in all processes of this service, after a change by this one."""
         self._read_at = 0.0
+        if self._stamp is not None:
+            with suppress(OSError):  # the others read them a few seconds later
+                self._stamp.touch()
+
+    def _last_stamp(self) -> int:
+        if self._stamp is None:
+            return 0
+        try:
+            return self._stamp.stat().st_mtime_ns
+        except OSError:
+            return 0
 
     async def _read(self, max_age_s: float) -> LiveKeys:
-        if self._live is not None and time.monotonic() - self._read_at < max_age_s:
+        if self._live is not None and self._is_current(max_age_s):
             return self._live
         async with self._reading:
-            if self._live is None or time.monotonic() - self._read_at >= max_age_s:  # nobody has read them meanwhile
+            if self._live is None or not self._is_current(max_age_s):  # they have not been read meanwhile
                 started = time.monotonic()
+                self._stamped_at = self._last_stamp()
                 try:
                     self._live = await anyio.to_thread.run_sync(self._keys.live)
                 except FoxingError as error:
@@ -79,6 +97,9 @@ class KeyChecks:
                     get_logger().warning("API keys cannot be read", reason=str(error))
                 self._read_at = started
             return self._live
+
+    def _is_current(self, max_age_s: float) -> bool:
+        return time.monotonic() - self._read_at < max_age_s and self._last_stamp() == self._stamped_at
 
     def _note(self, key_id: str) -> None:
         last = self._noted.get(key_id)

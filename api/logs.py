@@ -98,9 +98,20 @@ def _without_colours(logger: object, method: str, entry: MutableMapping[str, Any
     return entry
 
 
-def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
+class _ProcessNumber:
+    """Adds the number of this process to entries, where several serve one address."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __call__(self, logger: object, method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        entry["process"] = self._number
+        return entry
+
+
+def configure_logs(settings: Settings, stream: TextIO | None = None, *, process: int | None = None) -> None:
     """Sends the log of this process, including that of libraries, to `stream` (default: stderr), in the format and at
-    the level of the settings."""
+    the level of the settings. `process`: its number, if several serve one address; 0 for their parent."""
     renderer: list[Processor]
     if settings.log_format == "json":
         renderer = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
@@ -109,8 +120,9 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
             _escape_values,
             structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
         ]
+    number = [] if process is None else [_ProcessNumber(process)]
     formatter = structlog.stdlib.ProcessorFormatter(
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer, _escape_line],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *number, *renderer, _escape_line],
         foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder(), _without_colours],
     )
     handler = logging.StreamHandler(stream or sys.stderr)

@@ -1,6 +1,7 @@
 """Prometheus metrics, in one registry per application."""
 
 import math
+import os
 import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,7 @@ from importlib.metadata import version
 from platform import python_version
 from threading import Lock
 
+import prometheus_client.values
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -20,7 +22,9 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+from prometheus_client.values import MultiProcessValue
 
 from foxing.memory import AgeReport, Memory, ModelCall, RecallResult, RecordedCalls, SealReport, StoreResult
 from foxing.memory.lifecycle.job_runner import JobResult
@@ -29,6 +33,8 @@ from foxing.memory.memory import Operations
 from foxing.memory.telemetry import Operation
 from foxing.memory.values.sizes import DatabaseSizes
 from foxing.renderer import FoxingError
+
+from .processes.member import Member
 
 METRICS_MEDIA_TYPE = CONTENT_TYPE_LATEST
 
@@ -102,7 +108,9 @@ class MemoryMetrics:
             ("tier",),
             registry=registry,
         )
-        self.decode_queue = Gauge("foxing_decode_queue_pages", "Pages waiting to be decoded.", registry=registry)
+        self.decode_queue = Gauge(
+            "foxing_decode_queue_pages", "Pages waiting to be decoded.", registry=registry, multiprocess_mode="sum"
+        )
 
     def record_store(self, result: StoreResult) -> None:
         """Counts the messages of a store."""
@@ -164,6 +172,7 @@ class AgeingMetrics:
             "foxing_last_tick_timestamp_seconds",
             "Unix time at which the last tick completed; 0 before the first tick.",
             registry=registry,
+            multiprocess_mode="max",
         )
 
     def record_seal(self, report: SealReport) -> None:
@@ -347,9 +356,15 @@ class SizeMetrics(Collector):
 
 
 class Metrics:
-    """All metrics of one application."""
+    """All metrics of one application, or of the processes that serve one address."""
 
-    def __init__(self) -> None:
+    def __init__(self, member: Member | None = None) -> None:
+        """`member`: this process among several, whose metrics are then in files of theirs. A process that replaces
+        another continues its counts."""
+        self._folder = None if member is None else member.metrics_folder
+        if member is not None:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(member.metrics_folder)
+            prometheus_client.values.ValueClass = MultiProcessValue(lambda: member.number)
         self.registry = CollectorRegistry()
         self.http = HttpMetrics(self.registry)
         self.memory = MemoryMetrics(self.registry)
@@ -368,4 +383,18 @@ class Metrics:
 
     def expose(self) -> bytes:
         """Returns all metrics in the Prometheus text format."""
-        return generate_latest(self.registry)
+        return generate_latest(self)  # type: ignore[arg-type]  # it only collects
+
+    def collect(self) -> Iterator[Metric]:
+        """Yields all metrics: those of all processes, and gauges of the database as this one reads them."""
+        if self._folder is None:
+            yield from self.registry.collect()
+            return
+        shared = [
+            metric
+            for metric in MultiProcessCollector(None, str(self._folder)).collect()
+            if not any("pid" in sample.labels for sample in metric.samples)  # a gauge that is not summed up
+        ]
+        yield from shared
+        names = {metric.name for metric in shared}
+        yield from (metric for metric in self.registry.collect() if metric.name not in names)

@@ -52,11 +52,21 @@ class Clock:
     """Fills the job queue at each tick, in a background thread from `start` to `stop`. A failed tick is logged and
     counted, and the next one runs as usual. Ticks never overlap."""
 
-    def __init__(self, memory: Memory, interval_s: float, metrics: Metrics, after_tick: Callable[[], object]) -> None:
-        """`interval_s`: seconds between ticks. `after_tick`: called after each tick, to wake the worker."""
+    def __init__(
+        self,
+        memory: Memory,
+        interval_s: float,
+        metrics: Metrics,
+        after_tick: Callable[[], object],
+        *,
+        fills: bool = True,
+    ) -> None:
+        """`interval_s`: seconds between ticks. `after_tick`: called after each tick, to wake the worker. `fills`: False
+        in a process beside one that fills the queue; a tick then only writes what this process has still to write."""
         self._memory = memory
         self._metrics = metrics
         self._after_tick = after_tick
+        self._fills = fills
         #: Number of completed ticks.
         self.ticks = 0
         #: Number of ticks that raised.
@@ -74,6 +84,9 @@ class Clock:
     def tick(self) -> None:
         """Adds due work to the queue now."""
         try:
+            if not self._fills:
+                self._memory.operations.jobs.flush()
+                return
             self._memory.operations.jobs.fill(self._memory.now())
         except Exception:
             # No error may stop the scheduler: the service depends on the next tick.

@@ -13,6 +13,7 @@ import struct
 import sys
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -396,9 +397,14 @@ class _ProcessServer(_Server):
     """The server of a dedicated process. After it starts listening, it loads the codec, exempts what is loaded from
     garbage collection, and fills the page cache."""
 
+    #: Called once it answers requests.
+    on_start: Callable[[], None] | None = None
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts listening, and then loads the codec in a thread."""
         await super().startup(sockets)
+        if self.started and self.on_start is not None:
+            self.on_start()
         self._loading = threading.Thread(target=self._load, name="loading", daemon=True)
         self._loading.start()
 
@@ -420,11 +426,12 @@ class _ProcessServer(_Server):
 def make_server(app: FastAPI, limits: ConnectionLimits | None = None, *, own_process: bool = False) -> uvicorn.Server:
     """Returns a server that leaves logging to the application. `limits`: default: those of the process. `own_process`:
     whether nothing else runs in this process, whose interpreter and garbage collection are then tuned."""
-    config = _config(app, limits)
-    if not own_process:
-        return _Server(config)
+    return _process_server(app, limits) if own_process else _Server(_config(app, limits))
+
+
+def _process_server(app: FastAPI, limits: ConnectionLimits | None = None) -> _ProcessServer:
     set_up_interpreter()
-    return _ProcessServer(config)
+    return _ProcessServer(_config(app, limits))
 
 
 def _config(app: FastAPI, limits: ConnectionLimits | None = None) -> uvicorn.Config:
@@ -440,12 +447,13 @@ def _config(app: FastAPI, limits: ConnectionLimits | None = None) -> uvicorn.Con
     )
 
 
-def run(app: FastAPI, listener: socket.socket) -> None:
-    """Serves until SIGTERM or SIGINT, then finishes requests in progress. For a dedicated process. Raises
-    `StartFailed`."""
-    server = make_server(app, own_process=True)
+def run(app: FastAPI, *listeners: socket.socket, on_start: Callable[[], None] | None = None) -> None:
+    """Serves until SIGTERM or SIGINT, then finishes requests in progress. For a dedicated process. `on_start`: called
+    once it answers requests. Raises `StartFailed`."""
+    server = _process_server(app)
+    server.on_start = on_start
     with suppress(SystemExit):  # uvicorn exits if the application does not start
-        server.run(sockets=[listener])
+        server.run(sockets=list(listeners))
     if not server.started:
         raise StartFailed
 

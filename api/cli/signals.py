@@ -13,7 +13,11 @@ class StopSignals:
         self._received: SimpleQueue[int] = SimpleQueue()  # setting an Event in a signal handler may deadlock
         self._started = False
         for number in numbers:
-            signal.signal(number, self._receive)
+            self.handle(number)
+
+    def handle(self, number: signal.Signals) -> None:
+        """Handles a further signal."""
+        signal.signal(number, self._receive)
 
     def started(self) -> None:
         """Makes signals end `wait` from now on, instead of the process."""

@@ -47,19 +47,27 @@ APPS: Plugins[AppFactory] = Plugins(GROUP, _checked)
 
 
 class MountedApp:
-    """The app called `name`, built when the service starts. If that fails, requests get a problem document."""
+    """The app called `name`, built when the service starts. If that fails, requests get a problem document.
+
+    Where several processes serve one address, only the first runs the app, unless it is a Starlette application whose
+    `state.stateless` is True."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.path_format = f"{PREFIX}{name}"  # route in logs and metrics
         self._app: ASGIApp | None = None
         self._state: dict[str, Any] = {}
+        #: True if the first process of the service runs it instead of this one.
+        self.is_elsewhere = False
 
-    async def start(self, memory: Memory, stack: AsyncExitStack) -> None:
+    async def start(self, memory: Memory, stack: AsyncExitStack, *, is_first: bool = True) -> None:
         """Builds the app and enters its lifespan, which `stack` exits. A failure is logged and does not affect other
-        apps."""
+        apps. `is_first`: False in a process beside the first of a service."""
         try:
             app = APPS.get(self.name).value(memory)
+            if not is_first and not getattr(getattr(app, "state", None), "stateless", False):
+                self.is_elsewhere = True
+                return
             router = getattr(app, "router", None)
             lifespan = getattr(router, "lifespan_context", None)
             if lifespan is not None:

@@ -1,6 +1,7 @@
 """Definitions of all settings."""
 
 import ipaddress
+import os
 from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator
@@ -36,6 +37,8 @@ from .names import (
 from .tokens import TokenSettings
 
 MAX_PORT = 65_535
+#: Maximum number of processes of a service for each processor.
+PROCESSES_PER_CPU = 4
 
 
 class EnvironmentSource(EnvSettingsSource):
@@ -218,6 +221,13 @@ class Settings(BaseSettings):
         description="Address, `host:port`, on which `foxing worker` serves `/healthz`, `/readyz` and `/metrics`; port "
         "0 picks a free one. An address other than loopback requires `api_key`. Default: none.",
     )
+    processes: int = Field(
+        default=1,
+        ge=1,
+        description="Number of processes that serve the address, on Linux and macOS: at most four for each processor. "
+        "The first also ages pages, and answers the console and hooks. Each has the connections, threads and caches "
+        "that are set here for itself.",
+    )
     api_key: SecretStr | None = Field(
         default=None,
         description="API key that clients send as `Authorization: Bearer <key>`. Default: no authentication.",
@@ -381,6 +391,25 @@ class Settings(BaseSettings):
             raise InvalidSettings(
                 f"refusing to listen on '{self.host}' without an API key: anyone who can connect could read and write "
                 f"every bank. Set {ENV_PREFIX}API_KEY to a long random string, or listen on 127.0.0.1"
+            )
+        return self
+
+    def check_processes(self) -> Self:
+        """Returns these settings. Raises `InvalidSettings` if as many processes cannot serve the address here."""
+        if self.processes == 1:
+            return self
+        if os.name != "posix":
+            raise InvalidSettings("several processes serve an address on Linux and macOS alone; leave --processes out")
+        processors = os.cpu_count() or 1
+        if self.processes > PROCESSES_PER_CPU * processors:
+            raise InvalidSettings(
+                f"{self.processes} processes are too many for {processors} processors; use at most "
+                f"{PROCESSES_PER_CPU * processors}"
+            )
+        if self.database_options.is_in_memory:
+            raise InvalidSettings(
+                "several processes cannot share a database in memory; set a file or PostgreSQL with --database, or "
+                "leave --processes out"
             )
         return self
 

@@ -16,6 +16,8 @@ from benchmarks.command_line import Advance, command, measuring, show, write_jso
 from .kills import measure_kills
 from .mixed import measure_mixed
 from .postgresql import PostgresServer
+from .process_kills import measure_process_kills
+from .scaling import measure_scaling
 from .stalls import measure_stalls
 from .stop import measure_stop
 from .stores import measure_stores
@@ -35,6 +37,16 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     ),
     "stalls": lambda folder, options, _: measure_stalls(folder, options.request),
     "stop": lambda folder, options, _: measure_stop(folder, options.pages),
+    "processes": lambda folder, options, progress: _on_database(
+        folder,
+        options,
+        lambda place: measure_scaling(folder, options.processes, options.pairs, options.pair_seconds, place, progress),
+    ),
+    "process-kills": lambda folder, options, progress: _on_database(
+        folder,
+        options,
+        lambda place: measure_process_kills(folder, options.rounds, options.processes, place, progress),
+    ),
     "kills": lambda folder, options, progress: _kills(folder, options, progress),
 }
 
@@ -47,11 +59,20 @@ def _kills(folder: Path, options: argparse.Namespace, progress: Advance) -> Any:
         return measure_kills(folder, options.rounds, progress, server=server)
 
 
+def _on_database(folder: Path, options: argparse.Namespace, measure: Callable[[str | None], Any]) -> Any:
+    if not options.postgresql:
+        return measure(options.database)
+    folder.chmod(0o755)  # if this process runs as root, the server runs as another user
+    with PostgresServer(folder) as server:
+        return measure(server.url)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = command(
         "load",
         "Measure the service under load, on a new SQLite database: latency of storing and recalling "
-        "(mixed, stores, batches), stalls caused by one request (stalls), shutdown and kill -9 (stop, kills).",
+        "(mixed, stores, batches), stalls caused by one request (stalls), shutdown and kill -9 (stop, kills), and "
+        "several processes beside one (processes, process-kills).",
         ("messages", 1, 50_000, "mixed: messages in the bank"),
         ("clients", 1, 25, "mixed: storing clients; as many recall"),
         ("days", 1, 6, "mixed: age of the oldest message in days"),
@@ -60,16 +81,25 @@ def _parser() -> argparse.ArgumentParser:
         ("store-seconds", 1, 20, "stores, batches: duration in seconds"),
         ("batch", 1, 30, "batches: messages per request"),
         ("pages", 1, 1_600, "stop: due pages"),
-        ("rounds", 1, 200, "kills: rounds, in each of which a service and a worker are killed"),
+        ("rounds", 1, 200, "kills, process-kills: rounds, in each of which a service is killed"),
+        ("processes", 2, 2, "processes, process-kills: processes of the service"),
+        ("pairs", 1, 3, "processes: pairs of runs"),
+        ("pair-seconds", 1, 10, "processes: duration of a load in seconds"),
     )
     parser.add_argument(
         "--only", choices=tuple(MEASUREMENTS), action="append", help="Run only this measurement; can be repeated."
     )
     parser.add_argument(
-        "--database", metavar="URL", help="stores, batches: PostgreSQL database to use instead of SQLite."
+        "--database",
+        metavar="URL",
+        help="stores, batches, processes, process-kills: PostgreSQL database to use instead of SQLite.",
     )
     parser.add_argument("--request", action="append", default=[], metavar="NAME", help="stalls: only this request.")
-    parser.add_argument("--postgresql", action="store_true", help="kills: use PostgreSQL, and kill its server too.")
+    parser.add_argument(
+        "--postgresql",
+        action="store_true",
+        help="kills, processes, process-kills: use PostgreSQL; kills: and kill its server too.",
+    )
     return parser
 
 

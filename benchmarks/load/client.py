@@ -43,6 +43,8 @@ class Task:
     begin_at: float = 0.0
     #: messages per store request
     messages: int = 1
+    #: banks `bank-0`, `bank-1` and so on that the clients share out; `bank` itself if 1
+    banks: int = 1
 
 
 @dataclass(frozen=True)
@@ -88,14 +90,15 @@ def _prepared() -> list[bytes]:
     return [json.dumps({"role": "user", "content": texts.message(random)}).encode() for _ in range(PREPARED)]
 
 
-def _request(task: Task, random: Random) -> tuple[str, str, bytes | None]:
-    """Method, path and body."""
+def _request(task: Task, random: Random, number: int) -> tuple[str, str, bytes | None]:
+    """Method, path and body of a client with this number."""
+    bank = task.bank if task.banks == 1 else f"{task.bank}-{number % task.banks}"
     if task.kind == "health":
         return "GET", "/healthz", None
     if task.kind == "recall":
-        return "POST", f"/v1/banks/{task.bank}/recall", json.dumps({"query": texts.query(random)}).encode()
+        return "POST", f"/v1/banks/{bank}/recall", json.dumps({"query": texts.query(random)}).encode()
     messages = b",".join(random.choices(_prepared(), k=task.messages))
-    return "POST", f"/v1/banks/{task.bank}/messages", b'{"messages": [%b]}' % messages
+    return "POST", f"/v1/banks/{bank}/messages", b'{"messages": [%b]}' % messages
 
 
 class _Client:
@@ -103,6 +106,7 @@ class _Client:
 
     def __init__(self, task: Task, number: int, outcome: Outcome) -> None:
         self._task = task
+        self._number = number
         self._random = Random(f"{task.kind} {number}")
         self._outcome = outcome
         self._socket: socket.socket | None = None
@@ -115,7 +119,7 @@ class _Client:
     def send(self, selector: selectors.BaseSelector) -> None:
         """Sends the next request."""
         address = urlsplit(self._task.url)
-        method, path, body = _request(self._task, self._random)
+        method, path, body = _request(self._task, self._random, self._number)
         head = f"{method} {path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"
         if body is not None:
             head += f"Content-Length: {len(body)}\r\n"

@@ -88,7 +88,7 @@ class _Store:
 
 
 @dataclass
-class _Ledger:
+class Ledger:
     """Record of the messages sent. It is shared by threads: its containers are only appended to and popped from."""
 
     acknowledged: deque[tuple[str, str]] = field(default_factory=deque)
@@ -128,7 +128,7 @@ def measure_kills(
     """Runs the rounds on one database and returns its state. `settle`: at the end, wait until the leases of the last
     round have expired, age everything that is due, and read it. `server`: in every second round, killed first and
     restarted."""
-    ledger, random, faults, leases = _Ledger(), Random(0), [], 0
+    ledger, random, faults, leases = Ledger(), Random(0), [], 0
     place = place_of(folder, None if server is None else server.url)
     for number in range(rounds):
         _Round(folder, number, ledger, server).run(random.uniform(*UNTIL_KILLED_S))
@@ -143,7 +143,7 @@ def measure_kills(
         service.terminate()
     readable = _settle(place) if settle else None
     found = inspect(place)
-    acknowledged, held = set(ledger.acknowledged), _held(place)
+    acknowledged, held = set(ledger.acknowledged), stored_messages(place)
     return Kills(
         database=place.partition("://")[0],
         rounds=rounds,
@@ -166,7 +166,7 @@ class _Round:
 
     folder: Path
     number: int
-    ledger: _Ledger
+    ledger: Ledger
     server: PostgresServer | None
 
     def run(self, seconds: float) -> None:
@@ -184,7 +184,7 @@ class _Round:
             stop = threading.Event()
             with ThreadPoolExecutor(CLIENTS) as pool:
                 names = [f"{bank}-{n}" for n in range(CLIENTS)]
-                stored = [pool.submit(_run_client, url, bank, name, self.ledger, stop) for name in names]
+                stored = [pool.submit(run_client, url, bank, name, self.ledger, stop) for name in names]
                 if self.number % 2:
                     _wait_for_job(worker)
                 elif self.server is not None:
@@ -206,7 +206,7 @@ def _wait_for_job(worker: FoxingProcess) -> None:
         time.sleep(0.05)
 
 
-def _run_client(url: str, bank: str, name: str, ledger: _Ledger, stop: threading.Event) -> None:
+def run_client(url: str, bank: str, name: str, ledger: Ledger, stop: threading.Event) -> None:
     random, number = Random(name), 0
     with client(url) as connection:
         while not stop.is_set():
@@ -224,14 +224,14 @@ def _settle(place: str) -> int:
             report = memory.tick()
             if not (report.sealed_pages or report.moved_pages or report.purged):
                 break
-        names: Iterable[str] = sorted({bank for bank, _ in _held(place)})
+        names: Iterable[str] = sorted({bank for bank, _ in stored_messages(place)})
         return sum(1 for name in names for span in memory.export(name) if span.kept > 0)
 
 
 MANY = 10_000_000  # more than any table of this benchmark holds
 
 
-def _held(place: str) -> set[tuple[str, str]]:
+def stored_messages(place: str) -> set[tuple[str, str]]:
     """Bank and id of every message in the database."""
     database = Database(place)
     try:

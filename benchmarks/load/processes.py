@@ -115,7 +115,7 @@ class FoxingProcess:
 
 
 class Service(FoxingProcess):
-    """`foxing serve` on a free port of the loopback interface."""
+    """`foxing serve` on a port of the loopback interface, by default a free one."""
 
     def __init__(
         self,
@@ -123,14 +123,30 @@ class Service(FoxingProcess):
         descriptors: int | None = None,
         environment: Mapping[str, str] | None = None,
         database: str | None = None,
+        *,
+        processes: int = 1,
+        port: int = 0,
     ) -> None:
-        command = ("serve", "--port", "0", "--json")
+        command = ("serve", "--port", str(port), "--processes", str(processes), "--json")
         super().__init__(folder, *command, descriptors=descriptors, environment=environment, database=database)
 
     def url(self) -> str:
         """Waits until the service listens, and returns its URL."""
         url: str = json.loads(self.first_line())["url"]
         return url
+
+    def tree_mib(self) -> float:
+        """Returns the memory of the process and of those that it has started, shared memory counted once, in MiB."""
+        kib = 0
+        for pid in (self._process.pid, *self.children()):
+            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            kib += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+        return round(kib / 1024, 1)
+
+    def children(self) -> list[int]:
+        """Returns the ids of the processes that it has started and that run, in the order of their start."""
+        listing = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+        return [int(pid) for pid in listing.split()]
 
 
 def processor_s(pid: int, *, ended: bool = False) -> float:

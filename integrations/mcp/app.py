@@ -48,7 +48,9 @@ def make_app(memory: Memory) -> Starlette:
 
     # Without sessions, the event stream that the package offers on GET would never send anything.
     streams = [Route(path, _no_stream, methods=["GET"]) for path in PATHS]
-    return Starlette(routes=[*streams, Mount("", app=serve)], lifespan=lambda _: servers.running())
+    app = Starlette(routes=[*streams, Mount("", app=serve)], lifespan=lambda _: servers.running())
+    app.state.stateless = True
+    return app
 
 
 class _Servers:

@@ -72,12 +72,15 @@ class JobQueue:
         self._codec = codec
         self._recall_weights = recall_weights
 
-    def fill(self, now: datetime) -> int:
-        """Adds a job for everything that is due at `now` and has none. Returns the number of jobs added. Does not read
-        banks in which nothing is due. Also writes recall counts, deletes expired records, and erases purged data that
-        was still in the database's log."""
+    def flush(self) -> None:
+        """Writes recall counts, and erases purged data that was still in the database's log."""
         self._recall_weights.write()
         self._database.purge_pending()
+
+    def fill(self, now: datetime) -> int:
+        """Adds a job for everything that is due at `now` and has none. Returns the number of jobs added. Does not read
+        banks in which nothing is due. Also deletes expired records, and does what `flush` does."""
+        self.flush()
         with self._database.read() as connection:
             due = jobs.is_due(connection, now, self._codec)
             expired = records.has_expired(connection, now)

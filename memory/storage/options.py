@@ -53,6 +53,14 @@ class DatabaseOptions:
         """Object storage for large blobs; None if they are kept in the database."""
         return None if self.blobs_url is None else BlobOptions(BlobStore(self.blobs_url), self.blobs_min_bytes)
 
+    @property
+    def is_in_memory(self) -> bool:
+        """True for a SQLite database that only this process can open. Raises `StorageError` for an invalid URL."""
+        url = database_url(self.database)
+        if url.get_backend_name() != "sqlite":
+            return False
+        return not url.database or url.database.startswith(":memory:") or url.query.get("mode") == "memory"
+
 
 @dataclass(frozen=True)
 class BlobOptions:

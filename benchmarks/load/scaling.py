@@ -1,0 +1,150 @@
+"""Recalls and stores of a service of several processes, beside those of one process."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from statistics import median
+
+from benchmarks.command_line import Advance
+from foxing.memory.storage.database import database_url
+
+from . import texts
+from .banks import BANK, make_large_bank
+from .client import Clients, Outcome, Task
+from .processes import Service, checked, client
+
+START_S = 2.0  # start-up time of the client process
+IDLE_WITHIN_S = 30.0
+MESSAGES = 600  # in the bank that is searched
+DAYS = 6.0
+CALLERS = {"recalls": 50, "stores_one_bank": 16, "stores_fifty_banks": 50}
+BANKS = 50
+#: Without ageing and embeddings, which would go on while the next load is measured.
+STORING = {"FOXING_EMBEDDER": "none", "FOXING_AGEING_ENABLED": "false"}
+RECALLING = {"FOXING_AGEING_ENABLED": "false", "FOXING_RECALL_WEIGHTS": "false"}
+
+
+@dataclass(frozen=True)
+class LoadPair:
+    """A load on one process and on several, in one pair of runs."""
+
+    load: str
+    callers: int
+    #: requests a second, of one process and of several
+    one: float
+    several: float
+    ratio: float
+    one_p99_ms: float
+    several_p99_ms: float
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Loads on a service of one process and of several, each in alternating order."""
+
+    database: str
+    processes: int
+    seconds: float
+    #: medians of the ratios of all pairs
+    recalls: float
+    stores_one_bank: float
+    stores_fifty_banks: float
+    #: memory of all processes after the recalls, shared memory counted once, in MiB
+    one_mib: float
+    several_mib: float
+    pairs: list[LoadPair]
+    errors: list[str]
+
+
+def measure_scaling(
+    folder: Path,
+    processes: int,
+    pairs: int,
+    seconds: float,
+    database: str | None = None,
+    advance: Advance | None = None,
+) -> Scaling:
+    """Measures each load on one process and on `processes`, `pairs` times, for `seconds` each, on a new database or at
+    the URL `database`."""
+    make_large_bank(folder, MESSAGES, MESSAGES, DAYS, database=database)
+    rows: list[LoadPair] = []
+    errors: list[str] = []
+    memory: dict[int, list[float]] = {1: [], processes: []}
+    for number in range(pairs):
+        outcomes: dict[int, dict[str, Outcome]] = {}
+        for count in (1, processes) if number % 2 == 0 else (processes, 1):
+            outcomes[count], mib = _run(folder, count, seconds, database)
+            memory[count].append(mib)
+        for load, callers in CALLERS.items():
+            one, several = (outcomes[count][load] for count in (1, processes))
+            errors += one.errors[:3] + several.errors[:3]
+            rows.append(_pair(load, callers, one, several, seconds))
+        if advance is not None:
+            advance(number + 1, pairs)
+    ratios = {load: median(row.ratio for row in rows if row.load == load) for load in CALLERS}
+    return Scaling(
+        database="sqlite" if database is None else database_url(database).get_backend_name(),
+        processes=processes,
+        seconds=seconds,
+        **ratios,
+        one_mib=median(memory[1]),
+        several_mib=median(memory[processes]),
+        pairs=rows,
+        errors=errors,
+    )
+
+
+def _pair(load: str, callers: int, one: Outcome, several: Outcome, seconds: float) -> LoadPair:
+    rates = [len(outcome.times_ms) / seconds for outcome in (one, several)]
+    return LoadPair(
+        load=load,
+        callers=callers,
+        one=round(rates[0], 1),
+        several=round(rates[1], 1),
+        ratio=round(rates[1] / rates[0], 3) if rates[0] else 0.0,
+        one_p99_ms=one.quantile(0.99),
+        several_p99_ms=several.quantile(0.99),
+    )
+
+
+def _run(folder: Path, processes: int, seconds: float, database: str | None) -> tuple[dict[str, Outcome], float]:
+    """Outcomes of all loads on a service of so many processes, and its memory in MiB."""
+    outcomes: dict[str, Outcome] = {}
+    with _service(folder, processes, RECALLING, database) as service:
+        url = service.url()
+        with client(url) as connection:
+            for _ in range(4 * processes):  # whichever process answers
+                connection.post(f"/v1/banks/{BANK}/recall", json={"query": texts.query(Random())})
+                checked(connection.get("/readyz", headers={"Connection": "close"}))
+        service.wait_until_idle(IDLE_WITHIN_S)
+        recalls = Task(url, "recall", BANK, CALLERS["recalls"], seconds, pause_s=0)
+        outcomes["recalls"] = _outcome(recalls)
+        mib = service.tree_mib()
+        service.terminate()
+    with _service(folder, processes, STORING, database) as service:
+        url = service.url()
+        with client(url) as connection:
+            for number in range(BANKS):
+                checked(connection.put(f"/v1/banks/stores-{number}/policy", json={}))
+            checked(connection.put("/v1/banks/stores/policy", json={}))
+        service.wait_until_idle(IDLE_WITHIN_S)
+        one_bank = Task(url, "store", "stores", CALLERS["stores_one_bank"], seconds, pause_s=0)
+        outcomes["stores_one_bank"] = _outcome(one_bank)
+        fifty = Task(url, "store", "stores", CALLERS["stores_fifty_banks"], seconds, pause_s=0, banks=BANKS)
+        outcomes["stores_fifty_banks"] = _outcome(fifty)
+        service.terminate()
+    return outcomes, mib
+
+
+def _service(folder: Path, processes: int, environment: Mapping[str, str], database: str | None) -> Service:
+    return Service(folder, environment=environment, database=database, processes=processes)
+
+
+def _outcome(task: Task) -> Outcome:
+    group = Clients(Task(**{**vars(task), "begin_at": time.time() + START_S}))
+    try:
+        return group.outcome()
+    finally:
+        group.stop()
