@@ -64,7 +64,7 @@ class _Slot:
 
     member: Member
     process: BaseProcess
-    #: Set to 1 by the process once it answers requests. Shared memory without a lock, which a killed process would keep.
+    #: Set to 1 by the process once it answers requests. Has no lock, which a killed process would keep.
     serves: Any
     started_at: float
     #: Seconds before it is replaced, and when, on the monotonic clock; None while it runs.

@@ -207,6 +207,7 @@ def _wait_for_job(worker: FoxingProcess) -> None:
 
 
 def run_client(url: str, bank: str, name: str, ledger: Ledger, stop: threading.Event) -> None:
+    """Stores into a bank until `stop` is set. `name`: seeds the texts and begins the idempotency keys."""
     random, number = Random(name), 0
     with client(url) as connection:
         while not stop.is_set():

@@ -143,6 +143,10 @@ class Service(FoxingProcess):
             kib += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
         return round(kib / 1024, 1)
 
+    def tree_processor_s(self) -> float:
+        """Returns the CPU time of the process and of those that it has started and that run, in seconds."""
+        return sum(processor_s(pid) for pid in (self._process.pid, *self.children()))
+
     def children(self) -> list[int]:
         """Returns the ids of the processes that it has started and that run, in the order of their start."""
         listing = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -38,6 +38,9 @@ class LoadPair:
     ratio: float
     one_p99_ms: float
     several_p99_ms: float
+    #: CPU time of the service for each request, in ms, which other programs on the machine change less
+    one_cpu_ms: float
+    several_cpu_ms: float
 
 
 @dataclass(frozen=True)
@@ -73,13 +76,13 @@ def measure_scaling(
     errors: list[str] = []
     memory: dict[int, list[float]] = {1: [], processes: []}
     for number in range(pairs):
-        outcomes: dict[int, dict[str, Outcome]] = {}
+        outcomes: dict[int, dict[str, _Measured]] = {}
         for count in (1, processes) if number % 2 == 0 else (processes, 1):
             outcomes[count], mib = _run(folder, count, seconds, database)
             memory[count].append(mib)
         for load, callers in CALLERS.items():
             one, several = (outcomes[count][load] for count in (1, processes))
-            errors += one.errors[:3] + several.errors[:3]
+            errors += one.outcome.errors[:3] + several.outcome.errors[:3]
             rows.append(_pair(load, callers, one, several, seconds))
         if advance is not None:
             advance(number + 1, pairs)
@@ -96,22 +99,40 @@ def measure_scaling(
     )
 
 
-def _pair(load: str, callers: int, one: Outcome, several: Outcome, seconds: float) -> LoadPair:
-    rates = [len(outcome.times_ms) / seconds for outcome in (one, several)]
+@dataclass(frozen=True)
+class _Measured:
+    """Outcome of a load, and CPU seconds of the service."""
+
+    outcome: Outcome
+    cpu_s: float
+
+    @property
+    def number(self) -> int:
+        return len(self.outcome.times_ms)
+
+    @property
+    def cpu_ms(self) -> float:
+        return round(self.cpu_s / max(1, self.number) * 1e3, 2)
+
+
+def _pair(load: str, callers: int, one: _Measured, several: _Measured, seconds: float) -> LoadPair:
+    rates = [measured.number / seconds for measured in (one, several)]
     return LoadPair(
         load=load,
         callers=callers,
         one=round(rates[0], 1),
         several=round(rates[1], 1),
         ratio=round(rates[1] / rates[0], 3) if rates[0] else 0.0,
-        one_p99_ms=one.quantile(0.99),
-        several_p99_ms=several.quantile(0.99),
+        one_p99_ms=one.outcome.quantile(0.99),
+        several_p99_ms=several.outcome.quantile(0.99),
+        one_cpu_ms=one.cpu_ms,
+        several_cpu_ms=several.cpu_ms,
     )
 
 
-def _run(folder: Path, processes: int, seconds: float, database: str | None) -> tuple[dict[str, Outcome], float]:
+def _run(folder: Path, processes: int, seconds: float, database: str | None) -> tuple[dict[str, _Measured], float]:
     """Outcomes of all loads on a service of so many processes, and its memory in MiB."""
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, _Measured] = {}
     with _service(folder, processes, RECALLING, database) as service:
         url = service.url()
         with client(url) as connection:
@@ -120,7 +141,7 @@ def _run(folder: Path, processes: int, seconds: float, database: str | None) -> 
                 checked(connection.get("/readyz", headers={"Connection": "close"}))
         service.wait_until_idle(IDLE_WITHIN_S)
         recalls = Task(url, "recall", BANK, CALLERS["recalls"], seconds, pause_s=0)
-        outcomes["recalls"] = _outcome(recalls)
+        outcomes["recalls"] = _measured(service, recalls)
         mib = service.tree_mib()
         service.terminate()
     with _service(folder, processes, STORING, database) as service:
@@ -131,9 +152,9 @@ def _run(folder: Path, processes: int, seconds: float, database: str | None) -> 
             checked(connection.put("/v1/banks/stores/policy", json={}))
         service.wait_until_idle(IDLE_WITHIN_S)
         one_bank = Task(url, "store", "stores", CALLERS["stores_one_bank"], seconds, pause_s=0)
-        outcomes["stores_one_bank"] = _outcome(one_bank)
+        outcomes["stores_one_bank"] = _measured(service, one_bank)
         fifty = Task(url, "store", "stores", CALLERS["stores_fifty_banks"], seconds, pause_s=0, banks=BANKS)
-        outcomes["stores_fifty_banks"] = _outcome(fifty)
+        outcomes["stores_fifty_banks"] = _measured(service, fifty)
         service.terminate()
     return outcomes, mib
 
@@ -142,9 +163,13 @@ def _service(folder: Path, processes: int, environment: Mapping[str, str], datab
     return Service(folder, environment=environment, database=database, processes=processes)
 
 
-def _outcome(task: Task) -> Outcome:
-    group = Clients(Task(**{**vars(task), "begin_at": time.time() + START_S}))
+def _measured(service: Service, task: Task) -> _Measured:
+    begin_at = time.time() + START_S
+    group = Clients(replace(task, begin_at=begin_at))
     try:
-        return group.outcome()
+        time.sleep(max(0.0, begin_at - time.time()))
+        before = service.tree_processor_s()
+        outcome = group.outcome()
+        return _Measured(outcome, service.tree_processor_s() - before)
     finally:
         group.stop()
