@@ -144,10 +144,11 @@ class Supervisor:
 
 def load_shared(settings: Settings) -> None:
     """Creates or upgrades the database, and loads what forked processes share: modules, the vocabulary and the
-    embedder. Leaves no thread and no connection behind. Raises the errors of `open_memory`."""
+    embedder. Leaves no thread and no connection behind. Raises the errors of `open_memory`.
+
+    Codecs are not loaded here: a context of CUDA does not survive a fork, and of the processes only the first, which
+    ages, needs PyTorch with the native one."""
     open_loaded_memory(settings).close()
-    if settings.codec == "native":
-        import torch  # noqa: F401  # its weights are loaded by each process, on its device
     gc.collect()
     gc.freeze()  # collections in a process would write to the memory that it shares
 
