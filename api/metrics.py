@@ -10,6 +10,7 @@ from datetime import datetime
 from importlib.metadata import version
 from platform import python_version
 from threading import Lock
+from typing import Any
 
 import prometheus_client.values
 from prometheus_client import (
@@ -364,7 +365,7 @@ class Metrics:
         self._folder = None if member is None else member.metrics_folder
         if member is not None:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(member.metrics_folder)
-            prometheus_client.values.ValueClass = MultiProcessValue(lambda: member.number)
+            prometheus_client.values.ValueClass = MultiProcessValue(lambda: member.number)  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self.http = HttpMetrics(self.registry)
         self.memory = MemoryMetrics(self.registry)
@@ -383,16 +384,17 @@ class Metrics:
 
     def expose(self) -> bytes:
         """Returns all metrics in the Prometheus text format."""
-        return generate_latest(self)  # type: ignore[arg-type]  # it only collects
+        return generate_latest(self)
 
     def collect(self) -> Iterator[Metric]:
         """Yields all metrics: those of all processes, and gauges of the database as this one reads them."""
         if self._folder is None:
             yield from self.registry.collect()
             return
+        collector: Any = MultiProcessCollector(None, str(self._folder))  # type: ignore[no-untyped-call]
         shared = [
             metric
-            for metric in MultiProcessCollector(None, str(self._folder)).collect()
+            for metric in collector.collect()
             if not any("pid" in sample.labels for sample in metric.samples)  # a gauge that is not summed up
         ]
         yield from shared

@@ -397,14 +397,14 @@ class _ProcessServer(_Server):
     """The server of a dedicated process. After it starts listening, it loads the codec, exempts what is loaded from
     garbage collection, and fills the page cache."""
 
-    #: Called once it answers requests.
-    on_start: Callable[[], None] | None = None
+    #: Called with the server once it answers requests.
+    on_start: Callable[[uvicorn.Server], None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts listening, and then loads the codec in a thread."""
         await super().startup(sockets)
         if self.started and self.on_start is not None:
-            self.on_start()
+            self.on_start(self)
         self._loading = threading.Thread(target=self._load, name="loading", daemon=True)
         self._loading.start()
 
@@ -447,9 +447,9 @@ def _config(app: FastAPI, limits: ConnectionLimits | None = None) -> uvicorn.Con
     )
 
 
-def run(app: FastAPI, *listeners: socket.socket, on_start: Callable[[], None] | None = None) -> None:
+def run(app: FastAPI, *listeners: socket.socket, on_start: Callable[[uvicorn.Server], None] | None = None) -> None:
     """Serves until SIGTERM or SIGINT, then finishes requests in progress. For a dedicated process. `on_start`: called
-    once it answers requests. Raises `StartFailed`."""
+    with the server once it answers requests. Raises `StartFailed`."""
     server = _process_server(app)
     server.on_start = on_start
     with suppress(SystemExit):  # uvicorn exits if the application does not start

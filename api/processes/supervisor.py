@@ -19,9 +19,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import connection
+from multiprocessing.context import ForkContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+
+import uvicorn
 
 from foxing.api.app import create_app
 from foxing.api.logs import configure_logs, get_logger
@@ -30,7 +33,7 @@ from foxing.api.server import StartFailed, run
 from foxing.api.settings import Settings
 from foxing.renderer import FoxingError
 
-from .listener import SharedListener
+from .listener import ABSENT, ConnectionCounts, SharedListener
 from .member import Member
 
 #: Processes in a row that end before they answer requests, after which the service ends.
@@ -64,8 +67,6 @@ class _Slot:
 
     member: Member
     process: BaseProcess
-    #: Set to 1 by the process once it answers requests. Has no lock, which a killed process would keep.
-    serves: Any
     started_at: float
     #: Seconds before it is replaced, and when, on the monotonic clock; None while it runs.
     pause_s: float = FIRST_PAUSE_S
@@ -84,7 +85,11 @@ class Supervisor:
         self._first_listener = first_listener
         self._members = members
         # Forking shares what the parent has loaded. Elsewhere libraries of the system do not survive a fork.
-        self._context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+        self._context: ForkContext | SpawnContext = (
+            multiprocessing.get_context("fork") if sys.platform == "linux" else multiprocessing.get_context("spawn")
+        )
+        #: Connections of each process; see `ConnectionCounts`.
+        self._counts = self._context.RawArray("i", [ABSENT] * len(members))
         self._failed_starts = 0
 
     def run(self, is_stopped: Callable[[], bool]) -> None:
@@ -102,20 +107,26 @@ class Supervisor:
             _stop([slot.process for slot in slots])
 
     def _started(self, member: Member) -> _Slot:
-        serves = self._context.RawValue("b", 0)
-        listeners = [self._listener, *([self._first_listener] if member.is_first else [])]
+        self._counts[member.number - 1] = ABSENT
+        own_listener = self._first_listener if member.is_first else None
         process = self._context.Process(
-            target=_serve, args=(self._settings, listeners, member, serves, os.getpid()), name=f"foxing {member.number}"
+            target=_serve,
+            args=(self._settings, self._listener, own_listener, member, self._counts, os.getpid()),
+            name=f"foxing {member.number}",
         )
         with _blocked_signals():  # until the process handles them itself
             process.start()
         get_logger().info("process started", number=member.number, pid=process.pid)
-        return _Slot(member, process, serves, time.monotonic())
+        return _Slot(member, process, time.monotonic())
+
+    def _serves(self, slot: _Slot) -> bool:
+        """True if the process has answered requests."""
+        return bool(self._counts[slot.member.number - 1] != ABSENT)
 
     def _look_after(self, slot: _Slot) -> None:
         """Replaces a process that has ended, after a pause."""
         now = time.monotonic()
-        if slot.serves.value:
+        if self._serves(slot):
             self._failed_starts = 0
         if slot.due_at is None and slot.process.exitcode is not None:
             self._note_end(slot, now)
@@ -123,14 +134,14 @@ class Supervisor:
             replacement = self._started(slot.member)
             slot.process.close()
             slot.process = replacement.process
-            slot.serves = replacement.serves
             slot.started_at = replacement.started_at
             slot.due_at = None
 
     def _note_end(self, slot: _Slot, now: float) -> None:
         status = slot.process.exitcode
-        if not slot.serves.value:
+        if not self._serves(slot):
             self._failed_starts += 1
+        self._counts[slot.member.number - 1] = ABSENT
         if self._failed_starts >= FAILED_STARTS:
             raise ProcessesFailed(status)
         if now - slot.started_at >= STABLE_S:
@@ -194,22 +205,32 @@ def _blocked_signals() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(settings: Settings, listeners: Sequence[socket.socket], member: Member, serves: Any, parent: int) -> None:
-    """Serves in a process of its own, until a signal or the end of the process `parent`."""
+def _serve(
+    settings: Settings,
+    listener: socket.socket,
+    own_listener: socket.socket | None,
+    member: Member,
+    counts: Any,
+    parent: int,
+) -> None:
+    """Serves in a process of its own, until a signal or the end of the process `parent`. `own_listener`: that of the
+    first process."""
     for number in SIGNALS:
         signal.signal(number, _exit)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     threading.Thread(target=_end_with, args=(parent,), name="parent", daemon=True).start()
     configure_logs(settings, process=member.number)
+    own_counts = ConnectionCounts(counts, member.number - 1)
+    listeners = [SharedListener.of(listener, own_counts), *([] if own_listener is None else [own_listener])]
+
+    def note_start(server: uvicorn.Server) -> None:
+        own_counts.connections = server.server_state.connections
+        own_counts.has_most()
+
     try:
         with open_memory(settings, embed_later=True, door="job") as memory:
             memory.operations.load()
-
-            def note() -> None:
-                serves.value = 1
-
-            app = create_app(settings, memory, token=member.token, member=member)
-            run(app, *map(SharedListener.of, listeners), on_start=note)
+            run(create_app(settings, memory, token=member.token, member=member), *listeners, on_start=note_start)
     except FoxingError as error:
         if not isinstance(error, StartFailed):  # which is in the log already
             get_logger().error("process cannot serve", reason=str(error))

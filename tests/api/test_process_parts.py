@@ -2,7 +2,9 @@
 
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -12,7 +14,7 @@ from support.command_line import Foxing
 from support.service import check_problem
 
 from foxing.api.processes.forwarding import Forwarding
-from foxing.api.processes.listener import SharedListener
+from foxing.api.processes.listener import ABSENT, DEFERRAL_S, ConnectionCounts, SharedListener
 from foxing.api.server import BackgroundServer
 from foxing.api.settings import InvalidSettings, load_settings
 
@@ -48,18 +50,33 @@ def test_serve_says_why_it_does_not_start(tmp_path: object) -> None:
         assert f"port {port}" in foxing.failure("serve", "--processes", "2", "--port", port, status=2)["detail"]
 
 
-def test_a_process_accepts_one_connection_at_a_time() -> None:
+def test_a_process_accepts_one_connection_at_a_time_and_fewer_than_others() -> None:
+    counts = [0, 0, ABSENT]
+    own = ConnectionCounts(counts, 0)
+    connections: list[socket.socket] = []
+    own.connections = connections
     with socket.create_server(("127.0.0.1", 0)) as public:
         address = public.getsockname()
-        with SharedListener.of(public) as listener:
-            callers = [socket.create_connection(address) for _ in range(3)]
-            for _ in callers:
-                connection, _ = listener.accept()
-                connection.close()
+        with SharedListener.of(public, own) as listener, ExitStack() as stack:
+            for _ in range(3):
+                stack.enter_context(socket.create_connection(address))
+
+            def accept() -> None:
+                connections.append(stack.enter_context(listener.accept()[0]))
                 with pytest.raises(BlockingIOError):
                     listener.accept()
-            for caller in callers:
-                caller.close()
+
+            accept()
+            with pytest.raises(BlockingIOError):  # the other process has none
+                listener.accept()
+            assert counts == [1, 0, ABSENT]
+            counts[1] = 1
+            accept()
+            with pytest.raises(BlockingIOError):
+                listener.accept()
+            time.sleep(1.5 * DEFERRAL_S)  # the other process is busy
+            accept()
+    assert len(connections) == 3
 
 
 @pytest.fixture
