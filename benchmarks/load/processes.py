@@ -19,7 +19,7 @@ from foxing.memory.storage.database import database_url
 #: Runs the command as its script does: `-m` loads its module twice, and collects garbage while it loads.
 FOXING = (sys.executable, "-c", "from foxing.api.cli import main; main()")
 STOP_S = 600.0  # limit for the exit of a process
-IDLE_S = 2.0  # in which an idle process uses less CPU time than the one second that `ps` resolves
+IDLE_S = 2.0  # in which an idle process uses less than one second of CPU time
 
 
 def start_foxing(
@@ -102,10 +102,10 @@ class FoxingProcess:
         return processor_s(self._process.pid)
 
     def wait_until_idle(self, limit_s: float) -> float:
-        """Waits until the process has used hardly any CPU time for `IDLE_S`, or for `limit_s`; returns the seconds
-        taken."""
-        started, computed = time.perf_counter(), ""
-        while computed != (computed := self._ps("time")) and time.perf_counter() - started < limit_s:
+        """Waits until the process and those that it has started have used hardly any CPU time for `IDLE_S`, or for
+        `limit_s`; returns the seconds taken."""
+        started, computed = time.perf_counter(), -1
+        while computed != (computed := int(self.tree_processor_s())) and time.perf_counter() - started < limit_s:
             time.sleep(IDLE_S)
         return time.perf_counter() - started
 
