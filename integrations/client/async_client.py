@@ -6,6 +6,15 @@ from typing import Self
 from foxing.memory import InThreads
 
 from .client import Client, ClientRecords
+from .operations import (
+    ClientAudit,
+    ClientHolds,
+    ClientKeys,
+    ClientLimits,
+    ClientOperations,
+    ClientPersons,
+    ClientQuarantine,
+)
 from .transport import ServiceOptions
 
 
@@ -20,6 +29,79 @@ class AsyncClientRecords(InThreads[ClientRecords]):
     namespaces = InThreads.method(ClientRecords.namespaces)
 
 
+class AsyncClientKeys(InThreads[ClientKeys]):
+    """The API keys of a service, with asynchronous methods."""
+
+    abandons = True
+    create = InThreads.method(ClientKeys.create)
+    list = InThreads.method(ClientKeys.list)
+    list_all = InThreads.iterator(ClientKeys.list_all)
+    revoke = InThreads.method(ClientKeys.revoke)
+    rotate = InThreads.method(ClientKeys.rotate)
+
+
+class AsyncClientAudit(InThreads[ClientAudit]):
+    """The audit log of a service, with asynchronous methods."""
+
+    abandons = True
+    list = InThreads.method(ClientAudit.list)
+    list_all = InThreads.iterator(ClientAudit.list_all)
+
+
+class AsyncClientQuarantine(InThreads[ClientQuarantine]):
+    """The quarantined messages of the banks of a service, with asynchronous methods."""
+
+    abandons = True
+    list = InThreads.method(ClientQuarantine.list)
+    list_all = InThreads.iterator(ClientQuarantine.list_all)
+    release = InThreads.method(ClientQuarantine.release)
+    erase = InThreads.method(ClientQuarantine.erase)
+
+
+class AsyncClientHolds(InThreads[ClientHolds]):
+    """The legal holds of a service, with asynchronous methods."""
+
+    abandons = True
+    set = InThreads.method(ClientHolds.set)
+    release = InThreads.method(ClientHolds.release)
+    list = InThreads.method(ClientHolds.list)
+
+
+class AsyncClientPersons(InThreads[ClientPersons]):
+    """Erasure and export of what persons said, with asynchronous methods."""
+
+    abandons = True
+    erase = InThreads.method(ClientPersons.erase)
+    export = InThreads.iterator(ClientPersons.export)
+
+
+class AsyncClientLimits(InThreads[ClientLimits]):
+    """The limits of tenants and their usage, with asynchronous methods."""
+
+    abandons = True
+    get = InThreads.method(ClientLimits.get)
+    set = InThreads.method(ClientLimits.set)
+    usage = InThreads.method(ClientLimits.usage)
+
+
+class AsyncClientOperations:
+    """`ClientOperations` with asynchronous methods."""
+
+    def __init__(self, operations: ClientOperations, threads: int) -> None:
+        #: API keys.
+        self.keys = AsyncClientKeys(operations.keys, threads)
+        #: Audit log.
+        self.audit = AsyncClientAudit(operations.audit, threads)
+        #: Messages that the policies of banks have quarantined.
+        self.quarantine = AsyncClientQuarantine(operations.quarantine, threads)
+        #: Legal holds on banks and persons.
+        self.holds = AsyncClientHolds(operations.holds, threads)
+        #: Erasure and export of what persons said.
+        self.persons = AsyncClientPersons(operations.persons, threads)
+        #: Limits of tenants, and usage by day.
+        self.limits = AsyncClientLimits(operations.limits, threads)
+
+
 class AsyncClient(InThreads[Client]):
     """A `Client` with asynchronous methods, which have its parameters, results and errors. Each call runs in a thread,
     at most `ServiceOptions.connections` at once. A call that is cancelled ends on the service."""
@@ -32,6 +114,8 @@ class AsyncClient(InThreads[Client]):
         super().__init__(Client(options), options.connections)
         #: Records: JSON values of agent frameworks, stored exactly and separately from the messages.
         self.records = AsyncClientRecords(self._target.records, options.connections)
+        #: Administration: keys, the audit log, the quarantine, legal holds, persons, limits and usage.
+        self.operations = AsyncClientOperations(self._target.operations, options.connections)
 
     async def __aenter__(self) -> Self:
         return self

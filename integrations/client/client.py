@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,8 @@ import foxing.memory.values as values
 from foxing.memory import Value
 from foxing.memory.values.base import PREVIEWED_PAGES, checked
 
-from .errors import error_of
+from .lists import parts
+from .operations import ClientOperations
 from .requests import (
     LONG_S,
     STORED_AT_ONCE,
@@ -27,7 +28,7 @@ from .requests import (
     store_request,
     write_request,
 )
-from .transport import ServiceOptions, connection_error, request_arguments
+from .transport import ServiceOptions, connection_error, request_arguments, response_error
 
 if TYPE_CHECKING:
     import httpx
@@ -82,7 +83,6 @@ if TYPE_CHECKING:
     from foxing.memory.values.records import RecordKey, RecordWrite
 
 V = TypeVar("V", bound=Value)
-ListT = TypeVar("ListT", bound="Pages | Banks | Threads")
 
 
 class Client:
@@ -90,7 +90,8 @@ class Client:
     thread-safe; `AsyncClient`, whose methods are awaited, belongs to one event loop.
 
     Methods raise the errors of an in-process memory, and `Refused`, `Unavailable`, `ServiceFailed`, `InvalidResponse`.
-    Calls that the service could not process are retried for `retry_for_s` seconds; all calls are idempotent.
+    Calls that the service could not process are retried for `retry_for_s` seconds; all are idempotent, but for creating
+    and rotating keys, which are not retried once they may have been processed.
     """
 
     def __init__(self, service: str | ServiceOptions, *, api_key: str | None = None) -> None:
@@ -103,6 +104,8 @@ class Client:
         self._http = httpx.Client(**options.client_options())
         #: Records: JSON values of agent frameworks, stored exactly and separately from the messages.
         self.records = ClientRecords(self)
+        #: Administration: keys, the audit log, the quarantine, legal holds, persons, limits and usage.
+        self.operations = ClientOperations(self)
 
     def __enter__(self) -> Self:
         return self
@@ -137,7 +140,7 @@ class Client:
                     raise connection_error(error, self._options.address, request) from error
                 if response.is_success:
                     return response
-                raise error_of(response.status_code, response.content, response.headers)
+                raise response_error(response, request)
         raise AssertionError("the last attempt returns or raises")
 
     def check(self) -> None:
@@ -296,7 +299,7 @@ class Client:
 
     def all_pages(self, bank: str, *, tier: Tier | None = None) -> Iterator[PageInfo]:
         """Yields all pages of a bank, oldest first. Raises `NotFound`."""
-        for part in _parts(lambda cursor: self.pages(bank, limit=500, cursor=cursor, tier=tier)):
+        for part in parts(lambda cursor: self.pages(bank, limit=500, cursor=cursor, tier=tier)):
             yield from part.pages
 
     def page(self, bank: str, page_id: str) -> PageInfo:
@@ -334,7 +337,7 @@ class Client:
 
     def all_banks(self) -> Iterator[BankInfo]:
         """Yields all banks with statistics, in the order of their names."""
-        for part in _parts(lambda cursor: self.banks(limit=500, cursor=cursor)):
+        for part in parts(lambda cursor: self.banks(limit=500, cursor=cursor)):
             yield from part.banks
 
     def threads(self, bank: str, *, limit: int = 50, cursor: str | None = None) -> Threads:
@@ -346,7 +349,7 @@ class Client:
 
     def all_threads(self, bank: str) -> Iterator[ThreadInfo]:
         """Yields all threads of a bank, those with the newest messages first. Raises `NotFound`."""
-        for part in _parts(lambda cursor: self.threads(bank, limit=500, cursor=cursor)):
+        for part in parts(lambda cursor: self.threads(bank, limit=500, cursor=cursor)):
             yield from part.threads
 
     def bank(self, bank: str) -> BankInfo:
@@ -473,14 +476,3 @@ class ClientRecords:
         return self._client.ask(
             values.records.Namespaces, Request("POST", bank_path(bank, "records", "namespaces"), body=body)
         )
-
-
-def _parts(listing: Callable[[str | None], ListT]) -> Iterator[ListT]:
-    """Yields the pages of a list. `listing`: returns the page at a cursor, None for the first."""
-    cursor: str | None = None
-    while True:
-        part = listing(cursor)
-        yield part
-        cursor = part.next_cursor
-        if cursor is None:
-            return

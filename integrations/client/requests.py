@@ -31,12 +31,12 @@ LONG_S = 900.0
 WAIT_S = 30
 #: Number of messages per request of an import.
 STORED_AT_ONCE = 1_000
-_BANK = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._:@-]{1,200}")
+_BANK = re.compile(r"(?:[A-Za-z0-9._:@-]{1,50}~)?(?!\.{1,2}$)[A-Za-z0-9._:@-]{1,200}")
 
 
 @dataclass(frozen=True)
 class Request:
-    """An idempotent request to the service."""
+    """A request to the service."""
 
     method: str
     #: Percent-encoded path.
@@ -51,13 +51,23 @@ class Request:
     timeout_s: float | None = None
     #: File that is sent as the body; None for no file.
     file: Path | None = None
+    #: True for a request that may be sent again though it may have been processed.
+    repeatable: bool = True
+
+
+def api_path(*parts: str) -> str:
+    """Returns a path of the HTTP interface."""
+    return "/".join(("/v1", *(quote(part, safe="") for part in parts)))
 
 
 def bank_path(bank: str, *parts: str) -> str:
     """Returns the path of a bank, or a path below it. Raises `InvalidInput` for an invalid name of a bank."""
     if not isinstance(bank, str) or not _BANK.fullmatch(bank):
-        raise InvalidInput(f"'{bank}' is not a valid name of a bank; use 1 to 200 ASCII letters, digits and . _ - : @")
-    return "/".join(("/v1/banks", quote(bank, safe=""), *(quote(part, safe="") for part in parts)))
+        raise InvalidInput(
+            f"'{bank}' is not a valid name of a bank; use 1 to 200 ASCII letters, digits and . _ - : @, for that of a "
+            "tenant's bank after the tenant and ~"
+        )
+    return api_path("banks", bank, *parts)
 
 
 def store_request(

@@ -5,21 +5,23 @@ httpx and stamina are imported with the first client, because importing them is 
 
 from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from foxing.memory import InvalidInput, Unavailable
+from foxing.memory import InvalidInput, MemoryFault, Unavailable
 from foxing.memory.regular_files import open_regular
 from foxing.renderer import FoxingError
 
-from .errors import TimedOut, Unreachable
+from .errors import TimedOut, Unreachable, error_of
 from .requests import Request, json_of
 
 if TYPE_CHECKING:
     import httpx
+
+F = TypeVar("F", bound=MemoryFault)
 
 FIRST_PAUSE_S = 0.1  # doubles with every retry
 LONGEST_PAUSE_S = 2.0
@@ -97,7 +99,7 @@ class ServiceOptions:
         )
 
     def _pause(self, error: Exception) -> bool | float:
-        """Returns whether a call is tried again after `error`, or after how many seconds; all calls are idempotent."""
+        """Returns whether a call is tried again after `error`, or after how many seconds."""
         if not isinstance(error, FoxingError) or error.retry == "never":
             return False
         pause_s = error.retry_after_s
@@ -150,9 +152,26 @@ def connection_error(error: "httpx.HTTPError", url: str, request: Request) -> Un
     again = "" if key is None else f"; to retry safely, repeat the call with idempotency_key='{key}'"
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return Unreachable(f"there is no service at {url} ({error}); start it with 'foxing serve'")
+    again = again if request.repeatable else "; it may have been processed, and is not sent again: see what is there"
+    lost: Unavailable
     if isinstance(error, httpx.TimeoutException):
-        return TimedOut(f"the service at {url} did not respond in time{again}")
-    return Unreachable(f"the connection to {url} broke ({error or type(error).__name__}){again}")
+        lost = TimedOut(f"the service at {url} did not respond in time{again}")
+    else:
+        lost = Unreachable(f"the connection to {url} broke ({error or type(error).__name__}){again}")
+    return lost if request.repeatable else _final(lost)
+
+
+def response_error(response: "httpx.Response", request: Request) -> MemoryFault:
+    """Returns the error for a failed response to a request."""
+    error = error_of(response.status_code, response.content, response.headers)
+    # without a problem document, it is of a server in between, behind which the service may have processed the request
+    return error if request.repeatable or error.details is not None else _final(error)
+
+
+def _final(error: F) -> F:
+    """Returns an error that is not retried."""
+    error.kind = replace(error.kind, retry="never", retry_after_s=None)
+    return error
 
 
 @cache

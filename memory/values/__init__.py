@@ -2,14 +2,20 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from . import audit as audit
     from . import banks as banks
     from . import context as context
     from . import fold as fold
+    from . import holds as holds
     from . import imports as imports
+    from . import keys as keys
+    from . import limits as limits
     from . import messages as messages
     from . import pages as pages
     from . import parts as parts
+    from . import persons as persons
     from . import policy as policy
+    from . import quarantine as quarantine
     from . import recall as recall
     from . import records as records
     from . import reports as reports
