@@ -304,7 +304,7 @@ class AuditLog:
         `StorageError`; collected events wait for the next call then."""
         token = _current.set(None)
         try:
-            with self._flushing:
+            with self._flushing, Access().limiting():  # events of all tenants, whoever has them written
                 while self._flush_batch():
                     pass
                 self._purge_old()
@@ -402,7 +402,7 @@ class AuditLog:
         """Verifies the chain. `number`, `hash`: those of an event that was noted earlier, which must be in the chain.
         A restored backup ends before later ones."""
         self.flush()
-        with self._database.read() as connection:
+        with Access().limiting(), self._database.read() as connection:
             chain = repository.find_chain(connection) or Chain()
             end = Chain(chain.purged, chain.purged_hash, chain.purged, chain.purged_hash)
             anchored = number is None or number < chain.purged or (number, hash) == (end.number, end.hash.hex())

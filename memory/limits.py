@@ -140,7 +140,7 @@ class TenantLimits:
         if not counts:
             return
         try:
-            with self._database.write() as connection:
+            with Access().limiting(), self._database.write() as connection:  # of all tenants
                 usage.add(connection, counts)
         except BaseException:
             with self._lock:

@@ -13,8 +13,18 @@ from .dialects import POSTGRESQL, dialect_of
 
 _OWNER = "nullif(current_setting('foxing.owner', true), '')"
 _TENANT = "nullif(current_setting('foxing.tenant', true), '')"
-#: Tables whose rows name a tenant.
-_WITH_TENANT = ("banks", "api_keys")
+#: Table → condition on rows that a transaction for a tenant may read. The chain of audit events is of all tenants.
+_OF_TENANT = {
+    "banks": f"tenant = {_TENANT}",
+    "api_keys": f"tenant = {_TENANT}",
+    "audit_events": f"tenant = {_TENANT}",
+    "audit_chain": "FALSE",
+    "tenants": f"name = {_TENANT}",
+    "usage_days": f"tenant = {_TENANT}",
+    # those of the operator keep its banks too
+    "holds": f"(tenant = {_TENANT} OR (tenant IS NULL AND (bank_id IS NULL OR EXISTS "
+    "(SELECT 1 FROM banks WHERE banks.id = holds.bank_id))))",
+}
 #: Alembic's table of the revision.
 _revision = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
@@ -30,8 +40,8 @@ def create_tables(connection: Connection, revision: str) -> None:
 
 
 def _create_owner_policies(connection: Connection) -> None:
-    """Enables row-level security on all tables that hold data of banks. Rows belong to the owner in their own column,
-    or to that of their bank or page."""
+    """Enables row-level security on all tables that hold data of banks or of tenants. Rows of banks belong to the owner
+    in their own column, or to that of their bank or page."""
     conditions = {}
     for name, table in schema.metadata.tables.items():
         if "bank_id" in table.c:
@@ -42,10 +52,15 @@ def _create_owner_policies(connection: Connection) -> None:
     for name in ("banks", *(table for table, _ in schema.POLICY_COLUMNS)):
         statements.append(f"ALTER TABLE {name} ALTER owner SET DEFAULT {_OWNER}")
         conditions[name] = f"owner IS NOT DISTINCT FROM {_OWNER}"
-    for name in _WITH_TENANT:
-        conditions[name] += f" AND ({_TENANT} IS NULL OR tenant = {_TENANT})"
+    for name, condition in _OF_TENANT.items():
+        of_tenant = f"({_TENANT} IS NULL OR {condition})"
+        conditions[name] = f"{conditions[name]} AND {of_tenant}" if name in conditions else of_tenant
     for name, condition in conditions.items():
         statements.append(f"CREATE POLICY owner ON {name} USING ({condition})")
         statements.append(f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY")
+    own_holds = f"{_TENANT} IS NULL OR tenant = {_TENANT}"  # those of the operator are read, and not written
+    for command, clause in (("INSERT", "WITH CHECK"), ("UPDATE", "USING"), ("DELETE", "USING")):
+        name = f"tenant_{command.lower()}"
+        statements.append(f"CREATE POLICY {name} ON holds AS RESTRICTIVE FOR {command} {clause} ({own_holds})")
     for statement in statements:
         connection.execute(text(statement))

@@ -30,7 +30,7 @@ POLICY_COLUMNS = frozenset(
     }
 )
 
-#: Tables without data of banks, which have no policies.
+#: Tables without data of banks, which all owners share.
 SHARED_TABLES = frozenset({"embedders", "secrets", "tenants", "usage_days"})
 
 metadata = MetaData(

@@ -101,8 +101,9 @@ def filled(url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     key = rf"'\x{'00' * 16}'"
     fold = f"{bank}, {key}, 1, NULL, 'orders', 4, {key}, 8, '\\x', 10, 90, 0, 1.5, '\\x', now()"
     execute(url, f"INSERT INTO folds VALUES ({fold})")
-    names = "bank_id, key, thread, rule, digest, arrived_at, message"
-    execute(url, rf"INSERT INTO quarantine ({names}) VALUES ({bank}, 'q', 'main', 'r', '\x', now(), '{{}}')")
+    names = "bank_id, key, thread, role, created_at, rule, digest, arrived_at, message"
+    row = rf"{bank}, 'q', 'main', 'tool', now(), 'r', '\x', now(), '{{}}'"
+    execute(url, f"INSERT INTO quarantine ({names}) VALUES ({row})")
     call = f"1, {bank}, 'c', now(), now(), 's', '', 'm', true, true, true, true, 0, 1, 1, 1, 1, 1, 1, 1, 1"
     execute(url, f"INSERT INTO model_calls VALUES ({call})")
     dropped = f"{bank}, (SELECT id FROM images), 'image/png', 1, 1, 1, '\\x00', now()"
@@ -123,7 +124,7 @@ def filled(url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_every_table_with_rows_of_a_bank_has_a_policy(url: str) -> None:
     secured = execute(url, "SELECT relname FROM pg_class WHERE relrowsecurity AND relkind = 'r'")
     policies = execute(url, "SELECT tablename FROM pg_policies WHERE cmd = 'ALL' AND permissive = 'PERMISSIVE'")
-    names = {table.name for table in OWNED}
+    names = {table.name for table in OWNED} | {"tenants", "usage_days"}  # by tenant
     assert ({name for (name,) in secured}, {name for (name,) in policies}) == (names, names)
 
 
@@ -190,7 +191,7 @@ def test_repositories_find_nothing_of_another_owner(filled: str) -> None:
         "images": lambda connection: images.of_messages(connection, bank, ids),
         "image files": lambda connection: images.contents(connection, bank, range(1, 100)),
         "folds": lambda connection: folds.of_conversation(connection, bank, bytes(16)),
-        "quarantine": lambda connection: quarantine.list_after(connection, bank, 0, 1),
+        "quarantine": lambda connection: quarantine.list_after(connection, bank, 0, 1, now),
         "model calls": lambda connection: model_calls.last_of(connection, bank, "s", ""),
         "recent postings": lambda connection: postings.recent(connection, bank),
         "postings": lambda connection: postings.segments(connection, bank),
