@@ -29,7 +29,8 @@ export interface paths {
         };
         /**
          * Prometheus metrics
-         * @description Returns metrics of requests, latencies, messages, recalls, ageing, jobs and the decode queue.
+         * @description Returns metrics of requests, latencies, messages, recalls, ageing, jobs, queues, connections, sizes and the
+         *     process.
          */
         get: operations["metrics"];
         put?: never;
@@ -69,8 +70,8 @@ export interface paths {
         };
         /**
          * List audit events
-         * @description Returns who did what and when, in the order of the chain: events of the tenant of the key, or all of them. Events
-         *     hold no words of messages.
+         * @description Returns who did what and when, in the order of the chain or newest first: events of the tenant of the key, or all
+         *     of them. Events hold no words of messages.
          */
         get: operations["list_audit"];
         put?: never;
@@ -523,7 +524,7 @@ export interface paths {
         post?: never;
         /**
          * Erase a quarantined message
-         * @description Permanently erases a quarantined message.
+         * @description Permanently erases a quarantined message. Returns 409 if a legal hold keeps it.
          */
         delete: operations["erase_quarantined_message"];
         options?: never;
@@ -1237,7 +1238,7 @@ export interface components {
         AuditEvents: {
             /**
              * Events
-             * @description Events in the order of the chain.
+             * @description Events in the order of the chain, or newest first.
              */
             events: components["schemas"]["AuditEvent"][];
             /**
@@ -3920,6 +3921,11 @@ export interface components {
              */
             messages: number;
             /**
+             * Quarantined
+             * @description Number of them that are, or were, in quarantine.
+             */
+            quarantined: number;
+            /**
              * Reason
              * @description Why messages remain, or a legal hold that would keep them.
              */
@@ -4193,6 +4199,11 @@ export interface components {
              * @description Time of the message.
              */
             created_at: string;
+            /**
+             * Expires At
+             * @description Time at which it expires; null if it does not.
+             */
+            expires_at: string | null;
             /**
              * Message Id
              * @description Id of the message.
@@ -5674,6 +5685,8 @@ export interface operations {
                 since?: string | null;
                 /** @description End of the time window, exclusive. */
                 until?: string | null;
+                /** @description Whether the newest events come first. */
+                newest_first?: boolean;
                 /** @description Maximum number of entries. */
                 limit?: number;
                 /** @description The `next_cursor` of the previous response. */
