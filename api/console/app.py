@@ -45,6 +45,20 @@ REFUSAL_S = 0.5
 View: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response | ConsolePage]]
 
 
+class Parts:
+    """The pages and the actions over a service."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.views = Views(service, ShownImages())
+        self.actions = Actions(service, self.views)
+        self.keys = KeyPages(service)
+        self.audit = AuditPages(service)
+        self.quarantine = QuarantinePages(service)
+        self.rights = RightsPages(service, self.actions)
+        self.usage = UsagePages(service)
+
+
 #: Pages of a bank, in the order in which they are offered.
 BANK_PAGES: "dict[str, Callable[[Console], View]]" = {
     "overview": lambda console: console.parts.views.overview,
@@ -66,20 +80,6 @@ SERVICE_PAGES: "dict[str, Callable[[Console], View]]" = {
     "persons": lambda console: console.parts.rights.persons_page,
     "usage": lambda console: console.parts.usage.page,
 }
-
-
-class Parts:
-    """The pages and the actions over a service."""
-
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.views = Views(service, ShownImages())
-        self.actions = Actions(service, self.views)
-        self.keys = KeyPages(service)
-        self.audit = AuditPages(service)
-        self.quarantine = QuarantinePages(service)
-        self.rights = RightsPages(service, self.actions)
-        self.usage = UsagePages(service)
 
 
 class Console:

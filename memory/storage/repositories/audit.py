@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 
 from foxing.memory.storage import schema
 from foxing.memory.storage.dialects import dialect_of, insert_into
@@ -104,7 +104,7 @@ def list_after(
 ) -> list[AuditRow]:
     """Returns up to `limit` events of the chain that meet the conditions, in its order or the reverse: those that
     follow the number `after`, or all."""
-    conditions = [_e.number.is_not(None)]
+    conditions: list[ColumnElement[bool]] = [_e.number.is_not(None)]
     if after is not None:
         conditions.append(_e.number < after if newest_first else _e.number > after)
     pairs = ((_e.tenant, tenant), (_e.bank, bank), (_e.action, action), (_e.key_id, key_id))
