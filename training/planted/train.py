@@ -1,0 +1,141 @@
+"""Weights of the recognition of instructions to a model in data.
+
+python -m training.planted.train --out memory/text/data/planted.npz
+
+Texts are made from the sentences of this folder and taken from its examples: see `texts.py`. The score of a text is that
+of its best window, in training as in use.
+"""
+
+import argparse
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from foxing.memory.text.planted import (
+    BITS,
+    WEIGHTS,
+    WINDOW,
+    Weights,
+    Windows,
+    planted_terms,
+    window_scores,
+    windows_of,
+)
+
+from .texts import examples
+
+#: Steps with all windows of each text, and with the `BEST` of them.
+STEPS, MORE_STEPS, BEST, RATE = 40, 200, 6, 0.04
+DECAY, DECAY_OF_PAIRS, DECAY_OF_WORDS = 2e-4, 4e-4, 3e-5
+#: Share of texts in a step whose words, or whose concepts, do not count: neither is to rely on the other.
+DROPPED = 0.25
+
+
+class Design:
+    """Windows of many texts, one after the other."""
+
+    def __init__(self, texts: Sequence[Windows]) -> None:
+        counts = np.array([len(text.first) for text in texts])
+        self.count = len(texts)
+        self.text = torch.from_numpy(np.repeat(np.arange(len(texts)), counts))
+        self.concepts = torch.from_numpy(np.concatenate([text.concepts for text in texts]))
+        self.around = torch.from_numpy(np.concatenate([text.around for text in texts]))
+        self.length = torch.from_numpy(np.log(np.concatenate([text.length for text in texts])))
+        self.size = torch.from_numpy(np.concatenate([text.end - text.first - 1 for text in texts]))
+        shifts = np.concatenate([[0], np.cumsum([len(text.words) for text in texts])])
+        rows = np.concatenate([[0], np.cumsum([len(text.word_starts) - 1 for text in texts])])
+        self.words = torch.from_numpy(np.concatenate([text.words for text in texts]))
+        starts = [text.word_starts[:-1] + shift for text, shift in zip(texts, shifts, strict=False)]
+        self.word_starts = torch.from_numpy(np.concatenate(starts))
+        self.first = torch.from_numpy(np.concatenate([t.first + row for t, row in zip(texts, rows, strict=False)]))
+        counted = [text.word_starts[text.end] - text.word_starts[text.first] for text in texts]
+        self.norm = torch.from_numpy(1 / np.sqrt(np.concatenate(counted).astype(np.float32) + 4))
+
+    def keep(self, chosen: torch.Tensor) -> None:
+        """Keeps some of the windows."""
+        for name in ("text", "concepts", "around", "length", "size", "first", "norm"):
+            setattr(self, name, getattr(self, name)[chosen])
+
+
+class Scorer(torch.nn.Module):
+    """The scorer of windows with weights that can be fitted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        count = len(planted_terms().concepts)
+        self.size = torch.nn.Parameter(torch.full((WINDOW,), -3.0))
+        self.length = torch.nn.Parameter(torch.zeros(1))
+        self.concepts = torch.nn.Parameter(torch.zeros(count))
+        self.pairs = torch.nn.Parameter(torch.zeros(count, count))
+        self.around = torch.nn.Parameter(torch.zeros(count))
+        self.words = torch.nn.EmbeddingBag(1 << BITS, 1, mode="sum")
+        torch.nn.init.zeros_(self.words.weight)
+
+    def forward(self, design: Design, dropped: torch.Tensor | None = None) -> torch.Tensor:
+        """Returns the score of each window. Shape (windows,). `dropped`: of each text a number from 0 to 1, by which it is
+        chosen whether its words or its concepts count."""
+        own = torch.nn.functional.pad(self.words(design.words, design.word_starts)[:, 0], (0, WINDOW))
+        by_words = own[design.first]
+        for more in range(1, WINDOW):
+            by_words = by_words + torch.where(design.size >= more, own[design.first + more], 0.0)
+        by_words = by_words * design.norm
+        by_concepts = design.concepts @ self.concepts + design.around @ self.around
+        by_concepts = by_concepts + ((design.concepts @ self.upper()) * design.concepts).sum(1)
+        if dropped is not None:
+            chosen = dropped[design.text]
+            by_words = by_words * (chosen > DROPPED)
+            by_concepts = by_concepts * (chosen < 1 - DROPPED)
+        return self.size[design.size] + self.length * design.length + by_words + by_concepts
+
+    def upper(self) -> torch.Tensor:
+        """Returns the weights of pairs, each pair once."""
+        return torch.triu(self.pairs, 1)
+
+
+def fit(texts: Sequence[Windows], planted: Sequence[bool], counts: Sequence[float], seed: int = 0) -> Weights:
+    """Returns weights. `counts`: how much each text counts."""
+    torch.manual_seed(seed)
+    scorer, design = Scorer(), Design(texts)
+    wanted = torch.tensor(planted, dtype=torch.float32)
+    weights = torch.tensor(counts, dtype=torch.float32)
+    weights /= weights.mean()
+    optimizer = torch.optim.Adam(scorer.parameters(), lr=RATE)
+    for step in range(STEPS + MORE_STEPS):
+        if step == STEPS:
+            with torch.no_grad():
+                design.keep(_best(design.text, scorer(design)))
+        optimizer.param_groups[0]["lr"] = RATE * (1 - step / (STEPS + MORE_STEPS))
+        best = torch.full((design.count,), -1e9).scatter_reduce(0, design.text, scorer(design, torch.rand(design.count)), "amax")
+        losses = torch.nn.functional.binary_cross_entropy_with_logits(best, wanted, reduction="none")
+        loss = (losses * weights).mean() + DECAY_OF_PAIRS * scorer.upper().square().sum()
+        loss = loss + DECAY * (scorer.concepts.square().sum() + scorer.around.square().sum())
+        loss = loss + DECAY_OF_WORDS * scorer.words.weight.square().sum()
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    pairs = scorer.upper().detach().numpy()
+    return Weights(
+        scorer.size.detach().numpy(),
+        scorer.length.detach().numpy(),
+        scorer.concepts.detach().numpy(),
+        (pairs + pairs.T) / 2,
+        scorer.around.detach().numpy(),
+        scorer.words.weight.detach().numpy()[:, 0],
+        np.zeros(1, np.float32),
+    )
+
+
+def _best(text: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    """Returns which windows are among the best of their text."""
+    order = np.lexsort((-scores.numpy(), text.numpy()))
+    sorted_text = text.numpy()[order]
+    first = np.searchsorted(sorted_text, sorted_text)
+    return torch.from_numpy(np.sort(order[np.arange(len(order)) - first < BEST]))
+
+
+def scores_of(texts: Iterable[Windows], weights: Weights) -> np.ndarray:
+    """Returns the score of each text."""
+    return np.array([window_scores(text, weights).max() for text in texts])
