@@ -1,9 +1,9 @@
 """Instructions to a model in texts that are data, recognised by a linear scorer of neighbouring sentences.
 
-Its features are what a window of one to three sentences speaks of, alone and in pairs (the terms of each concept stand in
-`data/planted.toml`), what the sentences around it speak of, and its words. The weights, in `data/planted.npz`, are those
-of `training/planted`. Letters with blanks, dots or dashes between them are joined first, and short Base64 texts decoded.
-Of a long text the beginning and the end alone are read. Time is in proportion to the text.
+Its features are what a window of one to three sentences speaks of, alone and in pairs (the terms of each concept stand
+in `data/planted.toml`), what the sentences around it speak of, and its words. The weights, in `data/planted.npz`, are
+those of `training/planted`. Letters with blanks, dots or dashes between them are joined first, and short Base64 texts
+decoded. Of a long text the beginning and the end alone are read. Time is in proportion to the text.
 """
 
 import binascii
@@ -31,17 +31,20 @@ BITS = 16
 #: Characters of a sentence: shorter ones are joined to the next, longer ones divided.
 SHORTEST, LONGEST = 14, 320
 _BLANKS = re.compile(r"[^\S\n]+")
-_LINE_ENDS = re.compile(r"(?<![^\S\n])[^\S\n]*+\n\s*+")
+_LINE_ENDS = re.compile(r"\n\s++")
 _UNSEEN = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
 #: Letters of other scripts that look like Latin ones, and tag characters, which are not seen.
 _LOOKALIKES = str.maketrans("аеорсухіјѕԁɡοαει’", "aeopcyxijsdgoaei'") | {0xE0000 + n: n for n in range(0x20, 0x7F)}
 _SPELLED = re.compile(r"(?<!\w)\w(?:(?:[ .*_|·~#-]\w(?!\w)){3,400}|(?:[.*|·~#-]\w(?!\w)){1,400})")
 _SEPARATOR = re.compile(r"[ .*_|·~#-]")
-_LETTER_DIGITS = re.compile(r"(?<!\w)(?=[a-z]{0,23}[013457][a-z013457]{0,23}[a-z])(?=[013457]{0,23}[a-z])[a-z013457]{4,24}(?!\w)")
+_MIXED = re.compile("[a-z][013457]|[013457][a-z]")
+_LETTER_DIGITS = re.compile(r"(?<!\w)[a-z013457]{4,24}(?!\w)")
 _DIGITS = str.maketrans("013457", "oieast")
 _BASE64 = re.compile(r"(?<![\w+/])[A-Za-z0-9+/]{24,4096}={0,2}(?![\w+/])")
 _SENTENCE_END = re.compile(r"""\n|[.?!](?=["'»”)\]]{0,2}\s)|[。!]|(?=<!--)|-->|(?=</?[a-z])|(?<=")[,:]""")
 _LENGTHS = np.arange(1, 28)
+#: First characters of a term by which it is sought.
+FIRST = 2
 #: Lengths of terms that begin with a letter of a script without blanks.
 _DENSE_LENGTHS = _LENGTHS[:10]
 _BASE = np.uint64(0x9E3779B97F4A7C15)
@@ -64,8 +67,9 @@ class Terms(NamedTuple):
     hashes: Hashes
     open_bits: Hashes
     whole_bits: Hashes
-    #: Whether a hash with these first 16 bits exists.
+    #: Whether a hash with these first 16 bits exists, and whether one of the first characters of a longer term does.
     likely: NDArray[np.bool_]
+    likely_first: NDArray[np.bool_]
 
 
 class Windows(NamedTuple):
@@ -130,10 +134,13 @@ def planted_terms(path: Path = TERMS) -> Terms:
     source: dict[str, str] = tomllib.loads(path.read_text(encoding="utf-8"))
     open_bits: dict[int, int] = {}
     whole_bits: dict[int, int] = {}
+    likely_first = np.zeros(1 << 16, dtype=np.bool_)
     for number, terms in enumerate(source.values()):
         for term in terms.strip().replace("\n", "·").split("·"):
             bits = whole_bits if term.endswith("$") else open_bits
-            key = _hash_of(term.removesuffix("$").replace("_", " "))
+            plain = term.removesuffix("$").replace("_", " ")
+            likely_first[_hash_of(plain[:FIRST]) >> 48] = True
+            key = _hash_of(plain)
             bits[key] = bits.get(key, 0) | 1 << number
     hashes = np.array(sorted(open_bits.keys() | whole_bits.keys()), dtype=np.uint64)
     likely = np.zeros(1 << 16, dtype=np.bool_)
@@ -144,6 +151,7 @@ def planted_terms(path: Path = TERMS) -> Terms:
         np.array([open_bits.get(int(key), 0) for key in hashes], dtype=np.uint64),
         np.array([whole_bits.get(int(key), 0) for key in hashes], dtype=np.uint64),
         likely,
+        likely_first,
     )
 
 
@@ -264,6 +272,11 @@ def _concepts_of(
         (np.flatnonzero(begins & ~dense), _LENGTHS),
         (np.flatnonzero(dense), _DENSE_LENGTHS),
     ):
+        likely = np.zeros(len(places), dtype=np.bool_)
+        for length in range(1, FIRST + 1):
+            hashes = part.hashes(places, np.minimum(places + length, len(part.codes)))
+            likely |= terms.likely_first[hashes >> np.uint64(48)]
+        places = places[likely]
         for at in range(0, len(places), 4096):
             block = places[at : at + 4096]
             ends = np.minimum(block[:, None] + lengths, len(part.codes))
@@ -291,8 +304,8 @@ def _concepts_of(
 def _words_of(
     part: _Text, latin: NDArray[np.bool_], dense: NDArray[np.bool_], starts: NDArray[np.intp]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Returns the buckets of words, their beginnings, pairs of words, and short parts of texts without blanks, in order;
-    and where those of each sentence begin."""
+    """Returns the buckets of words, their beginnings, pairs of words, and short parts of texts without blanks, in
+    order; and where those of each sentence begin."""
     edges = np.diff(np.concatenate([[0], latin.view(np.int8), [0]]))
     first, end = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
     adjacent = first[1:] - end[:-1] <= 2
@@ -313,8 +326,10 @@ def _plain(text: str) -> tuple[str, list[tuple[int, int]]]:
     """Returns a text in lower case without what hides its words, and where words stand in it that were spelled letter
     by letter."""
     decoded = "\n".join(f"{_DECODED}{line}" for line in _decoded(text))
-    text = _UNSEEN.sub("", f"{text}\n{decoded}" if decoded else text).translate(_LOOKALIKES)
-    text = unicodedata.normalize("NFKC", text).casefold().replace("\\n", "\n")
+    text = f"{text}\n{decoded}" if decoded else text
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text).translate(_LOOKALIKES))
+    text = text.casefold().replace("\\n", "\n")
     text = _BLANKS.sub(" ", _LINE_ENDS.sub("\n", text))
     pieces: list[str] = []
     spans: list[tuple[int, int]] = []
@@ -329,7 +344,7 @@ def _plain(text: str) -> tuple[str, list[tuple[int, int]]]:
         length += len(word)
         place = match.end()
     text = "".join([*pieces, text[place:]])
-    return _LETTER_DIGITS.sub(_word_of_digits, text), spans
+    return _LETTER_DIGITS.sub(_word_of_digits, text) if _MIXED.search(text) else text, spans
 
 
 def _word_of_digits(match: re.Match[str]) -> str:

@@ -24,7 +24,6 @@ from foxing.memory.ingest.redaction.labelled import labelled
 from foxing.memory.ingest.redaction.nearby import nearby
 from foxing.memory.ingest.redaction.scorer import scored
 from foxing.memory.ingest.redaction.words import WORDS, words
-from foxing.memory.text.planted import planted_signs
 from foxing.renderer.fading.rules import RULES_PATH, rules_of
 
 #: Characters of the shorter of two texts: longer than any bounded repetition of a pattern.
@@ -135,16 +134,14 @@ def test_the_matcher_finds_what_grows_faster(pattern: str, unit: str) -> None:
 
 
 def searched_by_redaction() -> dict[str, re.Pattern[str]]:
-    """The patterns that redaction and the recognition of instructions search texts with, by name. They are written for
-    `re`, which has a parse tree."""
+    """The patterns that redaction searches texts with, by name. They are written for `re`, which has a parse tree."""
     found = {name: re.compile(pattern) for name, pattern in secret_patterns().items()}
     for name, value in vars(numbers).items():
         if isinstance(value, regex.Pattern):
             found[f"numbers.{name}"] = re.compile(value.pattern)
     for first, pattern in words().labels.items():
         found[f"words.{first}"] = re.compile(pattern.pattern)
-    _, signs = planted_signs()
-    return found | {f"planted.{sign.name}.{sign.language}": sign.pattern for sign in signs}
+    return found
 
 
 SEARCHED = searched_by_redaction()
@@ -166,9 +163,10 @@ def test_the_texts_made_from_a_rule_show_one_that_grows_faster() -> None:
 def test_every_data_file_with_patterns_is_tested() -> None:
     rooms = [Path(room.__path__[0]) for room in (foxing.memory, foxing.renderer, foxing.api)]
     files = {path.resolve() for room in rooms for path in room.rglob("*.toml")}
-    planted = Path(foxing.memory.__path__[0]) / "text" / "data" / "planted.toml"
-    tested = {path.resolve() for path in (SECRETS, *WORDS.glob("*.toml"), *RULES_PATH.glob("*.toml"), planted)}
-    without = {path for path in files if path.parent.name == "statements" or path.stem in ("strings", "profiles")}
+    tested = {path.resolve() for path in (SECRETS, *WORDS.glob("*.toml"), *RULES_PATH.glob("*.toml"))}
+    without = {
+        path for path in files if path.parent.name == "statements" or path.stem in ("strings", "profiles", "planted")
+    }
     assert sorted(path.name for path in files - tested - without) == []
 
 

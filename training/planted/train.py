@@ -1,9 +1,10 @@
 """Weights of the recognition of instructions to a model in data.
 
-python -m training.planted.train --out memory/text/data/planted.npz
+    python -m training.planted.train --ordinary ordinary.jsonl --out memory/text/data/planted.npz
 
-Texts are made from the sentences of this folder and taken from its examples: see `texts.py`. The score of a text is that
-of its best window, in training as in use.
+Texts are made from the sentences of this folder (see `texts.py`) and taken from `examples.jsonl`. `--ordinary` are
+files of other ordinary texts, JSON Lines with `text`: half of them are fitted, by the other half the threshold is set.
+The score of a text is that of its best window, in training as in use.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from foxing.memory.text.planted import (
     BITS,
@@ -27,8 +29,11 @@ from foxing.memory.text.planted import (
 
 from .texts import examples
 
+EXAMPLES = Path(__file__).with_name("examples.jsonl")
+#: How much a written example counts, where one that is made counts 1.
+COUNT_OF_WRITTEN = 3.0
 #: Steps with all windows of each text, and with the `BEST` of them.
-STEPS, MORE_STEPS, BEST, RATE = 40, 200, 6, 0.04
+STEPS, MORE_STEPS, BEST, RATE = 30, 130, 5, 0.05
 DECAY, DECAY_OF_PAIRS, DECAY_OF_WORDS = 2e-4, 4e-4, 3e-5
 #: Share of texts in a step whose words, or whose concepts, do not count: neither is to rely on the other.
 DROPPED = 0.25
@@ -75,8 +80,10 @@ class Scorer(torch.nn.Module):
         torch.nn.init.zeros_(self.words.weight)
 
     def forward(self, design: Design, dropped: torch.Tensor | None = None) -> torch.Tensor:
-        """Returns the score of each window. Shape (windows,). `dropped`: of each text a number from 0 to 1, by which it is
-        chosen whether its words or its concepts count."""
+        """Returns the score of each window. Shape (windows,).
+
+        `dropped`: of each text a number from 0 to 1, by which it is chosen whether its words or its concepts count.
+        """
         own = torch.nn.functional.pad(self.words(design.words, design.word_starts)[:, 0], (0, WINDOW))
         by_words = own[design.first]
         for more in range(1, WINDOW):
@@ -108,7 +115,8 @@ def fit(texts: Sequence[Windows], planted: Sequence[bool], counts: Sequence[floa
             with torch.no_grad():
                 design.keep(_best(design.text, scorer(design)))
         optimizer.param_groups[0]["lr"] = RATE * (1 - step / (STEPS + MORE_STEPS))
-        best = torch.full((design.count,), -1e9).scatter_reduce(0, design.text, scorer(design, torch.rand(design.count)), "amax")
+        scores = scorer(design, torch.rand(design.count))
+        best = torch.full((design.count,), -1e9).scatter_reduce(0, design.text, scores, "amax")
         losses = torch.nn.functional.binary_cross_entropy_with_logits(best, wanted, reduction="none")
         loss = (losses * weights).mean() + DECAY_OF_PAIRS * scorer.upper().square().sum()
         loss = loss + DECAY * (scorer.concepts.square().sum() + scorer.around.square().sum())
@@ -136,6 +144,51 @@ def _best(text: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(np.sort(order[np.arange(len(order)) - first < BEST]))
 
 
-def scores_of(texts: Iterable[Windows], weights: Weights) -> np.ndarray:
+def scores_of(texts: Iterable[Windows], weights: Weights) -> NDArray[np.float32]:
     """Returns the score of each text."""
     return np.array([window_scores(text, weights).max() for text in texts])
+
+
+def save(weights: Weights, path: Path) -> None:
+    """Writes weights to a file, those of words and pairs as integers of 8 bits."""
+    arrays = {name: array.astype(np.float32) for name, array in weights._asdict().items()}
+    for name in ("pairs", "words"):
+        scale = np.float32(max(float(np.abs(arrays[name]).max()), 1e-6) / 127)
+        arrays[f"{name}_scale"] = scale
+        arrays[name] = np.round(arrays[name] / scale).astype(np.int8)
+    np.savez_compressed(path, allow_pickle=False, **arrays)
+
+
+def _texts(paths: Iterable[Path]) -> list[str]:
+    return [json.loads(line)["text"] for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def main() -> None:
+    """Trains from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=WEIGHTS, metavar="FILE")
+    parser.add_argument("--ordinary", type=Path, nargs="*", default=[], metavar="FILE", help="Other ordinary texts.")
+    parser.add_argument("--number", type=int, default=300, help="Texts to make of each kind in each language.")
+    parser.add_argument("--flagged", type=float, default=0.002, help="Share of ordinary texts that may be flagged.")
+    options = parser.parse_args()
+    made = examples(options.number)
+    lines = EXAMPLES.read_text(encoding="utf-8").splitlines()
+    written = [json.loads(line) for line in lines]
+    others = _texts(options.ordinary)
+    texts = [*(each.text for each in made), *(each["text"] for each in written), *(text[:500] for text in others[::2])]
+    planted = [*(each.planted for each in made), *(each["planted"] for each in written), *(False for _ in others[::2])]
+    counts = [1.0] * len(made) + [COUNT_OF_WRITTEN] * len(written) + [1.0] * len(others[::2])
+    windows = [windows_of(text) for text in texts]
+    weights = fit(windows, planted, counts)
+    scores = scores_of(windows[len(made) : len(made) + len(written)], weights)
+    labels = np.array([each["planted"] for each in written])
+    ordinary = np.concatenate([scores[~labels], scores_of(map(windows_of, others[1::2]), weights)])
+    threshold = np.float32(max(np.quantile(ordinary, 1 - options.flagged), 0.0))
+    save(weights._replace(threshold=threshold.reshape(1)), options.out)
+    recognised, flagged = (scores[labels] >= threshold).mean(), (ordinary >= threshold).mean()
+    print(f"{len(texts):,} texts, threshold {threshold:.2f}: {recognised:.1%} of the examples recognised")
+    print(f"{flagged:.2%} of {len(ordinary):,} ordinary texts flagged")
+
+
+if __name__ == "__main__":
+    main()
