@@ -16,6 +16,10 @@ The role that each call needs; `write` permits what `read` does, and `admin` eve
 lower role with 403, and one for a bank that the key does not open, or of another tenant, with 404, as for a bank that
 does not exist. A path that is not listed, such as that of another [mounted app](../guides/plugins.md#apps), needs
 `admin` and no tenant. [Keys](../guides/team.md#keys) says how to make one.
+
+A [token of an issuer](../guides/team.md#tokens-of-an-issuer) is answered like a key of its tenant with its role and its
+banks. One that has expired, is for another audience, of another issuer or without a tenant is answered with 401. The
+console takes keys alone.
 """
 #: Beginning of a path → its heading.
 PARTS: Mapping[str, str] = {"/console": "Console", "/x/": "Mounted apps", "/": "HTTP"}

@@ -8,8 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.routing import Mount
 from support.clock import Clock
+from support.issuer import Issuer
 from support.service import check_problem, ok, serve
 
 from foxing.api import key_checks
@@ -30,6 +32,9 @@ MESSAGES = {"messages": [{"role": "user", "content": "Titan ships on 14 March."}
 ROWS = list(permissions())
 NO_KEY = ("none", "wrong", "expired", "revoked")
 KINDS = (*NO_KEY, *ROLES, "own", "other-read", "other-write", *(f"acme-{role}" for role in ROLES))
+#: Tokens of an issuer, in place of keys: those that it did not make for this service, and those of two tenants.
+NO_TOKEN = ("token-expired", "token-audience", "token-key", "token-tenantless")
+TOKENS = (*NO_TOKEN, *(f"token-acme-{role}" for role in ROLES), "token-other-write", "token-globex-read")
 
 
 def routes(application: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -56,7 +61,19 @@ def test_every_route_has_a_row_and_every_row_a_route(memory: Memory) -> None:
 class Keys:
     """One key of each kind."""
 
-    def __init__(self, memory: Memory, clock: Clock) -> None:
+    def __init__(self, memory: Memory, clock: Clock, issuer: Issuer) -> None:
+        self._tokens = {
+            "token-expired": issuer.headers(role="admin", late=-3600),
+            "token-audience": issuer.headers(role="admin", aud="another"),
+            "token-key": issuer.headers(role="admin", key=ec.generate_private_key(ec.SECP256R1())),
+            "token-tenantless": issuer.headers(role="admin", tenant=None),
+            "token-other-write": issuer.headers(role="write", banks=["other*"]),
+            **{
+                f"token-{tenant}-{role}": issuer.headers(role=role, tenant=tenant)
+                for tenant in ("acme", "globex")
+                for role in ROLES
+            },
+        }
         keys = memory.operations.keys
         now, clock.now = clock.now, clock.now - timedelta(hours=2)
         expired = keys.create({"name": "n", "role": "admin", "expires_after": "PT1H"})
@@ -75,6 +92,8 @@ class Keys:
                 self.by_kind[f"{tenant}-{role}"] = new.key
 
     def headers(self, kind: str) -> dict[str, str]:
+        if kind in self._tokens:
+            return self._tokens[kind]
         key = self.by_kind[kind]
         return {} if key is None else {"Authorization": f"Bearer {key}"}
 
@@ -82,9 +101,11 @@ class Keys:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, Keys]]:
     clock = Clock(NOW)
-    with Memory(tmp_path_factory.mktemp("keys") / "foxing.db", clock=clock) as memory:
-        keys = Keys(memory, clock)
-        with serve(memory, api_key=OWN) as client:
+    folder = tmp_path_factory.mktemp("keys")
+    issuer = Issuer(folder)
+    with Memory(folder / "foxing.db", clock=clock) as memory:
+        keys = Keys(memory, clock, issuer)
+        with serve(memory, api_key=OWN, tokens=issuer.settings) as client:
             yield client, keys
 
 
@@ -93,25 +114,28 @@ def request(client: httpx.Client, row: RoutePermission, headers: dict[str, str],
     return client.request(row.method, path, headers=headers)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *TOKENS])
 def test_the_matrix(served: tuple[httpx.Client, Keys], kind: str) -> None:
     client, keys = served
     for row in ROWS:
         if row.path.startswith("/console"):
             continue  # has sessions
         response = request(client, row, keys.headers(kind))
+        tenant = kind.startswith(("acme", "token"))
         if row.role is None:
-            assert response.status_code == (404 if "well-known" in row.path else 200), row
-        elif kind in NO_KEY:
+            assert response.status_code == 200, row
+        elif kind in (*NO_KEY, *NO_TOKEN):
             check_problem(response, 401, "unauthorized")
         elif kind != "own" and ROLES.index(kind.rpartition("-")[2]) < ROLES.index(row.role):  # type: ignore[arg-type]
             assert f"needs a key of the role {row.role}" in check_problem(response, 403, "forbidden")["detail"]
-        elif kind.startswith("acme") and not row.tenants:
+        elif tenant and not row.tenants and "other" not in kind:
             assert "needs a key without a tenant" in check_problem(response, 403, "forbidden")["detail"]
-        elif kind.startswith("other") and "{bank}" in row.path:
+        elif "other" in kind and "{bank}" in row.path:
             assert "no bank 'bank'" in check_problem(response, 404, "not-found")["detail"]
+        elif tenant and not row.tenants:
+            check_problem(response, 403, "forbidden")
         else:
-            other = kind.startswith("acme") and "{tenant}" in row.path  # that of another tenant
+            other = tenant and "{tenant}" in row.path  # that of another tenant
             assert (response.status_code in (401, 403)) == other, (row, response.text)
 
 
@@ -150,11 +174,21 @@ def call_tool(client: httpx.Client, headers: dict[str, str], name: str, bank: st
     return response.text
 
 
-@pytest.mark.parametrize("kind", ROLES)
+def test_the_console_takes_no_tokens(served: tuple[httpx.Client, Keys]) -> None:
+    client, keys = served
+    client.cookies.clear()
+    token = keys.headers("token-acme-admin")
+    origin = {"Origin": str(client.base_url).rstrip("/")}
+    form = {"key": token["Authorization"].removeprefix("Bearer ")}
+    assert client.post("/console/login", data=form, headers=origin).status_code == 401
+    assert client.get("/console/banks", headers=token).headers["location"].startswith("/console/login")
+
+
+@pytest.mark.parametrize("kind", [*ROLES, *(f"token-acme-{role}" for role in ROLES)])
 def test_the_matrix_of_mcp_tools(served: tuple[httpx.Client, Keys], kind: str) -> None:
     client, keys = served
     for name, (_, _, role) in TOOLS.items():
-        refused = ROLES.index(kind) < ROLES.index(role)
+        refused = ROLES.index(kind.rpartition("-")[2]) < ROLES.index(role)  # type: ignore[arg-type]
         said = f"the tool {name} needs a key of the role {role}"
         assert (said in call_tool(client, keys.headers(kind), name)) == refused, name
 
@@ -259,15 +293,16 @@ def test_the_last_use_is_noted_once_a_minute(memory: Memory) -> None:
     assert used.last_used_at is not None
 
 
-def test_tenants_who_use_the_same_names_never_meet(served: tuple[httpx.Client, Keys]) -> None:
+@pytest.mark.parametrize("sign", ["", "token-"], ids=["keys", "tokens"])
+def test_tenants_who_use_the_same_names_never_meet(served: tuple[httpx.Client, Keys], sign: str) -> None:
     client, keys = served
     words = {"acme": "Titan ships on 14 March.", "globex": "Orion ships on 3 May."}
     for tenant, text in words.items():
         body = {"messages": [{"role": "user", "content": text, "id": "m1"}], "thread": "t"}
-        headers = keys.headers(f"{tenant}-write")
+        headers = keys.headers(f"{sign}{tenant}-write")
         assert client.post("/v1/banks/plans/messages", json=body, headers=headers).status_code == 201
     for tenant, text in words.items():
-        admin, read = keys.headers(f"{tenant}-admin"), keys.headers(f"{tenant}-read")
+        admin, read = (keys.headers(f"{sign}{tenant}-{role}") for role in ("admin", "read"))
         query = {"query": "what ships?", "banks": ["plans"]}
         (span,) = ok(client.post("/v1/banks/plans/recall", json=query, headers=read))["spans"]
         assert (span["text"], span["bank"], span["message_id"]) == (text, "plans", "m1")
@@ -283,9 +318,12 @@ def test_tenants_who_use_the_same_names_never_meet(served: tuple[httpx.Client, K
     listed = [bank["id"] for bank in ok(client.get("/v1/banks", headers=operator))["banks"]]
     assert {"acme~plans", "globex~plans"} <= set(listed)
     assert ok(client.get("/v1/banks/globex~plans/messages/m1", headers=operator))["text"] == words["globex"]
-    erased = client.delete("/v1/banks/plans", headers=keys.headers("globex-admin"))
+    erased = client.delete("/v1/banks/plans", headers=keys.headers(f"{sign}globex-admin"))
     assert erased.json()["bank"] == "plans"
-    assert ok(client.get("/v1/banks/plans/messages/m1", headers=keys.headers("acme-read")))["text"] == words["acme"]
+    assert (
+        ok(client.get("/v1/banks/plans/messages/m1", headers=keys.headers(f"{sign}acme-read")))["text"] == words["acme"]
+    )
+    assert client.delete("/v1/banks/plans", headers=keys.headers(f"{sign}acme-admin")).status_code == 200
 
 
 def test_a_bank_of_another_tenant_is_answered_like_one_that_does_not_exist(
