@@ -95,6 +95,26 @@ UNTENANTED: frozenset[str] = frozenset(
 )
 
 
+#: Commands that a service named by its URL answers, with the key of their settings → routes that they call.
+COMMANDS_BY_KEY: Mapping[str, tuple[str, ...]] = {
+    "foxing mcp URL": ("POST /x/mcp/{bank}",),  # the tools check their own roles
+    "foxing proxy --service URL": (f"POST {BANK}/fold", f"POST {BANK}/messages", f"POST {BANK}/savings"),
+}
+#: Commands that the service answers that runs on their database: who reads its announcement, beside the database, needs
+#: no key.
+LOCAL_COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "foxing recall": (f"POST {BANK}/recall",),
+    "foxing context": (f"POST {BANK}/context",),
+    "foxing import": (
+        *(f"POST {BANK}/import", f"GET {BANK}/import/{{import_id}}", f"DELETE {BANK}/import/{{import_id}}"),
+    ),
+    "foxing console": ("GET /healthz",),
+    "foxing hook": ("POST /x/hooks/{tool}/{event}",),
+    "foxing mcp": ("POST /x/mcp/{bank}",),
+    "foxing proxy": (f"POST {BANK}/fold", f"POST {BANK}/messages", f"POST {BANK}/savings"),
+}
+
+
 class RoutePermission(NamedTuple):
     """A row of the table."""
 
@@ -120,6 +140,12 @@ def permissions() -> Iterator[RoutePermission]:
         for route in routes:
             method, _, path = route.partition(" ")
             yield RoutePermission(role, method, path, route not in UNTENANTED)
+
+
+def role_of(routes: tuple[str, ...]) -> KeyRole:
+    """Returns the role that permits all of these routes, none of which is open."""
+    roles = {f"{row.method} {row.path}": row.role for row in permissions()}
+    return max((role for route in routes if (role := roles[route]) is not None), key=list(NEEDED).index)
 
 
 #: Method → patterns of its paths, fixed ones first, and their permissions.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from foxing.api.permissions import RoutePermission, permissions
+from foxing.api.permissions import COMMANDS_BY_KEY, LOCAL_COMMANDS, RoutePermission, permissions, role_of
 from foxing.integrations.mcp.server import TOOLS
 
 from .markdown import table
@@ -21,6 +21,10 @@ A [token of an issuer](../guides/team.md#tokens-of-an-issuer) is answered like a
 banks. One that has expired, is for another audience, of another issuer or without a tenant is answered with 401. The
 console takes keys alone.
 """
+COMMANDS_HEAD = """\
+Commands work on the database itself. These are answered by a service: one that is named by its URL, with the key of the
+settings, or without a key the one that runs on their SQLite database, which announces itself in its folder.
+"""
 #: Beginning of a path → its heading.
 PARTS: Mapping[str, str] = {"/console": "Console", "/x/": "Mounted apps", "/": "HTTP"}
 
@@ -29,6 +33,10 @@ def _need_of(row: RoutePermission) -> str:
     if row.role is None:
         return "no key"
     return f"`{row.role}`" if row.tenants else f"`{row.role}`, no tenant"
+
+
+def _calls(routes: tuple[str, ...]) -> str:
+    return ", ".join(f"`{route}`" for route in routes)
 
 
 def permissions_page() -> str:
@@ -40,4 +48,7 @@ def permissions_page() -> str:
     parts = [f"## {name}\n\n{table(('method', 'path', 'role'), listed)}" for name, listed in rows.items()]
     tools = [(f"`{name}`", f"`{role}`") for name, (_, _, role) in TOOLS.items()]
     parts.append(f"## Tools of MCP over HTTP\n\n{table(('tool', 'role'), tools)}")
+    by_key = [(f"`{name}`", _calls(routes), f"`{role_of(routes)}`") for name, routes in COMMANDS_BY_KEY.items()]
+    by_key += [(f"`{name}`", _calls(routes), "no key") for name, routes in LOCAL_COMMANDS.items()]
+    parts.append(f"## Commands over HTTP\n\n{COMMANDS_HEAD}\n{table(('command', 'calls', 'role'), by_key)}")
     return "\n\n".join((HEAD.strip(), *parts)) + "\n"

@@ -1,6 +1,9 @@
 """API keys over HTTP: who may do what, by the table of permissions."""
 
+import io
+import json
 import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,14 +19,17 @@ from support.service import check_problem, ok, serve
 
 from foxing.api import key_checks
 from foxing.api.app import create_app
-from foxing.api.permissions import RoutePermission, permissions
+from foxing.api.permissions import COMMANDS_BY_KEY, LOCAL_COMMANDS, RoutePermission, permissions, role_of
 from foxing.api.settings import Settings
+from foxing.integrations.client import ServiceOptions, connect
 from foxing.integrations.hooks.app import make_app as make_hooks
 from foxing.integrations.hooks.projects import bank_of_root
+from foxing.integrations.mcp import bridge
 from foxing.integrations.mcp.app import PATHS as MCP_PATHS
 from foxing.integrations.mcp.server import TOOLS
-from foxing.memory import Memory
+from foxing.memory import FoldRequest, Memory
 from foxing.memory.access import ROLES
+from foxing.renderer import FoxingError
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 OWN = "the-key-of-the-settings"
@@ -407,3 +413,75 @@ def test_an_admin_of_a_tenant_manages_its_keys_alone(served: tuple[httpx.Client,
     ):
         check_problem(answer, 404, "not-found")
     assert client.delete(f"/v1/keys/{new['id']}", headers=admin).status_code == 200
+
+
+BILLED = {
+    **{"id": "c", "called_at": NOW.isoformat(), "model": "gpt-5.6", "wire": "openai", "folded": False},
+    **{"fresh_tokens": 1, "original_tokens": 1, "original_prefix": 0},
+}
+
+
+def answer_of_bridge(url: str, key: str | None) -> str:
+    """What `foxing mcp URL` answers to a client that asks for a tool of readers."""
+    output = io.BytesIO()
+    connect = bridge.RemoteService(url, key).connect
+    stated = {"io.modelcontextprotocol/protocolVersion": "2025-06-18"}
+    params = {"name": "recall", "arguments": {"query": "x"}, "_meta": stated}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    bridge.Bridge(connect, "command", output, all_tools=True).run(iter([json.dumps(call).encode() + b"\n"]))
+    return output.getvalue().decode()
+
+
+def calls_of_proxy(url: str, key: str | None) -> None:
+    """What `foxing proxy --service URL` asks for, of which it stores nothing here."""
+    first = {"session": "s", "wire": "openai", "messages": [{"role": "user", "content": "hello"}], "budget": 1_000}
+    with connect(ServiceOptions(url, key, retry_for_s=0.001), "command") as connection:
+        connection.run(lambda memory: memory.fold("command", FoldRequest.from_fields({**first, "reader": "text"})))
+        connection.run(lambda memory: memory.store("command", MESSAGES["messages"]))
+        connection.run(lambda memory: memory.record_model_calls("command", [BILLED]))
+
+
+@pytest.mark.parametrize("kind", ["none", "wrong", "read", "write", "token-acme-read", "token-acme-write"])
+def test_commands_need_the_role_of_their_calls(served: tuple[httpx.Client, Keys], kind: str) -> None:
+    client, keys = served
+    url = str(client.base_url).rstrip("/")
+    key = keys.headers(kind).get("Authorization", "").removeprefix("Bearer ") or None
+    role = None if kind in NO_KEY else kind.rpartition("-")[2]
+    assert {name: role_of(routes) for name, routes in COMMANDS_BY_KEY.items()} == {
+        "foxing mcp URL": "read",
+        "foxing proxy --service URL": "write",
+    }
+    assert ("the API key" in (answer := answer_of_bridge(url, key)) or "an API key" in answer) == (role is None)
+    if role == "write":
+        calls_of_proxy(url, key)
+        return
+    with pytest.raises(FoxingError) as refused:
+        calls_of_proxy(url, key)
+    assert refused.value.kind.status == (401 if role is None else 403)
+
+
+def test_commands_call_the_routes_of_their_rows(memory: Memory) -> None:
+    with serve(memory, api_key=OWN) as client:
+        headers = {"Authorization": f"Bearer {OWN}"}
+        for name, ask in (("foxing mcp URL", answer_of_bridge), ("foxing proxy --service URL", calls_of_proxy)):
+            before = answered(client, headers)
+            ask(str(client.base_url).rstrip("/"), OWN)
+            expected = {route.replace("/x/mcp/{bank}", "/x/mcp") for route in COMMANDS_BY_KEY[name]}
+            until = time.monotonic() + 60
+            routes = set[str]()
+            while not expected <= routes and time.monotonic() < until:  # counted once the answer has been sent
+                routes = answered(client, headers) - before - {"GET /metrics"}
+            assert routes == expected, name
+
+
+def answered(client: httpx.Client, headers: dict[str, str]) -> set[str]:
+    """The routes that a service has answered, from its metrics."""
+    lines = client.get("/metrics", headers=headers).text.splitlines()
+    pattern = re.compile(r'foxing_http_requests_total\{method="(\w+)",route="([^"]+)"')
+    return {f"{match[1]} {match[2]}" for line in lines if (match := pattern.match(line))}
+
+
+def test_every_call_of_a_command_is_a_row() -> None:
+    rows = {f"{row.method} {row.path}" for row in ROWS}
+    for routes in (*COMMANDS_BY_KEY.values(), *LOCAL_COMMANDS.values()):
+        assert set(routes) <= rows
