@@ -124,32 +124,31 @@ class _Text:
         return value ^ (value >> np.uint64(29))
 
 
-def _hash_of(term: str) -> int:
-    return int(_Text(term).hashes(np.array([0]), np.array([len(term)]))[0])
-
-
 @cache
 def planted_terms(path: Path = TERMS) -> Terms:
     """Returns the terms of all concepts."""
     source: dict[str, str] = tomllib.loads(path.read_text(encoding="utf-8"))
-    open_bits: dict[int, int] = {}
-    whole_bits: dict[int, int] = {}
+    terms = [
+        (term.removesuffix("$").replace("_", " "), term.endswith("$"), number)
+        for number, text in enumerate(source.values())
+        for term in text.strip().replace("\n", "·").split("·")
+    ]
+    lengths = np.array([len(term) for term, _, _ in terms])
+    part = _Text("".join(term for term, _, _ in terms))
+    first = np.cumsum(lengths) - lengths
     likely_first = np.zeros(1 << 16, dtype=np.bool_)
-    for number, terms in enumerate(source.values()):
-        for term in terms.strip().replace("\n", "·").split("·"):
-            bits = whole_bits if term.endswith("$") else open_bits
-            plain = term.removesuffix("$").replace("_", " ")
-            likely_first[_hash_of(plain[:FIRST]) >> 48] = True
-            key = _hash_of(plain)
-            bits[key] = bits.get(key, 0) | 1 << number
-    hashes = np.array(sorted(open_bits.keys() | whole_bits.keys()), dtype=np.uint64)
+    likely_first[part.hashes(first, first + np.minimum(lengths, FIRST)) >> np.uint64(48)] = True
+    bits: dict[int, list[int]] = {}
+    for key, (_, whole, number) in zip(part.hashes(first, first + lengths).tolist(), terms, strict=True):
+        bits.setdefault(key, [0, 0])[whole] |= 1 << number
+    hashes = np.array(sorted(bits), dtype=np.uint64)
     likely = np.zeros(1 << 16, dtype=np.bool_)
     likely[hashes >> np.uint64(48)] = True
     return Terms(
         (*source, *_FORMS),
         hashes,
-        np.array([open_bits.get(int(key), 0) for key in hashes], dtype=np.uint64),
-        np.array([whole_bits.get(int(key), 0) for key in hashes], dtype=np.uint64),
+        np.array([bits[key][False] for key in hashes.tolist()], dtype=np.uint64),
+        np.array([bits[key][True] for key in hashes.tolist()], dtype=np.uint64),
         likely,
         likely_first,
     )

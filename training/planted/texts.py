@@ -133,16 +133,17 @@ class Writer:
         self.sentences = sentences
         self.random = random
         self.blank = _BLANK.get(language, " ")
+        self._decks: dict[int, list[str]] = {}
 
     def planted(self) -> Example:
         """Returns a text with instructions."""
         pick, own = self.random.choice, self.sentences
         kind = self.random.random()
         if kind < 0.5:
-            source = pick(own.whole)
+            source = self._next(own.whole)
             core = source
         else:
-            source = pick(own.request)
+            source = self._next(own.request)
             core = self._sentence(source)
             if kind < 0.85:
                 core = self._addressed(pick(own.address), core)
@@ -159,7 +160,7 @@ class Writer:
         pick, own = self.random.choice, self.sentences
         if self.random.random() < 0.2:
             return Example(self._surrounded(pick(own.plain)), False, self.language, "")
-        source = pick(own.ordinary)
+        source = self._next(own.ordinary)
         core = source
         if self.random.random() < 0.25:
             core += self.blank + pick(own.ordinary)
@@ -169,6 +170,13 @@ class Writer:
         elif self.random.random() < 0.02:
             core = " ".join(core.replace(" ", ""))
         return Example(self._surrounded(core), False, self.language, source)
+
+    def _next(self, sentences: list[str]) -> str:
+        """Returns the next of some sentences, in an order that changes with each round."""
+        deck = self._decks.setdefault(id(sentences), [])
+        if not deck:
+            deck += self.random.sample(sentences, len(sentences))
+        return deck.pop()
 
     def filled(self, text: str) -> str:
         """Returns a sentence with words in its slots."""

@@ -33,8 +33,10 @@ EXAMPLES = Path(__file__).with_name("examples.jsonl")
 #: How much a written example counts, where one that is made counts 1.
 COUNT_OF_WRITTEN = 3.0
 #: Steps with all windows of each text, and with the `BEST` of them.
-STEPS, MORE_STEPS, BEST, RATE = 30, 130, 5, 0.05
+STEPS, MORE_STEPS, BEST, RATE = 30, 130, 4, 0.06
 DECAY, DECAY_OF_PAIRS, DECAY_OF_WORDS = 2e-4, 4e-4, 3e-5
+#: Added to weights of concepts after the fit: made texts hold few of what everyone writes.
+ADDED = {"override": 1.5}
 #: Share of texts in a step whose words, or whose concepts, do not count: neither is to rely on the other.
 DROPPED = 0.25
 
@@ -125,10 +127,11 @@ def fit(texts: Sequence[Windows], planted: Sequence[bool], counts: Sequence[floa
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     pairs = scorer.upper().detach().numpy()
+    added = np.array([ADDED.get(name, 0.0) for name in planted_terms().concepts], dtype=np.float32)
     return Weights(
         scorer.size.detach().numpy(),
         scorer.length.detach().numpy(),
-        scorer.concepts.detach().numpy(),
+        scorer.concepts.detach().numpy() + added,
         (pairs + pairs.T) / 2,
         scorer.around.detach().numpy(),
         scorer.words.weight.detach().numpy()[:, 0],
@@ -168,8 +171,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=WEIGHTS, metavar="FILE")
     parser.add_argument("--ordinary", type=Path, nargs="*", default=[], metavar="FILE", help="Other ordinary texts.")
-    parser.add_argument("--number", type=int, default=300, help="Texts to make of each kind in each language.")
-    parser.add_argument("--flagged", type=float, default=0.002, help="Share of ordinary texts that may be flagged.")
+    parser.add_argument("--number", type=int, default=480, help="Texts to make of each kind in each language.")
+    parser.add_argument("--flagged", type=float, default=0.004, help="Share of ordinary texts that may be flagged.")
     options = parser.parse_args()
     made = examples(options.number)
     lines = EXAMPLES.read_text(encoding="utf-8").splitlines()
