@@ -35,6 +35,9 @@ class Access:
     tenant: str | None = None
     #: Id of its key; None for a caller in process, and for the key of the settings.
     key_id: str | None = None
+    #: Limits of the key, beside those of its tenant; None for none.
+    requests_per_s: float | None = None
+    recalls_at_once: int | None = None
 
     @staticmethod
     def current() -> "Access":

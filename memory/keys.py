@@ -48,6 +48,7 @@ class ApiKeys:
         expires_at = None if request.expires_after is None else later(now, request.expires_after)
         tenant = _tenant_for(request.tenant)
         row = ApiKeyRow("", b"", b"", request.name, request.role, tenant, request.banks, now, expires_at)
+        row = replace(row, requests_per_s=request.requests_per_s, recalls_at_once=request.recalls_at_once)
         with self._database.write() as connection:
             if api_keys.count_live(connection, now) >= MAX_KEYS:
                 raise Conflict(f"there are {MAX_KEYS:,} keys; revoke those that are not needed")
@@ -177,6 +178,8 @@ def _info(row: ApiKeyRow) -> KeyInfo:
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
         revoked_at=row.revoked_at,
+        requests_per_s=row.requests_per_s,
+        recalls_at_once=row.recalls_at_once,
     )
 
 

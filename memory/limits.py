@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -27,9 +27,19 @@ RECALL_PAUSE_S = 1.0
 USAGE_DAYS = 30
 
 
+class _Holder(NamedTuple):
+    """Tenant that has a limit, or key of it; empty for none."""
+
+    tenant: str
+    key_id: str = ""
+
+    def __str__(self) -> str:
+        return f"the key {self.key_id}" if self.key_id else _name(self.tenant)
+
+
 @dataclass
 class _Bucket:
-    """Token bucket of a tenant in this process."""
+    """Token bucket of a tenant or a key in this process."""
 
     tokens: float
     at: float
@@ -45,8 +55,9 @@ class TenantLimits:
         self._lock = Lock()
         #: Tenant → its limits, and the monotonic time at which they were read.
         self._read: dict[str, tuple[UsageLimits, float]] = {}
-        self._buckets: dict[str, _Bucket] = {}
-        self._recalls = Counter[str]()
+        #: Tenant or key → its bucket, and the number of its recalls in progress.
+        self._buckets: dict[_Holder, _Bucket] = {}
+        self._recalls = Counter[_Holder]()
         self._counts: dict[UsageKey, Counter[str]] = {}
 
     def get(self, tenant: str | None) -> UsageLimits:
@@ -104,34 +115,33 @@ class TenantLimits:
                 raise
 
     def admit(self, access: Access) -> None:
-        """Counts a request. Raises `LimitReached` if its tenant has sent too many."""
-        tenant = access.tenant or ""
-        limits = self._last(tenant)
+        """Counts a request. Raises `LimitReached` if its tenant or its key has sent too many."""
+        limits = self._last(access.tenant or "")
         with self._lock:
-            if limits.requests_per_s is not None:
-                self._take(tenant, limits.requests_per_s)
+            for holder, rate in _limits_of(access, access.requests_per_s, limits.requests_per_s):
+                self._take(holder, rate)
             self._count(access, "requests")
 
     @contextmanager
     def recall(self) -> Iterator[None]:
-        """Counts a recall, in the block. Raises `LimitReached` if its tenant has too many in progress."""
+        """Counts a recall, in the block. Raises `LimitReached` if its tenant or its key has too many in progress."""
         access = Access.current()
-        tenant = access.tenant or ""
-        limit = self._last(tenant).recalls_at_once
+        limit_of_tenant = self._last(access.tenant or "").recalls_at_once
+        limits = list(_limits_of(access, access.recalls_at_once, limit_of_tenant))
         with self._lock:
-            if limit is not None and self._recalls[tenant] >= limit:
-                raise LimitReached(
-                    f"recalls_at_once: {limit} recalls of {_name(tenant)} are in progress; send it again later"
-                ).after(RECALL_PAUSE_S)
-            self._recalls[tenant] += 1
+            for holder, limit in limits:
+                if self._recalls[holder] >= limit:
+                    raise LimitReached(
+                        f"recalls_at_once: {limit:g} recalls of {holder} are in progress; send it again later"
+                    ).after(RECALL_PAUSE_S)
+            self._recalls.update(holder for holder, _ in limits)
             self._count(access, "recalls")
         try:
             yield
         finally:
             with self._lock:
-                self._recalls[tenant] -= 1
-                if not self._recalls[tenant]:
-                    del self._recalls[tenant]
+                self._recalls.subtract(holder for holder, _ in limits)
+                self._recalls = +self._recalls
 
     def write(self) -> None:
         """Writes the requests and recalls that were counted since the last call."""
@@ -152,16 +162,16 @@ class TenantLimits:
         """Returns the limits for what a transaction stores for a tenant."""
         return StoreLimits(connection, tenant, self._current(tenant, connection), day)
 
-    def _take(self, tenant: str, rate: float) -> None:
-        """Takes a token from the bucket of a tenant. Raises `LimitReached`."""
+    def _take(self, holder: _Holder, rate: float) -> None:
+        """Takes a token from the bucket of a tenant or a key. Raises `LimitReached`."""
         now = time.monotonic()
         capacity = max(1.0, rate)
-        bucket = self._buckets.setdefault(tenant, _Bucket(capacity, now))
+        bucket = self._buckets.setdefault(holder, _Bucket(capacity, now))
         bucket.tokens = min(capacity, bucket.tokens + (now - bucket.at) * rate)
         bucket.at = now
         if bucket.tokens < 1:
             raise LimitReached(
-                f"requests_per_s: {_name(tenant)} may send {rate:g} requests a second to this process; send fewer"
+                f"requests_per_s: {holder} may send {rate:g} requests a second to this process; send fewer"
             ).after(max(1.0, (1 - bucket.tokens) / rate))
         bucket.tokens -= 1
 
@@ -250,6 +260,15 @@ class StoreLimits:
                     "more do not fit; send it again tomorrow (UTC), or ask the operator for a higher limit"
                 ).after(max(1.0, (midnight - now).total_seconds()))
         self._stored = sums
+
+
+def _limits_of(access: Access, of_key: float | None, of_tenant: float | None) -> Iterator[tuple[_Holder, float]]:
+    """Yields the key and the tenant of a caller with their limits, where they have one."""
+    tenant = access.tenant or ""
+    if of_key is not None and access.key_id is not None:
+        yield _Holder(tenant, access.key_id), of_key
+    if of_tenant is not None:
+        yield _Holder(tenant), of_tenant
 
 
 def _name(tenant: str) -> str:

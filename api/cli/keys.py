@@ -50,13 +50,22 @@ def create(
         str | None,
         typer.Option(help="ISO 8601 duration after which the key no longer works, such as P90D.", show_default="never"),
     ] = None,
+    requests_per_s: Annotated[
+        float | None,
+        typer.Option(help="Requests a second that each process accepts with the key.", show_default="no limit"),
+    ] = None,
+    recalls_at_once: Annotated[
+        int | None,
+        typer.Option(help="Recalls that each process answers at once for the key.", show_default="no limit"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Create a key and show it, once. From then on, services over this database require a key."""
     from foxing.memory import KeyRequest
 
     state = state_of(context)
-    fields = {"name": name, "role": role, "tenant": tenant, "banks": bank, "expires_after": expires_after}
+    fields: dict[str, object] = {"name": name, "role": role, "tenant": tenant, "banks": bank}
+    fields |= {"expires_after": expires_after, "requests_per_s": requests_per_s, "recalls_at_once": recalls_at_once}
     request = KeyRequest.from_fields(fields)
     with state.memory(create=True) as memory:
         _show_new(state, memory.operations.keys.create(request))

@@ -96,6 +96,9 @@ api_keys = Table(
     Column("tenant", String(50)),
     #: Patterns of names of banks; null for all banks.
     Column("banks", JSON(none_as_null=True)),
+    #: Limits of the key in each process; null for those of its tenant alone.
+    Column("requests_per_s", Float),
+    Column("recalls_at_once", BigInteger),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
     Column("last_used_at", UtcDateTime),

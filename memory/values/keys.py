@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from foxing.memory.access import Access, KeyRole
 
 from .base import MemoryRequest, Value
+from .limits import Count, RequestRate
 from .policy import Duration
 
 MAX_PATTERNS = 100
@@ -41,6 +42,16 @@ class KeyRequest(MemoryRequest):
     expires_after: Duration | None = Field(
         default=None, description="Time after which the key no longer works, in ISO 8601. Default: never."
     )
+    requests_per_s: RequestRate | None = Field(
+        default=None,
+        description="Requests a second, on average, that each process of the service accepts with the key, beside the "
+        "limit of its tenant. Further requests get 429. Default: no limit.",
+    )
+    recalls_at_once: Count | None = Field(
+        default=None,
+        description="Recalls and other calls of the codec that each process answers at the same time for the key, "
+        "beside the limit of its tenant. Further ones get 429. Default: no limit.",
+    )
 
     @model_validator(mode="after")
     def _check_banks(self) -> "KeyRequest":
@@ -71,11 +82,14 @@ class KeyInfo(Value):
     expires_at: datetime | None = Field(description="Time from which it no longer works; null for none.")
     last_used_at: datetime | None = Field(description="Time of its last use, to the minute; null if unused.")
     revoked_at: datetime | None = Field(description="Time at which it was revoked; null if it was not.")
+    requests_per_s: float | None = Field(None, description="Requests a second that it may send; null for no limit.")
+    recalls_at_once: int | None = Field(None, description="Recalls at the same time; null for no limit.")
 
     @property
     def access(self) -> Access:
         """Access that the key gives."""
-        return Access(self.role, self.banks, self.tenant, self.id)
+        limits = (self.requests_per_s, self.recalls_at_once)
+        return Access(self.role, self.banks, self.tenant, self.id, *limits)
 
 
 class NewKey(KeyInfo):

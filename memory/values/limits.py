@@ -9,12 +9,13 @@ from .base import INTEGRAL, MemoryRequest, Value
 
 MAX_LIMIT_VALUE = 1 << 53
 Count: TypeAlias = Annotated[int, Field(ge=1, le=MAX_LIMIT_VALUE), INTEGRAL]
+RequestRate: TypeAlias = Annotated[float, Field(gt=0, le=1_000_000, strict=False)]
 
 
 class UsageLimits(MemoryRequest):
     """Limits of a tenant; null for none."""
 
-    requests_per_s: Annotated[float, Field(gt=0, le=1_000_000, strict=False)] | None = Field(
+    requests_per_s: RequestRate | None = Field(
         default=None,
         description="Requests a second, on average, that each process of the service accepts; it accepts as many at "
         "once, or one. Further requests get 429.",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 
 from foxing.api.cli.main import app
 from foxing.api.fair_limiter import FairLimiter
-from foxing.memory import Memory
+from foxing.memory import Access, LimitReached, Memory
 
 pytestmark = pytest.mark.both_databases
 
@@ -162,3 +163,41 @@ def test_the_command_shows_usage(database_url: str) -> None:
     assert result.exit_code == 0, result.output
     (row,) = json.loads(result.stdout)["rows"]
     assert (row["tenant"], row["messages"], row["bytes"]) == ("acme", 1, 4)
+
+
+def test_a_key_has_limits_of_its_own(served: Served) -> None:
+    body = {"name": "n", "role": "write", "requests_per_s": 2, "recalls_at_once": 1}
+    most = {"name": "n", "role": "read", "requests_per_s": 1_000_000, "recalls_at_once": 1 << 53}
+    admin = served.by_tenant["acme"]
+    new = served.clients[0].post("/v1/keys", json=body, headers=admin).json()
+    assert (new["requests_per_s"], new["recalls_at_once"]) == (2, 1)
+    assert served.clients[0].post("/v1/keys", json=most, headers=admin).status_code == 201
+    for wrong in ({"requests_per_s": 0}, {"recalls_at_once": 0}, {"recalls_at_once": 1.5}):
+        refused = served.clients[0].post("/v1/keys", json={**body, **wrong}, headers=admin)
+        check_problem(refused, 422, "invalid-request")
+    answers = [served.clients[0].get("/v1/banks", headers=bearer(new["key"])) for _ in range(8)]
+    refusals = [answer for answer in answers if answer.status_code != 200]
+    assert 1 <= len(refusals) <= 6
+    detail = check_problem(refusals[0], 429, "limit-reached")["detail"]
+    assert f"the key {new['id']} may send 2 requests" in detail
+    assert float(refusals[0].headers["Retry-After"]) >= 1
+    # other keys of the tenant are not concerned, and a rotated key keeps its limits
+    assert ok(served.clients[0].get("/v1/banks", headers=admin)) is not None
+    rotated = served.clients[0].post(f"/v1/keys/{new['id']}/rotate", headers=admin).json()
+    assert (rotated["requests_per_s"], rotated["recalls_at_once"]) == (2, 1)
+    limits = served.memory.operations.limits
+    access = Access("write", tenant="acme", key_id=rotated["id"], recalls_at_once=1)
+    with access.limiting(), limits.recall():
+        with pytest.raises(LimitReached, match=f"recalls of the key {rotated['id']} are in progress"), limits.recall():
+            pass
+        with Access("write", tenant="acme", key_id="another").limiting(), limits.recall():
+            pass
+    with access.limiting(), limits.recall():
+        pass
+
+
+def test_keys_with_limits_are_created_by_the_command(tmp_path: Path) -> None:
+    arguments = ["--database", str(tmp_path / "m.db"), "keys", "create", "--name", "n", "--role", "read"]
+    limits = ["--requests-per-s", "0.5", "--recalls-at-once", "3", "--json"]
+    made = json.loads(CliRunner().invoke(app, [*arguments, *limits]).stdout)
+    assert (made["requests_per_s"], made["recalls_at_once"]) == (0.5, 3)

@@ -32,6 +32,8 @@ def test_a_key_is_created_listed_and_found_by_its_secret(database_url: str) -> N
             "tenant": None,
             "last_used_at": None,
             "revoked_at": None,
+            "requests_per_s": None,
+            "recalls_at_once": None,
         }
         live = keys.live()
         assert live.required

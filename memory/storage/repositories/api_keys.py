@@ -28,6 +28,8 @@ class ApiKeyRow:
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+    requests_per_s: float | None = None
+    recalls_at_once: int | None = None
 
 
 _columns = [_c[name] for name in ApiKeyRow.__dataclass_fields__]
