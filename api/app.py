@@ -25,6 +25,7 @@ from .openapi.document import DESCRIPTION, TAGS, openapi_document
 from .plugins.apps import MountedApp, mount_apps
 from .processes.forwarding import Forwarding
 from .processes.member import Member
+from .reloading import Reloader
 from .routes import ROUTERS
 from .scheduler import Clock
 from .settings import Settings, settings_file
@@ -68,28 +69,33 @@ def create_app(
     mounted: list[MountedApp] = mount_apps(app)
     if settings.console:
         app.add_route("/console", lambda request: RedirectResponse("/console/banks", 303), include_in_schema=False)
-        app.mount("/console", Console(lambda: app.state.service, settings.key).app(), name="/console")
-    guard(app, settings, metrics, traces, token)
+        app.mount("/console", Console(lambda: app.state.service).app(), name="/console")
+    authenticator = guard(app, settings, metrics, traces, token)
     if member is not None and not member.is_first:
         app.add_middleware(Forwarding, url=member.first_url, forwards=lambda path: _is_elsewhere(path, mounted))
+    app.state.reloader = Reloader(
+        settings, Settings.check_host, authenticator.apply, lambda fresh: app.state.service.apply(fresh)
+    )
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
     return app
 
 
-def guard(app: FastAPI, settings: Settings, metrics: Metrics, tracing: Tracing, token: str | None) -> None:
+def guard(app: FastAPI, settings: Settings, metrics: Metrics, tracing: Tracing, token: str | None) -> Authenticator:
     """Adds what each request passes: traces, logging and counting, the checks of its key and its body, and problem
-    documents for errors. Expects the `Service` in `app.state`."""
+    documents for errors. Expects the `Service` in `app.state`. Returns what checks keys."""
     add_exception_handlers(app)
+    authenticator = Authenticator(settings, token, lambda: app.state.service.key_checks)
     # The middleware added last is the outermost.
     app.add_middleware(
         RequestGuard,
-        authenticator=Authenticator(settings, token, lambda: app.state.service.key_checks),
+        authenticator=authenticator,
         max_body_bytes=settings.max_body_bytes,
         admit=lambda access: app.state.service.admit(access),
         refuse=lambda *call: app.state.service.memory.operations.audit.refuse(*call),
     )
     app.add_middleware(RequestLogging, metrics=metrics)
     app.add_middleware(RequestTracing, tracing=tracing)
+    return authenticator
 
 
 @asynccontextmanager
@@ -124,7 +130,7 @@ async def _lifespan(
     opened = memory if memory is not None else await anyio.to_thread.run_sync(open_loaded_memory, settings)
     app.state.service = Service(opened, settings, metrics, member)
     metrics.watch(opened)
-    worker = Worker(opened, metrics)
+    worker = Worker(opened, metrics, app.state.service.stopping.is_set)
     clock = Clock(opened, settings.ageing_interval_s, metrics, worker.call, fills=is_first)
     log = get_logger()
     file = settings_file().resolve()

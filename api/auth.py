@@ -34,11 +34,15 @@ class Authenticator:
     def __init__(self, settings: Settings, token: str | None, checks: Callable[[], KeyChecks]) -> None:
         """`token`: that of the service in its announcement. `checks`: returns the keys of the database."""
         self._token = token
-        self._key = None if settings.key is None else settings.key.encode()
         self._checks = checks
         self._console = settings.console  # which has sessions instead, see `console.session`
-        self._tokens = None if settings.tokens is None else TokenChecks(settings.tokens)
         self._hosts = doors.LOOPBACK_NAMES | {settings.host.lower()}
+        self.apply(settings)
+
+    def apply(self, settings: Settings) -> None:
+        """Checks the key and the tokens of other settings from now on. Raises `InvalidSettings`."""
+        self._tokens = None if settings.tokens is None else TokenChecks(settings.tokens)
+        self._key = None if settings.key is None else settings.key.encode()
 
     @property
     def issuer(self) -> str | None:

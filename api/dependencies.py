@@ -16,6 +16,7 @@ from fastapi import Depends, Header, Path, Query, Request
 from foxing.memory import Access, Closed, Memory, TimeTravelForbidden
 from foxing.memory.values.base import CURSOR, MAX_CURSOR_CHARS
 from foxing.renderer import FoxingError
+from foxing.renderer.interruption import Interrupted, interruptible
 
 from .fair_limiter import FairLimiter
 from .imports import Imports
@@ -27,6 +28,7 @@ from .settings import Settings
 from .store_queue import StoreQueue
 
 EMBEDDING_DELAY_S = 0.05  # collects messages to embed and write in one batch
+STOPPING = "the service is stopping; completed work is kept, send the request again to continue"
 USAGE_S = 1.0  # between two writes of the requests and recalls counted
 STORING_S = 0.3  # for which each batch waits while others store, who would wait for the interpreter
 
@@ -70,6 +72,12 @@ class Service:
         #: Imports of uploaded files.
         self.imports = Imports(memory, settings.max_import_bytes)
 
+    def apply(self, settings: Settings) -> None:
+        """Uses other settings from now on, as far as they are read on use."""
+        self.settings = settings
+        self.key_checks.always = settings.tokens is not None
+        self.key_checks.expire()
+
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Returns the result of a call without codec work. Raises the errors of the call."""
         async with self._turns.turn(Access.current().tenant or ""):
@@ -79,6 +87,18 @@ class Service:
         """Returns the result of a call that may encode or decode pages. Raises the errors of the call."""
         async with self._codec_turns.turn(Access.current().tenant or ""):
             return await anyio.to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._codec_limiter)
+
+    async def run_long(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Returns the result of a call that encodes pages. Raises `Closed` if the service stops meanwhile."""
+
+        def run() -> R:
+            with interruptible(self.stopping.is_set):
+                try:
+                    return call(*args, **kwargs)
+                except Interrupted:
+                    raise Closed(STOPPING) from None
+
+        return await self.run_codec(run)
 
     async def recall(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Returns the result of a recall, which counts as such. Raises the errors of the call, and `LimitReached`."""
@@ -137,7 +157,7 @@ class Service:
     def raise_if_stopping(self, done: int, total: int) -> None:
         """Raises `Closed` if the service is stopping. Passed to long calls as their progress callback."""
         if self.stopping.is_set():
-            raise Closed("the service is stopping; completed work is kept, send the request again to continue")
+            raise Closed(STOPPING)
 
     async def check_ready(self) -> None:
         """Raises `FoxingError` if the service cannot be used, or soon cannot."""

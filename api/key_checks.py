@@ -29,7 +29,7 @@ class KeyChecks:
     def __init__(self, memory: Memory, *, always: bool = False, stamp: Path | None = None) -> None:
         """`always`: True if callers have something else than keys to show, and need either. `stamp`: file that the
         processes of a service touch when they have changed keys."""
-        self._always = always
+        self.always = always
         self._keys = memory.operations.keys
         self._now = memory.now
         self._live: LiveKeys | None = None
@@ -46,7 +46,7 @@ class KeyChecks:
     async def required(self) -> bool:
         """Returns True if callers need a key, since one has been created. Raises `StorageError` if that has never been
         read."""
-        return self._always or (await self._read(REREAD_S)).required
+        return self.always or (await self._read(REREAD_S)).required
 
     async def find(self, key: str) -> KeyInfo | None:
         """Returns a key that works, and notes its use; None if it does not. Raises `StorageError`."""
@@ -61,7 +61,7 @@ class KeyChecks:
     @property
     def are_required(self) -> bool:
         """True if a caller needed a key when the keys were read last."""
-        return self._always or (self._live is not None and self._live.required)
+        return self.always or (self._live is not None and self._live.required)
 
     async def by_id(self, key_id: str) -> tuple[KeyInfo, bytes] | None:
         """Returns the key with an id, if it works, and its digest, for signatures. Raises `StorageError`."""

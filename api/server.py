@@ -8,6 +8,7 @@ idle clients, so that new connections are accepted and `/healthz` responds.
 
 import asyncio
 import ctypes
+import signal
 import socket
 import struct
 import sys
@@ -17,7 +18,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, count
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
@@ -39,6 +41,7 @@ GRACE_S = 30  # timeout for requests in progress on shutdown
 #: Timeout on shutdown for clients to send the rest of a request or read a response, and for mounted apps to finish
 #: responses that have started.
 CLIENT_GRACE_S = 5.0
+TICK_S = 0.1  # between two calls of `on_tick`, as in uvicorn
 LOADING_S = 5.0  # time that shutdown waits for the codec to finish loading
 BACKLOG = 128  # listen backlog; this many connections may be accepted, or fail, at once
 #: Thread switch interval of the interpreter. Python's default of 5 ms is as long as a store.
@@ -368,19 +371,30 @@ def _protocol(limits: ConnectionLimits) -> type[asyncio.Protocol]:
 
 
 class _Server(uvicorn.Server):
-    """On shutdown, notifies the application before waiting for requests in progress, and waits at most
-    `CLIENT_GRACE_S` for clients."""
+    """On shutdown, answers for the seconds that the service drains, notifies the application before waiting for
+    requests in progress, and waits at most `CLIENT_GRACE_S` for clients."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Sets `Service.stopping`, and closes connections that wait for their client after `CLIENT_GRACE_S`."""
+        """Drains, sets `Service.stopping`, and closes connections that wait for their client after `CLIENT_GRACE_S`."""
         service = getattr(getattr(self.config.app, "state", None), "service", None)
         if service is not None:
+            service.draining.set()
+            await self._drain(service.settings.drain_s)
             service.stopping.set()
         closing = asyncio.create_task(self._close_connections())
         try:
             await super().shutdown(sockets)
         finally:
             closing.cancel()
+
+    async def _drain(self, drain_s: float) -> None:
+        """Answers as before for `drain_s` seconds, or until Ctrl-C is pressed again."""
+        ends_at = monotonic() + drain_s
+        for tick in count():
+            if self.force_exit or monotonic() >= ends_at:
+                return
+            await self.on_tick(tick)  # sets the time in the headers of responses
+            await asyncio.sleep(TICK_S)
 
     async def _close_connections(self) -> None:
         await asyncio.sleep(CLIENT_GRACE_S)
@@ -395,7 +409,7 @@ class _Server(uvicorn.Server):
 
 class _ProcessServer(_Server):
     """The server of a dedicated process. After it starts listening, it loads the codec, exempts what is loaded from
-    garbage collection, and fills the page cache."""
+    garbage collection, and fills the page cache. SIGHUP reloads the settings."""
 
     #: Called with the server once it answers requests.
     on_start: Callable[[uvicorn.Server], None] | None = None
@@ -405,6 +419,8 @@ class _ProcessServer(_Server):
         await super().startup(sockets)
         if self.started and self.on_start is not None:
             self.on_start(self)
+        with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):  # on Windows, in a thread
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.config.app.state.reloader)  # type: ignore[union-attr]
         self._loading = threading.Thread(target=self._load, name="loading", daemon=True)
         self._loading.start()
 

@@ -1,6 +1,7 @@
 """The worker: processes the jobs of the queue, in a thread."""
 
 import time
+from collections.abc import Callable
 from threading import Event, Thread
 
 from foxing.memory import Memory
@@ -15,8 +16,10 @@ POLL_S = 5.0  # interval at which an idle worker polls for jobs of other process
 class Worker:
     """Processes jobs from `start` to `stop`. An exception in a job is logged and counted; the worker continues."""
 
-    def __init__(self, memory: Memory, metrics: Metrics) -> None:
+    def __init__(self, memory: Memory, metrics: Metrics, is_stopping: Callable[[], bool] = lambda: False) -> None:
+        """`is_stopping`: returns True once the process begins to stop, which may be before it calls `stop`."""
         self._memory = memory
+        self._is_stopping = is_stopping
         self._metrics = metrics
         self._stopping = False
         self._called = Event()
@@ -35,13 +38,13 @@ class Worker:
         self._called.set()
 
     def stop(self) -> None:
-        """Waits for the pages in progress and stops the worker; the rest of its job stays in the queue."""
+        """Stops the worker between two pages; the rest of its job stays in the queue."""
         self._stopping = True
         self._called.set()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopping:
+        while not self._ends():
             self._called.clear()
             try:
                 idle = not self._work()
@@ -49,13 +52,16 @@ class Worker:
                 # The next attempt may succeed: most errors here come from the database.
                 get_logger().exception("worker failed")
                 idle = True
-            if idle and not self._stopping:
+            if idle and not self._ends():
                 self._called.wait(POLL_S)
+
+    def _ends(self) -> bool:
+        return self._stopping or self._is_stopping()
 
     def _work(self) -> bool:
         """Processes one job; returns False if there was none."""
         started = time.perf_counter()
-        result = self._memory.operations.jobs.work(self._memory.now(), stopping=lambda: self._stopping)
+        result = self._memory.operations.jobs.work(self._memory.now(), stopping=self._ends)
         if result is None:
             return False
         self.done += result.error is None and not result.helped

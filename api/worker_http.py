@@ -13,6 +13,7 @@ from .dependencies import Service
 from .logs import get_logger
 from .metrics import Metrics
 from .middleware import POLLED_PATHS
+from .reloading import Reloader
 from .routes import health
 from .server import BackgroundServer, listen, url_of
 from .settings import Settings
@@ -27,16 +28,11 @@ def listen_for(settings: Settings) -> socket.socket | None:
 
 
 @contextmanager
-def answering(settings: Settings, memory: Memory, metrics: Metrics, listener: socket.socket) -> Iterator[Service]:
-    """Answers `/healthz`, `/readyz` and `/metrics` in the block, in a thread. The worker is not ready any more once
-    `draining` of the service that it yields is set."""
+def answering(settings: Settings, memory: Memory, metrics: Metrics, listener: socket.socket) -> Iterator[FastAPI]:
+    """Answers `/healthz`, `/readyz` and `/metrics` in the block, in a thread. Yields the application: the worker is not
+    ready any more once `draining` of its `Service` is set, and its `Reloader` reloads the settings of the worker."""
     service = Service(memory, settings, metrics)
-    with BackgroundServer(_app(settings.for_worker() or settings, service), listener=listener):
-        get_logger().info("listening", url=url_of(listener))
-        yield service
 
-
-def _app(settings: Settings, service: Service) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.service = service
@@ -45,5 +41,14 @@ def _app(settings: Settings, service: Service) -> FastAPI:
 
     routes = [route for route in health.router.routes if getattr(route, "path", None) in POLLED_PATHS]
     app = FastAPI(openapi_url=None, redirect_slashes=False, routes=routes, lifespan=lifespan)
-    guard(app, settings, service.metrics, Tracing(), token=None)
-    return app
+    authenticator = guard(app, settings.for_worker() or settings, metrics, Tracing(), token=None)
+    app.state.reloader = Reloader(settings, _check_host, authenticator.apply, service.apply)
+    with BackgroundServer(app, listener=listener):
+        get_logger().info("listening", url=url_of(listener))
+        yield app
+
+
+def _check_host(settings: Settings) -> None:
+    own = settings.for_worker()
+    if own is not None:
+        own.check_host()

@@ -32,6 +32,7 @@ from foxing.renderer.fading import (
     word_bits,
     words_of,
 )
+from foxing.renderer.interruption import collect
 from foxing.renderer.marks import GAP_MARK
 from foxing.renderer.page import BLANK, Cells, Placement, grid_text
 from foxing.renderer.processors import usable_processors
@@ -126,7 +127,7 @@ class PageDrawer:
         drawn: dict[int, DrawnPage] = {}
         unsure: dict[int, VisionTokens] = {}
         with ThreadPoolExecutor(WORKERS, "foxing-fading") as pool:
-            drafts = dict(enumerate(pool.map(fader.draft, pages)))
+            drafts = dict(enumerate(collect(pool.map(fader.draft, pages))))
             for attempt in range(ATTEMPTS):
                 images = [render(draft.cells, draft.page.layout, tier) for draft in drafts.values()]
                 encoded = self.codec.encode(images, tier)
@@ -140,7 +141,7 @@ class PageDrawer:
                 if attempt == ATTEMPTS - 1:
                     break
                 correct = partial(fader.correct, attempt=attempt)
-                again = list(pool.map(correct, drafts.values(), encoded, read))
+                again = collect(pool.map(correct, drafts.values(), encoded, read))
                 drafts = {number: draft for (number, draft), redo in zip(drafts.items(), again, strict=True) if redo}
                 if not drafts:
                     break

@@ -38,7 +38,9 @@ def worker(
     from foxing.api.logs import configure_logs
     from foxing.api.memory_factory import open_memory
     from foxing.api.metrics import Metrics
+    from foxing.api.reloading import Reloader
     from foxing.api.scheduler import Clock
+    from foxing.api.settings import Settings
     from foxing.api.tracing import Tracing, traced
     from foxing.api.worker import Worker
     from foxing.api.worker_http import answering, listen_for
@@ -65,15 +67,19 @@ def worker(
         stack.callback(watch(metrics.operations.watch))
         jobs = Worker(memory, metrics)
         clock = Clock(memory, settings.ageing_interval_s, metrics, jobs.call)
-        service = None
+        http_app = None
+        reloader = Reloader(settings, Settings.for_worker)
         if listener is not None:
-            service = stack.enter_context(answering(settings, memory, metrics, listener))
+            http_app = stack.enter_context(answering(settings, memory, metrics, listener))
+            reloader = http_app.state.reloader
+        if hasattr(signal, "SIGHUP"):  # not on Windows
+            signal.signal(signal.SIGHUP, reloader)
         signals.started()
         jobs.start()
         clock.start(at_once=True)
         signals.wait()
-        if service is not None:
-            service.draining.set()
+        if http_app is not None:
+            http_app.state.service.draining.set()
         clock.stop()
         jobs.stop()
     if state.as_json:

@@ -85,9 +85,9 @@ SERVICE_PAGES: "dict[str, Callable[[Console], View]]" = {
 class Console:
     """The pages over a service, which exists once the application has started."""
 
-    def __init__(self, service: Callable[[], Service], key: str | None) -> None:
+    def __init__(self, service: Callable[[], Service]) -> None:
         self._service = service
-        self._sessions = Sessions(key, lambda: service().key_checks)
+        self._sessions = Sessions(lambda: service().settings.key, lambda: service().key_checks)
         self._parts: Parts | None = None
         self._pending = PendingPages()
 

@@ -22,13 +22,18 @@ class Sessions:
     """Signed cookies, which name a key and are valid while it works. Without a key there are none: the service then
     answers only on loopback addresses."""
 
-    def __init__(self, key: str | None, checks: Callable[[], KeyChecks]) -> None:
-        """`key`: that of the settings. `checks`: returns the keys of the database."""
-        self._key = None if key is None else key.encode("utf-8", "surrogateescape")
+    def __init__(self, key: Callable[[], str | None], checks: Callable[[], KeyChecks]) -> None:
+        """`key`: returns that of the settings. `checks`: returns the keys of the database."""
+        self._of_settings = key
         self._checks = checks
         self._lock = Lock()
         #: Ended sessions → when their cookie expires.
         self._ended: dict[str, int] = {}
+
+    @property
+    def _key(self) -> bytes | None:
+        key = self._of_settings()
+        return None if key is None else key.encode("utf-8", "surrogateescape")
 
     @property
     def needed(self) -> bool:

@@ -24,7 +24,7 @@ async def seal(
     """Typesets all open messages onto pages and encodes the pages. Responds when done. The body is optional."""
     request = body or SealRequest()
     service.check_now(request.now)
-    report = await service.run_codec(
+    report = await service.run_long(
         service.memory.seal, bank, now=request.now, timezone=request.timezone, progress=service.raise_if_stopping
     )
     service.metrics.ageing.record_seal(report)
@@ -47,7 +47,7 @@ async def age(
     request = body or AgeRequest()
     if not request.dry_run:
         service.check_now(request.now)
-    report = await service.run_codec(
+    report = await service.run_long(
         service.memory.age,
         bank,
         now=request.now,
@@ -75,7 +75,7 @@ async def undo(
     the pages. Idempotent. The body is optional. Returns 410 if all dropped data of `page` has been purged."""
     request = body or UndoRequest()
     service.check_now(request.now)
-    return await service.run_codec(
+    return await service.run_long(
         service.memory.undo,
         bank,
         since=request.since,

@@ -73,4 +73,4 @@ async def erase_thread(
 ) -> ErasureReport:
     """Permanently erases all messages of a thread, in the same way as single messages. If the request is interrupted,
     each message is either intact or erased; repeat the request to complete it. Records are not affected."""
-    return await service.run_codec(service.memory.erase_thread, bank, thread, progress=service.raise_if_stopping)
+    return await service.run_long(service.memory.erase_thread, bank, thread, progress=service.raise_if_stopping)

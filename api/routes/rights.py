@@ -37,7 +37,7 @@ async def erase_person(service: ServiceDep, body: PersonErasureRequest) -> Perso
     is the default, shows how many messages of which threads. If the request is interrupted, each message is either
     intact or erased; repeat the request to complete it. Returns 404 if no speaker has that name, and 409 with nothing
     erased if a legal hold keeps any of the messages."""
-    return await service.run_codec(
+    return await service.run_long(
         service.memory.operations.persons.erase,
         body.person,
         mentions=body.mentions,

@@ -28,13 +28,21 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     values = {name: value for name, value in (overrides or {}).items() if value is not None}
     _check_environment(os.environ)
     try:
-        return Settings(**values)
+        settings = Settings(**values)
+        settings._overrides = values
+        return settings
     except ValidationError as error:
         raise InvalidSettings("; ".join(_error_sentence(dict(entry)) for entry in error.errors())) from error
     except SettingsError as error:
         raise InvalidSettings(f"the settings cannot be read: {error}") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidSettings(f"{SETTINGS_FILE} cannot be read: {error}") from error
+
+
+def reload_settings(settings: Settings) -> Settings:
+    """Returns the settings as environment and file give them now, with the overrides of others. Raises
+    `InvalidSettings`."""
+    return load_settings(settings._overrides)
 
 
 def _check_environment(environment: Mapping[str, str]) -> None:

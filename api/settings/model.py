@@ -2,9 +2,10 @@
 
 import ipaddress
 import os
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -228,6 +229,13 @@ class Settings(BaseSettings):
         "The first also ages pages, and answers the console and hooks. Each has the connections, threads and caches "
         "that are set here for itself.",
     )
+    drain_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=600,
+        description="Seconds for which a service that is told to stop answers on, while `/readyz` fails, before it "
+        "closes its port: time for a load balancer to notice, 5 for instance.",
+    )
     api_key: SecretStr | None = Field(
         default=None,
         description="API key that clients send as `Authorization: Bearer <key>`. Default: no authentication.",
@@ -338,6 +346,9 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Returns the sources of settings, in the order of precedence: arguments, environment, file."""
         return init_settings, EnvironmentSource(settings_cls), FileSource(settings_cls)
+
+    #: What `load_settings` was given, which takes precedence over environment and file.
+    _overrides: Mapping[str, Any] = PrivateAttr(default_factory=dict)
 
     @property
     def key(self) -> str | None:

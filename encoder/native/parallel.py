@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
+from foxing.renderer.interruption import collect
 from foxing.renderer.processors import usable_processors
 
 WORKERS = min(8, usable_processors())
@@ -31,10 +32,10 @@ def map_parallel(
     itself.
 
     `deferrable`: each part waits up to `YIELD_S` until no call that is not deferrable is in progress. Recalls wait for
-    decoding, whereas encoding runs in the background.
+    decoding, whereas encoding runs in the background, and can be interrupted between parts.
     """
     if deferrable:
-        return list(_workers("encode").map(lambda part: _deferred(work, part), parts))
+        return collect(_workers("encode").map(lambda part: _deferred(work, part), parts))
     with _in_progress().counted():
         return list(_workers("decode").map(work, parts))
 

@@ -21,6 +21,7 @@ from foxing.memory.telemetry import operation
 from foxing.memory.values.reports import PageSkipped, TickReport
 from foxing.renderer import FoxingError, Progress
 from foxing.renderer.clock import utc_now
+from foxing.renderer.interruption import Interrupted, interruptible
 
 from .job_runner import JobResult, JobRunner
 from .recall_weights import RecallWeights
@@ -37,20 +38,16 @@ def retry_delay(attempts: int) -> timedelta:
     return min(MIN_RETRY_DELAY * (1 << min(attempts - 1, 16)), MAX_RETRY_DELAY)
 
 
-class _Stopped(Exception):
-    """Raised when the process is stopping; finished batches are kept."""
-
-
 def _never() -> bool:
     return False
 
 
 def _check(stopping: Callable[[], bool]) -> Progress:
-    """Returns what raises `_Stopped` after a batch once the process is stopping."""
+    """Returns what raises `Interrupted` after a batch once the process is stopping."""
 
     def check(done: int, total: int) -> None:
         if stopping():
-            raise _Stopped
+            raise Interrupted
 
     return check
 
@@ -115,7 +112,8 @@ class JobQueue:
         worker. Returns None if there is nothing to do.
 
         A failed job returns to the queue and is retried after a delay that doubles each time. `stopping`: polled after
-        each batch of pages; when true, the rest of the job returns to the queue and the result is None.
+        each batch of pages, and while one is encoded; when true, the rest of the job returns to the queue and the
+        result is None.
         """
         job = self._take()
         return self._help(now, stopping) if job is None else self._do(job, now, stopping)
@@ -126,9 +124,9 @@ class JobQueue:
             running = jobs.running(connection, "age", utc_now())
         for job in running:
             try:
-                with self._recording(job):
+                with self._recording(job), interruptible(stopping):
                     result = self._runner.help(job, now, _check(stopping))
-            except _Stopped:
+            except Interrupted:
                 return None
             except Closed:
                 raise
@@ -167,7 +165,7 @@ class JobQueue:
     def _do(self, job: Job, now: datetime, stopping: Callable[[], bool] = _never) -> JobResult | None:
         """Carries out a job and removes it from the queue; a failed job returns to it. None if the job was stopped."""
         try:
-            with operation("job", bank=job.bank, kind=job.kind), self._lease_kept(job):
+            with operation("job", bank=job.bank, kind=job.kind), self._lease_kept(job), interruptible(stopping):
                 with self._recording(job):
                     result = self._runner.run(job, now, _check(stopping))
                 reschedule = self._runner.rescheduling(job)
@@ -176,7 +174,7 @@ class JobQueue:
                 jobs.add_following(connection, job, now, utc_now())  # before `finish`: SQLite reuses ids
                 jobs.finish(connection, job)
             return result
-        except _Stopped:
+        except Interrupted:
             self._put_back(job)
             return None
         except Closed:  # the database is closed; the lease expires

@@ -16,6 +16,7 @@ from support.service import check_problem
 from foxing.api.app import create_app
 from foxing.api.server import BackgroundServer
 from foxing.api.settings import load_settings
+from foxing.encoder.native import parallel
 from foxing.memory import Memory, MemoryOptions
 from foxing.memory.index.embedder import Embeddings
 from foxing.memory.lifecycle import age, embed
@@ -93,6 +94,48 @@ def test_ageing_on_request_ends_after_the_batch_in_progress(memory: Memory, code
             assert gate.reached.wait(60)
         check_problem(answer.result(), 503, "closed")
     assert 0 < tiers(memory).count("small") < PAGES
+
+
+def test_a_batch_that_is_being_encoded_is_given_up_between_two_pages(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Memory(database_url, clock=lambda: LATER) as memory:
+        memory.set_policy("ana", AGEING)
+        for number in range(PAGES):
+            text = f"Note {number}. " + 30 * f"The delivery of order {number} is late again. "
+            memory.store("ana", [{"role": "user", "content": text, "created_at": START}])
+            memory.seal("ana", now=START)
+        memory.operations.jobs.fill(LATER)
+        encoded = threading.Event()
+        deferred = parallel._deferred
+
+        def noting(work: Callable[[Any], Any], part: Any) -> Any:
+            encoded.set()
+            return deferred(work, part)
+
+        monkeypatch.setattr(parallel, "_deferred", noting)
+        done = list(iter(lambda: memory.operations.jobs.work(LATER, stopping=encoded.is_set), None))
+        assert "age" not in [result.kind for result in done]
+        assert encoded.is_set()
+        assert tiers(memory) == ["base"] * PAGES
+        length = memory.operations.jobs.length()
+        assert (length.waiting, length.running, length.failed) == (1, 0, 0)
+        assert memory.age("ana").busy == []
+        assert tiers(memory) == ["small"] * PAGES
+
+
+def test_a_draining_service_is_not_ready_and_answers_on(memory: Memory) -> None:
+    app = create_app(load_settings({"ageing_enabled": False, "drain_s": 600}), memory)
+    with BackgroundServer(app) as server, httpx.Client(base_url=server.url, timeout=60, trust_env=False) as client:
+        assert client.get("/readyz").status_code == 200
+        server._server.should_exit = True
+        wait_until(lambda: client.get("/readyz").status_code == 503)
+        check_problem(client.get("/readyz"), 503, "closed")
+        assert client.get("/healthz").status_code == 200
+        body = {"messages": [{"role": "user", "content": "in the last minute"}]}
+        assert httpx.post(f"{server.url}/v1/banks/bo/messages", json=body, trust_env=False).status_code == 201
+        server._server.force_exit = True
+    assert memory.bank("bo").messages == 1
 
 
 def test_embedding_ends_after_the_batch_in_progress(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
