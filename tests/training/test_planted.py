@@ -28,9 +28,9 @@ def test_texts_make_the_same_weights_each_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_weights_tell_most_texts_that_were_not_drawn(language: str) -> None:
+def test_the_weights_tell_texts_that_were_not_drawn(language: str) -> None:
     texts = [each for each in examples(60, seed=1) if each.language == language]
     planted = [planted_form(each.text) is not None for each in texts if each.planted]
     ordinary = [planted_form(each.text) is not None for each in texts if not each.planted]
-    assert sum(planted) > 0.75 * len(planted)
-    assert sum(ordinary) < 0.05 * len(ordinary)
+    assert sum(planted) > 0.5 * len(planted)
+    assert sum(ordinary) <= 0.03 * len(ordinary)
