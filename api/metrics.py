@@ -282,7 +282,7 @@ class OperationMetrics:
 
 
 class LoadMetrics:
-    """What waits in this process, its database connections, and the build."""
+    """Queues of this process, its database connections, and the build."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.waiting = Gauge(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class TenantSizes(NamedTuple):
-    """What a tenant has, and has stored."""
+    """Sizes of a tenant: banks, and messages stored."""
 
     banks: int
     #: New messages of all days, and their bytes; erasing takes nothing off.
