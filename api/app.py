@@ -18,13 +18,13 @@ from .dependencies import Service
 from .exception_handlers import add_exception_handlers
 from .imports import remove_leftovers
 from .logs import get_logger
+from .member import Member
 from .memory_factory import open_loaded_memory
 from .metrics import Metrics
 from .middleware import RequestGuard, RequestLogging
 from .openapi.document import DESCRIPTION, TAGS, openapi_document
 from .plugins.apps import MountedApp, mount_apps
 from .processes.forwarding import Forwarding
-from .processes.member import Member
 from .reloading import Reloader
 from .routes import ROUTERS
 from .scheduler import Clock

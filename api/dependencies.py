@@ -21,8 +21,8 @@ from foxing.renderer.interruption import Interrupted, interruptible
 from .fair_limiter import FairLimiter
 from .imports import Imports
 from .key_checks import KeyChecks
+from .member import Member
 from .metrics import Metrics
-from .processes.member import Member
 from .readiness import Readiness
 from .settings import Settings
 from .store_queue import StoreQueue

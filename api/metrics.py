@@ -27,15 +27,14 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from prometheus_client.values import MultiProcessValue
 
-from foxing.memory import AgeReport, Memory, ModelCall, RecallResult, RecordedCalls, SealReport, StoreResult
+from foxing.memory import AgeReport, Memory, ModelCall, Operations, RecallResult, RecordedCalls, SealReport, StoreResult
 from foxing.memory.lifecycle.job_runner import JobResult
 from foxing.memory.lifecycle.jobs import JobQueue
-from foxing.memory.memory import Operations
 from foxing.memory.telemetry import Operation
 from foxing.memory.values.sizes import DatabaseSizes
 from foxing.renderer import FoxingError
 
-from .processes.member import Member
+from .member import Member
 
 METRICS_MEDIA_TYPE = CONTENT_TYPE_LATEST
 

@@ -125,7 +125,7 @@ class AuditLog:
 
     @property
     def level(self) -> AuditLevel:
-        """What is recorded."""
+        """Calls that are recorded: those that change something, all, or none."""
         return self._level
 
     def call(self, action: str, kind: Kind, bank: str | None, subject: str | None, items: int | None) -> AuditCall:
@@ -502,7 +502,9 @@ CALLS: Mapping[str, Mapping[str, Kind]] = {
     "Operations": {
         **dict.fromkeys(("compress", "reencode", "reindex"), "change"),
         **dict.fromkeys(("retrieve", "newest_banks", "preview_policy"), "read"),
-        **dict.fromkeys(("import_parts", "load", "warm", "prepare", "dry_run", "store_each", "embed_new"), "none"),
+        **dict.fromkeys(
+            ("import_parts", "load", "warm", "prepare", "dry_run", "sizes", "store_each", "embed_new"), "none"
+        ),
     },
     "RecordStore": {"write": "change", "get": "read", "search": "read", "namespaces": "read"},
     "ApiKeys": {
@@ -516,7 +518,7 @@ CALLS: Mapping[str, Mapping[str, Kind]] = {
         **dict.fromkeys(("check", "preview", "renew", "run"), "none"),
     },
     # a release is recorded by `MessageStore`, in its transaction
-    "Quarantine": {"list": "read", "release": "none", "erase": "change"},
+    "Quarantine": {"list": "read", "count": "none", "release": "none", "erase": "change"},
     "Persons": {"erase": "change", "export": "change"},
     "LegalHolds": {"set": "change", "release": "change", "list": "read"},
     "TenantLimits": {

@@ -109,7 +109,8 @@ def decode_cursor(cursor: str, fingerprint: str) -> Position:
 def time_position(position: Position) -> TimePosition:
     """Returns the position that `TimePosition.encoded` encodes. Raises `InvalidCursor`."""
     try:
-        at, item_id = datetime.fromisoformat(position[0]), position[1]
+        at = datetime.fromisoformat(position[0])
+        item_id = position[1]
         at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, IndexError, TypeError, OverflowError) as error:
         raise InvalidCursor(INVALID_CURSOR) from error

@@ -57,7 +57,7 @@ from .values.reports import (
     UndoReport,
 )
 from .values.savings import ModelCall, ModelCalls, RecordedCalls, Savings, SavingsBy, SavingsWindow
-from .values.sizes import ConnectionCounts, DatabaseSizes
+from .values.sizes import DatabaseSizes, PoolSizes
 from .values.threads import Threads
 
 if TYPE_CHECKING:
@@ -673,7 +673,7 @@ class Operations:
         return self._memory._database.waiting_writers
 
     @property
-    def connections(self) -> ConnectionCounts:
+    def connections(self) -> PoolSizes:
         """Database connections of this process."""
         return self._memory._database.connections
 

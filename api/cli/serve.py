@@ -79,10 +79,10 @@ def _run_processes(
     """Runs the processes of a service until SIGTERM or Ctrl-C. The announcement is that of this process, their parent,
     at the address of the first."""
     from foxing.api.logs import configure_logs
-    from foxing.api.processes.member import Member
-    from foxing.api.processes.supervisor import Supervisor, load_shared, shared_folder
+    from foxing.api.member import Member
     from foxing.api.running_service import announced, sqlite_file
     from foxing.api.server import listen, url_of
+    from foxing.api.supervisor import Supervisor, load_shared, shared_folder
 
     with listen(settings.host, settings.port) as listener, listen("127.0.0.1", 0) as first:
         load_shared(settings)

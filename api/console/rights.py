@@ -43,7 +43,7 @@ class RightsPages:
         return leads_to("/holds")
 
     async def persons_page(self, request: Request) -> ConsolePage:
-        """What erasing a person would erase; without a person, the form."""
+        """Shows what erasing a person would erase; without a person, the form."""
         person = request.query_params.get("person", "").strip()
         mentions = request.query_params.get("mentions") == "true"
         values = {"person": person, "mentions": mentions, "result": None, "detail": ""}
@@ -56,7 +56,7 @@ class RightsPages:
         return ConsolePage("persons.html", values | {"result": result}, result)
 
     async def export_person(self, request: Request) -> Response:
-        """What a person said, as remembered now, in JSON Lines."""
+        """Returns what a person said, as remembered now, in JSON Lines."""
         query = request.query_params
         mentions = query.get("mentions") == "true"
         messages = await self.service.run_codec(self.persons.export, query.get("person", ""), mentions=mentions)

@@ -73,9 +73,9 @@ class Forwarding:
                 response = await self._client.send(_request(self.url, scope, body), stream=True)
                 try:
                     headers = [(name.lower(), value) for name, value in response.headers.raw]
-                    kept = [pair for pair in headers if pair[0] not in _OF_CONNECTION | {b"transfer-encoding"}]
+                    own_headers = [pair for pair in headers if pair[0] not in _OF_CONNECTION | {b"transfer-encoding"}]
                     started = True
-                    await send({"type": "http.response.start", "status": response.status_code, "headers": kept})
+                    await send({"type": "http.response.start", "status": response.status_code, "headers": own_headers})
                     async for chunk in response.aiter_raw():
                         await send({"type": "http.response.body", "body": chunk, "more_body": True})
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -108,10 +108,10 @@ class _Body:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yields the body. Ends early if the client disconnects, which `cancel_on_disconnect` then notices."""
-        more = True
-        while more:
+        continues = True
+        while continues:
             message = await self._receive()
-            more = message.get("more_body", False)
+            continues = message.get("more_body", False)
             if message["type"] == "http.request":
                 yield message.get("body", b"")
         self._read.set()

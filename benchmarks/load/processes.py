@@ -109,6 +109,15 @@ class FoxingProcess:
             time.sleep(IDLE_S)
         return time.perf_counter() - started
 
+    def tree_processor_s(self) -> float:
+        """Returns the CPU time of the process and of those that it has started and that run, in seconds."""
+        return sum(processor_s(pid) for pid in (self._process.pid, *self.children()))
+
+    def children(self) -> list[int]:
+        """Returns the ids of the processes that it has started and that run, in the order of their start."""
+        listing = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+        return [int(pid) for pid in listing.split()]
+
     def _ps(self, field: str) -> str:
         command = ["ps", "-o", f"{field}=", "-p", str(self._process.pid)]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -142,15 +151,6 @@ class Service(FoxingProcess):
             rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
             kib += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
         return round(kib / 1024, 1)
-
-    def tree_processor_s(self) -> float:
-        """Returns the CPU time of the process and of those that it has started and that run, in seconds."""
-        return sum(processor_s(pid) for pid in (self._process.pid, *self.children()))
-
-    def children(self) -> list[int]:
-        """Returns the ids of the processes that it has started and that run, in the order of their start."""
-        listing = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
-        return [int(pid) for pid in listing.split()]
 
 
 def processor_s(pid: int, *, ended: bool = False) -> float:

@@ -24,7 +24,7 @@ class Node:
     stop: int
     value: Any = None
     #: members of an object, in order; the last of equal names counts
-    members: dict[str, "Member"] = field(default_factory=dict)
+    members: dict[str, "JsonMember"] = field(default_factory=dict)
     #: items of an array
     items: list["Node"] = field(default_factory=list)
 
@@ -37,7 +37,7 @@ class Node:
 
 
 @dataclass
-class Member:
+class JsonMember:
     """A member of an object; `start` is that of its name."""
 
     start: int
@@ -184,7 +184,7 @@ def _object(text: str, at: int) -> tuple[Node, int]:
         child, place.at = _value(text, _skip(text, colon + 1))
         name = json.loads(found[0], strict=False)
         node.members.pop(name, None)
-        node.members[name] = Member(found.start(), child)
+        node.members[name] = JsonMember(found.start(), child)
         node.value[name] = child.value
         node.stop = place.at
     node.stop = _end(text, node.stop if node.members else at + 1, "}")

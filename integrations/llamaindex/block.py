@@ -21,9 +21,8 @@ from foxing.memory import (
     RecalledMessage,
     TextQueryFields,
 )
-from foxing.memory.context.headings import IMAGE
 from foxing.memory.recall.transcript import transcript
-from foxing.memory.values.speakers import speaker_of
+from foxing.memory.values.speakers import IMAGE_LINE, speaker_of
 
 from .entries import session_messages, text_of
 
@@ -133,7 +132,7 @@ def _images(messages: Sequence[RecalledMessage], limit: int) -> list[ContentBloc
     images = ((message, part) for message in messages for part in message.parts or () if isinstance(part, ImagePart))
     for message, part in islice(((message, part) for message, part in images if part.data), limit):
         blocks.append(
-            TextBlock(text=IMAGE.format(name=speaker_of(message), time=f"{message.created_at:%Y-%m-%d %H:%M}"))
+            TextBlock(text=IMAGE_LINE.format(name=speaker_of(message), time=f"{message.created_at:%Y-%m-%d %H:%M}"))
         )
         blocks.append(ImageBlock(url=f"data:{part.media_type};base64,{part.data}"))
     return blocks

@@ -17,7 +17,3 @@ def heading_tokens(head: str) -> int:
 def recalled_heading(request: ContextRequest, style: Style) -> str:
     """Returns the line above the recalled messages."""
     return RECALLED.format(zone=request.timezone or "UTC", mark=style.gap_mark.strip(" "))
-
-
-#: Above an image of a message. `{name}`: its speaker, see `speaker_of`; `{time}`: its time.
-IMAGE = "Image of the message of {name} from {time}:"

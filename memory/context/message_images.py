@@ -12,11 +12,10 @@ from foxing.memory.values.context import ContextRequest, ContextResult
 from foxing.memory.values.fences import fenced
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.part_text import IMAGE_MARK
-from foxing.memory.values.speakers import set_apart, speaker_of
+from foxing.memory.values.speakers import IMAGE_LINE, set_apart, speaker_of
 from foxing.renderer.readers import Reader
 
 from .blocks import ImageBlock, request_fields, written
-from .headings import IMAGE
 from .prices import CachePrices
 from .prompt_images import minute
 
@@ -114,7 +113,7 @@ def _offer(shown: ShownImage, bank: str, reader: Reader, room: int, free_bytes: 
     most = reader.limits.max_side_px
     if reader.limits.many_images is not None:
         most = min(most, reader.limits.many_images.max_side_px)
-    said = IMAGE.format(name=speaker_of(message), time=minute(message.created_at))
+    said = IMAGE_LINE.format(name=speaker_of(message), time=minute(message.created_at))
     heading = fenced(said, set_apart(shown.label))
     for side_px in (min(longest, most), *(side for side in SIDES_PX if side < min(longest, most))):
         width, height = (max(1, round(each * side_px / longest)) for each in (size.width_px, size.height_px))

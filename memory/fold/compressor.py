@@ -286,7 +286,7 @@ def _texts(bank: str, provider_messages: Sequence[ProviderMessage]) -> Iterator[
     calls = WebCalls()
     for number, message in enumerate(provider_messages):
         classes = [calls.with_origin(turn).trust for turn in message.turns]
-        trust = "web" if message.role == "tool" and "web" in classes else None
+        trust: Literal["web"] | None = "web" if message.role == "tool" and "web" in classes else None
         role = str(message.raw["role"])
         answered = message.answers[0] if message.answers else None
         for place, text in texts_of(message) if message.role in ROLES else ():

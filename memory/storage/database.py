@@ -19,7 +19,7 @@ from foxing import migrations
 from foxing.memory.access import Access
 from foxing.memory.errors import Closed, ConnectionLost, DatabaseTooNew, NoDatabase, StorageError, WriteConflict
 from foxing.memory.fair_semaphore import FairSemaphore
-from foxing.memory.values.sizes import ConnectionCounts
+from foxing.memory.values.sizes import PoolSizes
 from foxing.renderer.private_files import make_folder, of_sqlite, repair
 
 from . import snapshot
@@ -186,13 +186,13 @@ class Database:
                 pause_s = min(2 * pause_s, MAX_PAUSE_S)
 
     @property
-    def connections(self) -> ConnectionCounts:
+    def connections(self) -> PoolSizes:
         """Connections of this process."""
         pool = self.engine.pool
         if not isinstance(pool, QueuePool):  # of a database in memory
-            return ConnectionCounts(0, 0, 1)
+            return PoolSizes(0, 0, 1)
         overflow = self.dialect.pool[1] if self._options.max_overflow is None else self._options.max_overflow
-        return ConnectionCounts(pool.checkedout(), pool.checkedin(), pool.size() + overflow)
+        return PoolSizes(pool.checkedout(), pool.checkedin(), pool.size() + overflow)
 
     @property
     def waiting_writers(self) -> int:

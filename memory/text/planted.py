@@ -24,12 +24,14 @@ WEIGHTS = Path(__file__).with_name("data") / "planted.npz"
 READ_CHARS = 32_768
 #: Base64 texts that are decoded.
 MAX_DECODED = 8
-#: Most sentences of a window, and those on either side that are its surroundings.
-WINDOW, MARGIN = 3, 2
+#: Most sentences of a window, and those on either side that are its neighbours.
+WINDOW = 3
+MARGIN = 2
 #: Buckets of words have numbers of so many bits.
 BITS = 16
 #: Characters of a sentence: shorter ones are joined to the next, longer ones divided.
-SHORTEST, LONGEST = 14, 320
+SHORTEST = 14
+LONGEST = 320
 _BLANKS = re.compile(r"[^\S\n]+")
 _LINE_ENDS = re.compile(r"\n\s++")
 _UNSEEN = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
@@ -59,7 +61,7 @@ Codes = NDArray[np.uint32]
 Hashes = NDArray[np.uint64]
 
 
-class Terms(NamedTuple):
+class PlantedTerms(NamedTuple):
     """The terms of all concepts, by their hashes."""
 
     concepts: tuple[str, ...]
@@ -78,9 +80,9 @@ class Windows(NamedTuple):
     #: Number of the first sentence of each, and of the one after its last.
     first: NDArray[np.intp]
     end: NDArray[np.intp]
-    #: Concepts of each window and of its surroundings. Shape (windows, concepts), 0 or 1.
+    #: Concepts of each window and of its neighbours. Shape (windows, concepts), 0 or 1.
     concepts: NDArray[np.float32]
-    around: NDArray[np.float32]
+    neighbours: NDArray[np.float32]
     #: Characters of each window.
     length: NDArray[np.float32]
     #: Buckets of the words and phrases of the text, and where those of each sentence begin.
@@ -88,15 +90,15 @@ class Windows(NamedTuple):
     word_starts: NDArray[np.intp]
 
 
-class Weights(NamedTuple):
-    """Weights of a linear scorer of windows."""
+class PlantedWeights(NamedTuple):
+    """PlantedWeights of a linear scorer of windows."""
 
     #: Of a window with one sentence, two and so on.
     size: NDArray[np.float32]
     length: NDArray[np.float32]
     concepts: NDArray[np.float32]
     pairs: NDArray[np.float32]
-    around: NDArray[np.float32]
+    neighbours: NDArray[np.float32]
     words: NDArray[np.float32]
     threshold: NDArray[np.float32]
 
@@ -125,7 +127,7 @@ class _Text:
 
 
 @cache
-def planted_terms(path: Path = TERMS) -> Terms:
+def planted_terms(path: Path = TERMS) -> PlantedTerms:
     """Returns the terms of all concepts."""
     source: dict[str, str] = tomllib.loads(path.read_text(encoding="utf-8"))
     terms = [
@@ -144,7 +146,7 @@ def planted_terms(path: Path = TERMS) -> Terms:
     hashes = np.array(sorted(bits), dtype=np.uint64)
     likely = np.zeros(1 << 16, dtype=np.bool_)
     likely[hashes >> np.uint64(48)] = True
-    return Terms(
+    return PlantedTerms(
         (*source, *_FORMS),
         hashes,
         np.array([bits[key][False] for key in hashes.tolist()], dtype=np.uint64),
@@ -155,11 +157,13 @@ def planted_terms(path: Path = TERMS) -> Terms:
 
 
 @cache
-def planted_weights(path: Path = WEIGHTS) -> Weights:
+def planted_weights(path: Path = WEIGHTS) -> PlantedWeights:
     """Returns the weights."""
     with np.load(path) as arrays:
         scales = {name.removesuffix("_scale"): arrays[name] for name in arrays.files if name.endswith("_scale")}
-        return Weights(**{name: arrays[name].astype(np.float32) * scales.get(name, 1) for name in Weights._fields})
+        return PlantedWeights(
+            **{name: arrays[name].astype(np.float32) * scales.get(name, 1) for name in PlantedWeights._fields}
+        )
 
 
 def planted_form(text: str) -> str | None:
@@ -176,13 +180,14 @@ def planted_form(text: str) -> str | None:
     return ", ".join(sorted(names[n] for n in np.argsort(-shares)[:4] if own[n] and shares[n] > 0)) or "words"
 
 
-def window_scores(windows: Windows, weights: Weights) -> NDArray[np.float32]:
+def window_scores(windows: Windows, weights: PlantedWeights) -> NDArray[np.float32]:
     """Returns the score of each window."""
     sums = np.concatenate([np.zeros(1, np.float32), np.cumsum(weights.words[windows.words], dtype=np.float32)])
-    start, end = windows.word_starts[windows.first], windows.word_starts[windows.end]
+    start = windows.word_starts[windows.first]
+    end = windows.word_starts[windows.end]
     scores = (sums[end] - sums[start]) / np.sqrt(end - start + 4)
     scores += weights.size[windows.end - windows.first - 1] + weights.length * np.log(windows.length)
-    scores += windows.concepts @ weights.concepts + windows.around @ weights.around
+    scores += windows.concepts @ weights.concepts + windows.neighbours @ weights.neighbours
     return np.asarray(scores + ((windows.concepts @ weights.pairs) * windows.concepts).sum(1), dtype=np.float32)
 
 
@@ -200,7 +205,8 @@ def windows_of(text: str) -> Windows:
     first = np.concatenate([numbers[: len(numbers) - size] for size in range(WINDOW)])
     end = np.concatenate([numbers[size:] + 1 for size in range(WINDOW)])
     words, word_starts = _words_of(part, latin, dense, starts)
-    outer_first, outer_end = np.maximum(first - MARGIN, 0), np.minimum(end + MARGIN, len(numbers))
+    outer_first = np.maximum(first - MARGIN, 0)
+    outer_end = np.minimum(end + MARGIN, len(numbers))
     return Windows(
         first,
         end,
@@ -212,11 +218,11 @@ def windows_of(text: str) -> Windows:
     )
 
 
-def _union(own: Hashes, first: NDArray[np.intp], end: NDArray[np.intp], most: int) -> NDArray[np.float32]:
+def _union(own: Hashes, first: NDArray[np.intp], end: NDArray[np.intp], sentences: int) -> NDArray[np.float32]:
     """Returns the concepts of consecutive sentences together."""
     bits = own[first]
-    for more in range(1, most):
-        bits |= np.where(first + more < end, own[np.minimum(first + more, len(own) - 1)], np.uint64(0))
+    for further in range(1, sentences):
+        bits |= np.where(first + further < end, own[np.minimum(first + further, len(own) - 1)], np.uint64(0))
     count = len(planted_terms().concepts)
     return ((bits[:, None] >> np.arange(count, dtype=np.uint64)) & np.uint64(1)).astype(np.float32)
 
@@ -284,7 +290,9 @@ def _concepts_of(
             chosen = hashes[rows, columns]
             numbers = np.minimum(np.searchsorted(terms.hashes, chosen), len(terms.hashes) - 1)
             right = terms.hashes[numbers] == chosen
-            rows, columns, numbers = rows[right], columns[right], numbers[right]
+            rows = rows[right]
+            columns = columns[right]
+            numbers = numbers[right]
             whole = after[ends[rows, columns]]
             bits = terms.open_bits[numbers] | np.where(whole, terms.whole_bits[numbers], np.uint64(0))
             np.bitwise_or.at(result, np.searchsorted(starts, block[rows], side="right") - 1, bits)
@@ -306,15 +314,16 @@ def _words_of(
     """Returns the buckets of words, their beginnings, pairs of words, and short parts of texts without blanks, in
     order; and where those of each sentence begin."""
     edges = np.diff(np.concatenate([[0], latin.view(np.int8), [0]]))
-    first, end = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    first = np.flatnonzero(edges == 1)
+    end = np.flatnonzero(edges == -1)
     adjacent = first[1:] - end[:-1] <= 2
     run = np.flatnonzero(dense)
     places = [first, first, first[:-1][adjacent], run]
     ends = [end, np.minimum(end, first + 5), end[1:][adjacent], run + 1]
-    for more in (1, 2):
-        run = run[dense[np.minimum(run + more, len(dense) - 1)]]
+    for step in (1, 2):
+        run = run[dense[np.minimum(run + step, len(dense) - 1)]]
         places.append(run)
-        ends.append(run + more + 1)
+        ends.append(run + step + 1)
     begin = np.concatenate(places)
     order = np.argsort(begin, kind="stable")
     hashes = part.hashes(begin, np.concatenate(ends))[order]

@@ -21,7 +21,7 @@ class DatabaseSizes(NamedTuple):
     tenants: Mapping[str, TenantSizes]
 
 
-class ConnectionCounts(NamedTuple):
+class PoolSizes(NamedTuple):
     """Connections of a process to its database."""
 
     in_use: int

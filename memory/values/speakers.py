@@ -16,6 +16,8 @@ from .trust import DATA_CLASSES, stated_trust
 MAX_NAME_CHARS = 60
 #: Beginning of a line with words of a message.
 INDENT = " "
+#: Above an image of a message. `{name}`: its speaker, see `speaker_of`; `{time}`: its time.
+IMAGE_LINE = "Image of the message of {name} from {time}:"
 _LINE_END = re.compile("\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 #: Characters that are not seen, or that change the direction of others.
 INVISIBLE = (

@@ -42,7 +42,7 @@ HARMLESS = {
     "ImagePart.url": "part of a message",
     "Request.idempotency_key": "chosen by the caller, to be said in errors",
     "StoreCall.idempotency_key": "chosen by the caller, to be said in errors",
-    "_Request.idempotency_key": "chosen by the caller, to be said in errors",
+    "AcceptedCall.idempotency_key": "chosen by the caller, to be said in errors",
 }
 SECRET = "hunter2-sesame"
 URL = f"http://ana:{SECRET}@127.0.0.1:1/v1?sig={SECRET}"

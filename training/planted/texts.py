@@ -99,7 +99,7 @@ _TOPICS = {
 
 
 class Sentences(NamedTuple):
-    """What stands in the file of a language, by the sign at the beginning of its lines."""
+    """Contents of the file of a language, by the sign at the beginning of its lines."""
 
     address: list[str]
     request: list[str]

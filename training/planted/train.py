@@ -1,4 +1,4 @@
-"""Weights of the recognition of instructions to a model in data.
+"""PlantedWeights of the recognition of instructions to a model in data.
 
     python -m training.planted.train --ordinary ordinary.jsonl --out memory/text/data/planted.npz
 
@@ -20,7 +20,7 @@ from foxing.memory.text.planted import (
     BITS,
     WEIGHTS,
     WINDOW,
-    Weights,
+    PlantedWeights,
     Windows,
     planted_terms,
     window_scores,
@@ -49,7 +49,7 @@ class Design:
         self.count = len(texts)
         self.text = torch.from_numpy(np.repeat(np.arange(len(texts)), counts))
         self.concepts = torch.from_numpy(np.concatenate([text.concepts for text in texts]))
-        self.around = torch.from_numpy(np.concatenate([text.around for text in texts]))
+        self.neighbours = torch.from_numpy(np.concatenate([text.neighbours for text in texts]))
         self.length = torch.from_numpy(np.log(np.concatenate([text.length for text in texts])))
         self.size = torch.from_numpy(np.concatenate([text.end - text.first - 1 for text in texts]))
         shifts = np.concatenate([[0], np.cumsum([len(text.words) for text in texts])])
@@ -63,7 +63,7 @@ class Design:
 
     def keep(self, chosen: torch.Tensor) -> None:
         """Keeps some of the windows."""
-        for name in ("text", "concepts", "around", "length", "size", "first", "norm"):
+        for name in ("text", "concepts", "neighbours", "length", "size", "first", "norm"):
             setattr(self, name, getattr(self, name)[chosen])
 
 
@@ -77,7 +77,7 @@ class Scorer(torch.nn.Module):
         self.length = torch.nn.Parameter(torch.zeros(1))
         self.concepts = torch.nn.Parameter(torch.zeros(count))
         self.pairs = torch.nn.Parameter(torch.zeros(count, count))
-        self.around = torch.nn.Parameter(torch.zeros(count))
+        self.neighbours = torch.nn.Parameter(torch.zeros(count))
         self.words = torch.nn.EmbeddingBag(1 << BITS, 1, mode="sum")
         torch.nn.init.zeros_(self.words.weight)
 
@@ -91,7 +91,7 @@ class Scorer(torch.nn.Module):
         for more in range(1, WINDOW):
             by_words = by_words + torch.where(design.size >= more, own[design.first + more], 0.0)
         by_words = by_words * design.norm
-        by_concepts = design.concepts @ self.concepts + design.around @ self.around
+        by_concepts = design.concepts @ self.concepts + design.neighbours @ self.neighbours
         by_concepts = by_concepts + ((design.concepts @ self.upper()) * design.concepts).sum(1)
         if dropped is not None:
             chosen = dropped[design.text]
@@ -104,7 +104,7 @@ class Scorer(torch.nn.Module):
         return torch.triu(self.pairs, 1)
 
 
-def fit(texts: Sequence[Windows], planted: Sequence[bool], counts: Sequence[float], seed: int = 0) -> Weights:
+def fit(texts: Sequence[Windows], planted: Sequence[bool], counts: Sequence[float], seed: int = 0) -> PlantedWeights:
     """Returns weights. `counts`: how much each text counts."""
     torch.manual_seed(seed)
     scorer, design = Scorer(), Design(texts)
@@ -121,19 +121,19 @@ def fit(texts: Sequence[Windows], planted: Sequence[bool], counts: Sequence[floa
         best = torch.full((design.count,), -1e9).scatter_reduce(0, design.text, scores, "amax")
         losses = torch.nn.functional.binary_cross_entropy_with_logits(best, wanted, reduction="none")
         loss = (losses * weights).mean() + DECAY_OF_PAIRS * scorer.upper().square().sum()
-        loss = loss + DECAY * (scorer.concepts.square().sum() + scorer.around.square().sum())
+        loss = loss + DECAY * (scorer.concepts.square().sum() + scorer.neighbours.square().sum())
         loss = loss + DECAY_OF_WORDS * scorer.words.weight.square().sum()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     pairs = scorer.upper().detach().numpy()
     added = np.array([ADDED.get(name, 0.0) for name in planted_terms().concepts], dtype=np.float32)
-    return Weights(
+    return PlantedWeights(
         scorer.size.detach().numpy(),
         scorer.length.detach().numpy(),
         scorer.concepts.detach().numpy() + added,
         (pairs + pairs.T) / 2,
-        scorer.around.detach().numpy(),
+        scorer.neighbours.detach().numpy(),
         scorer.words.weight.detach().numpy()[:, 0],
         np.zeros(1, np.float32),
     )
@@ -147,12 +147,12 @@ def _best(text: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(np.sort(order[np.arange(len(order)) - first < BEST]))
 
 
-def scores_of(texts: Iterable[Windows], weights: Weights) -> NDArray[np.float32]:
+def scores_of(texts: Iterable[Windows], weights: PlantedWeights) -> NDArray[np.float32]:
     """Returns the score of each text."""
     return np.array([window_scores(text, weights).max() for text in texts])
 
 
-def save(weights: Weights, path: Path) -> None:
+def save(weights: PlantedWeights, path: Path) -> None:
     """Writes weights to a file, those of words and pairs as integers of 8 bits."""
     arrays = {name: array.astype(np.float32) for name, array in weights._asdict().items()}
     for name in ("pairs", "words"):

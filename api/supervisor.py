@@ -33,8 +33,8 @@ from foxing.api.server import StartFailed, run
 from foxing.api.settings import Settings
 from foxing.renderer import FoxingError
 
-from .listener import ABSENT, ConnectionCounts, SharedListener
 from .member import Member
+from .processes.listener import ABSENT, ConnectionCounts, SharedListener
 
 #: Processes in a row that end before they answer requests, after which the service ends.
 FAILED_STARTS = 5
@@ -47,6 +47,8 @@ POLL_S = 0.2
 #: Seconds that a process whose parent was killed has for requests in progress.
 ORPHAN_GRACE_S = 1.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+#: Reloads the settings; not on Windows, where several processes cannot serve.
+RELOAD = getattr(signal, "SIGHUP", None)
 _PREFIX = "foxing-processes-"
 
 
@@ -91,20 +93,29 @@ class Supervisor:
         #: Connections of each process; see `ConnectionCounts`.
         self._counts = self._context.RawArray("i", [ABSENT] * len(members))
         self._failed_starts = 0
+        self._slots: list[_Slot] = []
 
     def run(self, is_stopped: Callable[[], bool]) -> None:
         """Runs the processes until `is_stopped()` returns True, then stops them and waits. Raises
-        `ProcessesFailed`."""
-        slots = []
+        `ProcessesFailed`. SIGHUP has them reload their settings."""
+        if RELOAD is not None:
+            signal.signal(RELOAD, self._reload)
         try:
             for member in self._members:
-                slots.append(self._started(member))
+                self._slots.append(self._started(member))
             while not is_stopped():
-                connection.wait([slot.process.sentinel for slot in slots if slot.due_at is None], POLL_S)
-                for slot in slots:
+                connection.wait([slot.process.sentinel for slot in self._slots if slot.due_at is None], POLL_S)
+                for slot in self._slots:
                     self._look_after(slot)
         finally:
-            _stop([slot.process for slot in slots])
+            _stop([slot.process for slot in self._slots])
+
+    def _reload(self, number: int, frame: object) -> None:
+        for slot in self._slots:
+            pid = slot.process.pid
+            if slot.due_at is None and pid is not None and self._serves(slot):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
     def _started(self, member: Member) -> _Slot:
         self._counts[member.number - 1] = ABSENT
@@ -217,6 +228,8 @@ def _serve(
     first process."""
     for number in SIGNALS:
         signal.signal(number, _exit)
+    if RELOAD is not None:
+        signal.signal(RELOAD, signal.SIG_IGN)  # until the server handles it
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     threading.Thread(target=_end_with, args=(parent,), name="parent", daemon=True).start()
     configure_logs(settings, process=member.number)
@@ -239,8 +252,8 @@ def _serve(
 
 def _exit(number: int, frame: object) -> None:
     """Handles a signal before the server does, and that which it raises again when it has stopped."""
-    for each in SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
+    for stop_signal in SIGNALS:
+        signal.signal(stop_signal, signal.SIG_IGN)
     raise SystemExit(0)
 
 

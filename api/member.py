@@ -12,7 +12,7 @@ class Member:
     #: Number of this process, from 1.
     number: int
     #: Base URL at which the first process listens alone.
-    first_url: str
+    first_url: str = field(repr=False)
     #: Folder that the processes share, for as long as the service runs.
     folder: Path
     #: Token of the service in its announcement.
