@@ -9,6 +9,7 @@ import typer
 from foxing.memory import InvalidInput, RecallQuery, RecallResult, TextQueryFields
 from foxing.memory.values.recall import fields_only_for
 from foxing.memory.values.signatures import takes
+from foxing.memory.values.speakers import speaker_of
 
 from .context import BankOption, JsonOption, state_of
 from .fields import help_of, options_of
@@ -106,7 +107,6 @@ def _condition(text: str) -> "tuple[str, Any]":
 
 def show_span(console: "Console", span: "RecalledMessage", zone: Timezone) -> None:
     """Prints a message with its time, speaker and source, and its uncertain characters underlined."""
-    speaker = span.role if span.name is None else f"{span.role} {span.name}"
     source = span.source if span.tier is None else f"{span.source} at {span.tier}"
     sure = "" if span.source != "decoded" else f", {span.kept_percent}% kept, confidence {span.confidence:.1%}"
     neighbour = "" if span.neighbour_of is None else f", neighbour of {span.neighbour_of}"
@@ -116,7 +116,7 @@ def show_span(console: "Console", span: "RecalledMessage", zone: Timezone) -> No
     if span.superseded_by is not None and span.superseded_at is not None:
         replaced = f", replaced by {span.superseded_by} on {zone.show(span.superseded_at)}"
     notes = f"{sure}{relevant}{faded}{replaced}{neighbour}"
-    head = f"{zone.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{notes}"
+    head = f"{zone.show(span.created_at)}  {speaker_of(span)}  [{span.thread}]  {source}{notes}"
     console.print(printable(head), style="dim")
     console.print(underlined(span.text, span.uncertain))
     console.print()
