@@ -21,6 +21,7 @@ from foxing.memory.storage.repositories.sealed import neighbours
 from foxing.memory.text.identifiers import identifiers_in
 from foxing.memory.text.passages import document_key, message_of, passage_of
 from foxing.memory.values.recall import MatchScore
+from foxing.memory.values.trust import recall_rank
 
 from ..cursors import RankPosition, TimePosition, rank_position, time_position
 from .ending import ended
@@ -289,7 +290,13 @@ class RankedCandidates:
                 if message is not None and passage_of(document) < message.passages:  # the index may lag behind
                     passage = passage_of(document) if message.passages > 1 else None
                     batch.append(Candidate(message, round(score, 4), round(sure, 4), passage=passage))
-            yield batch
+            yield sorted(batch, key=_by_trust)
+
+
+def _by_trust(candidate: Candidate) -> tuple[float, int]:
+    """Returns the place of a candidate in its batch: by score, and where that is equal by trust class."""
+    message = candidate.message
+    return -(candidate.score or 0.0), recall_rank(message.trust, suspicious=message.suspicious)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from foxing.memory.text.statements import (
 )
 from foxing.memory.text.terms import query_terms, terms
 from foxing.memory.values.messages import REPLACES, RecalledMessage
-from foxing.memory.values.trust import rank
+from foxing.memory.values.trust import rank, recall_rank
 
 #: Number of matches that are compared at least and at most, those ranked best. A shorter answer is compared with those
 #: ranked next, lest it give an old statement alone.
@@ -109,7 +109,7 @@ class Statements:
             order = [order[place] for place in sorted(range(len(order)), key=lambda place: -worth[place])]
         if newest:
             as_good = self._answers.as_good & self._scores_well(LEAST_SCORE)
-            may_pass = self._is_later & self._may_pass & (as_good | self._may_resume)
+            may_pass = self._is_later & self._may_pass & self._is_as_trusted & (as_good | self._may_resume)
             _move(order, may_pass, lambda newer, older: self._answers_as_well(newer, older, as_good=as_good))
         rather = self._answers.names_rather(self._may_pass & ~self._singled_out.T)
         _move(order, rather, lambda one, other: not self._resumes(other, one))
@@ -132,6 +132,12 @@ class Statements:
         """The identifiers of the question, such as an order, that each span has."""
         words = identifiers_in(query_terms(self._asked.question))
         return [words & terms(span.text).keys() if words else frozenset[str]() for span in self.spans]
+
+    @cached_property
+    def _is_as_trusted(self) -> Pairs:
+        """bool[n, n]: whether the first of two spans may come before the other one by its trust class."""
+        ranks = np.array([recall_rank(span.trust, suspicious=span.suspicious) for span in self.spans])
+        return np.asarray(ranks[:, None] <= ranks)
 
     @cached_property
     def _is_later(self) -> Pairs:

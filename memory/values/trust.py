@@ -51,3 +51,9 @@ def stated_trust(role: str, marks: tuple[str, ...]) -> tuple[str, bool]:
 def rank(trust: str) -> int:
     """Returns the rank of a class, 0 for the most trusted; a class that a newer service names ranks last."""
     return RANKS.get(trust, max(RANKS.values()))
+
+
+def recall_rank(trust: str, *, suspicious: bool) -> int:
+    """Returns the rank of a match among others that answer about as well, 0 for the first. The classes of roles have
+    the same, so that the order of what people, models and tools say does not depend on it."""
+    return max(0, rank(trust) - RANKS["tool"]) + suspicious
