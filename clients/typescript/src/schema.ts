@@ -2536,6 +2536,16 @@ export interface components {
              */
             name: string;
             /**
+             * Recalls At Once
+             * @description Recalls at the same time; null for no limit.
+             */
+            recalls_at_once?: number | null;
+            /**
+             * Requests Per S
+             * @description Requests a second that it may send; null for no limit.
+             */
+            requests_per_s?: number | null;
+            /**
              * Revoked At
              * @description Time at which it was revoked; null if it was not.
              */
@@ -2572,6 +2582,16 @@ export interface components {
              * @description Who uses the key, for people. Several keys may have one name.
              */
             name: string;
+            /**
+             * Recalls At Once
+             * @description Recalls and other calls of the codec that each process answers at the same time for the key, beside the limit of its tenant. Further ones get 429. Default: no limit.
+             */
+            recalls_at_once?: number | null;
+            /**
+             * Requests Per S
+             * @description Requests a second, on average, that each process of the service accepts with the key, beside the limit of its tenant. Further requests get 429. Default: no limit.
+             */
+            requests_per_s?: number | null;
             /**
              * Role
              * @description `read` recalls and lists; `write` also stores, imports, pins and erases messages; `admin` also erases banks, sets policies, seals, ages and manages keys.
@@ -3302,6 +3322,16 @@ export interface components {
              * @description Who uses the key.
              */
             name: string;
+            /**
+             * Recalls At Once
+             * @description Recalls at the same time; null for no limit.
+             */
+            recalls_at_once?: number | null;
+            /**
+             * Requests Per S
+             * @description Requests a second that it may send; null for no limit.
+             */
+            requests_per_s?: number | null;
             /**
              * Revoked At
              * @description Time at which it was revoked; null if it was not.
