@@ -32,6 +32,19 @@ BITS = 16
 #: Characters of a sentence: shorter ones are joined to the next, longer ones divided.
 SHORTEST = 14
 LONGEST = 320
+#: The sentence with which most attacks begin, recognised whatever stands around it, but for quotation marks.
+_KNOWN = re.compile(
+    r"(?:^|[\n.!?:;,>*#(-]|\bplease|\bbitte) ?(?:"
+    r"(?:ignore|disregard|forget) (?:all |any |every )?(?:of )?(?:the |your |my )?"
+    r"(?:previous|prior|earlier|preceding) (?:instruction|prompt|rule|direction|guideline)"
+    r"|(?:ignoriere?|vergiss|missachte) (?:alle|sämtliche|deine|die) (?:bisherigen|vorherigen|vorigen|früheren) "
+    r"(?:anweisung|instruktion|regel|vorgabe)"
+    r"|(?:ignorez?|oubliez?) (?:toutes )?(?:les|tes|vos) (?:instructions|consignes|règles) (?:précédente|antérieure)"
+    r")|(?:^|[\n。!?,:,:])(?:请)?(?:忽略|无视|忘记)(?:之前|以上|先前|此前)?的?(?:所有|全部|一切)"
+    r"(?:之前|以上|先前|此前)?的?(?:指令|指示|规则)"
+    r"|(?:^|[\n.!?:,] ?)(?:이전|기존|앞선)의? ?(?:모든 )?(?:지시|지침|명령)(?:를|을)? ?(?:모두 )?"
+    r"무시하(?:고|세요|십시오|라)"
+)
 _BLANKS = re.compile(r"[^\S\n]+")
 _LINE_ENDS = re.compile(r"\n\s++")
 _UNSEEN = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
@@ -88,6 +101,8 @@ class Windows(NamedTuple):
     #: Buckets of the words and phrases of the text, and where those of each sentence begin.
     words: NDArray[np.intp]
     word_starts: NDArray[np.intp]
+    #: The text as it is read.
+    text: str
 
 
 class PlantedWeights(NamedTuple):
@@ -169,6 +184,8 @@ def planted_weights(path: Path = WEIGHTS) -> PlantedWeights:
 def planted_form(text: str) -> str | None:
     """Returns the concepts by which instructions to a model are recognised in a text; None if they are not."""
     windows = windows_of(text)
+    if _KNOWN.search(windows.text):
+        return "override"
     weights = planted_weights()
     scores = window_scores(windows, weights)
     best = int(scores.argmax())
@@ -215,6 +232,7 @@ def windows_of(text: str) -> Windows:
         (starts[end] - starts[first]).astype(np.float32),
         words,
         word_starts,
+        plain,
     )
 
 
