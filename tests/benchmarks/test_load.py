@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.load import process_kills, scaling
 from benchmarks.load.__main__ import main
 from benchmarks.load.kills import measure_kills
+from benchmarks.load.process_kills import measure_process_kills
 
 #: Messages of few passages, and an erasure as the first change.
 SEED = 18
@@ -61,3 +63,28 @@ def test_killed_processes_lose_nothing(tmp_path: Path) -> None:
     result = measure_kills(tmp_path, 1, settle=False)
     assert result.acknowledged > 0
     assert (result.rounds, result.lost, result.duplicates, result.faults) == (1, 0, 0, [])
+
+
+@forked
+def test_several_processes_are_measured_beside_one(
+    database_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scaling, "START_S", 0.2)
+    monkeypatch.setattr(scaling, "MESSAGES", 60)
+    options = ["--pairs", "1", "--pair-seconds", "1", "--database", database_url]
+    main(["--only", "processes", *options, "--json"])
+    result = json.loads(capsys.readouterr().out)["processes"]
+    assert result["errors"] == []
+    assert [pair["load"] for pair in result["pairs"]] == list(scaling.CALLERS)
+    for pair in result["pairs"]:
+        assert pair["ratio"] == pytest.approx(pair["several"] / pair["one"], abs=0.01)
+        assert min(pair["one_cpu_ms"], pair["several_cpu_ms"]) > 0
+
+
+@forked
+def test_killed_processes_of_a_service_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_kills, "KILLS", 1)
+    result = measure_process_kills(tmp_path, 1, 2)
+    assert result.acknowledged > 0
+    assert (result.process_kills, result.parent_kills, result.lost, result.duplicates) == (1, 1, 0, 0)
+    assert result.faults == []
