@@ -1,8 +1,7 @@
 """The parent of the processes of a service: starts them, replaces those that die, and stops them.
 
-uvicorn's `Multiprocess` is not used. It starts processes with `spawn`, which costs each 380 MiB and seconds of imports
-instead of 220 MiB and a third of a second, restarts those that crash at once without end, and its processes outlive a
-parent that is killed.
+uvicorn's `Multiprocess` is not used. It starts processes with `spawn`, so that each imports and loads everything
+itself, restarts those that crash at once without end, and its processes outlive a parent that is killed.
 """
 
 import gc
