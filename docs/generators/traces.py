@@ -59,8 +59,10 @@ class Way:
 
 @contextmanager
 def traced() -> Iterator[Trace]:
-    """Traces this thread and those that begin meanwhile."""
+    """Traces this thread and those that begin meanwhile, whose files come last: when they run depends on the machine."""
     trace = Trace()
+    caller = threading.get_ident()
+    of_others: dict[str, dict[str, None]] = {}
     changing = threading.Lock()
     places: dict[CodeType, tuple[str, str] | None] = {}
     chains = threading.local()
@@ -81,7 +83,8 @@ def traced() -> Iterator[Trace]:
             return
         chain.append(place)
         with changing:
-            trace.files.setdefault(place[0], {})[place[1]] = None
+            files = trace.files if threading.get_ident() == caller else of_others
+            files.setdefault(place[0], {})[place[1]] = None
             if len(chain) > len(trace.deepest):
                 trace.deepest = tuple(chain)
 
@@ -92,6 +95,8 @@ def traced() -> Iterator[Trace]:
     finally:
         sys.setprofile(None)
         threading.setprofile(None)  # type: ignore[arg-type]
+        for file, names in sorted(of_others.items()):
+            trace.files.setdefault(file, {}).update(names)
 
 
 def _place(code: CodeType) -> tuple[str, str] | None:

@@ -290,6 +290,8 @@ def test_keys_are_created_rotated_and_revoked(open_page: Callable[..., Any], mem
 
 def test_the_quarantine_is_reviewed(open_page: Callable[..., Any], memory: Memory) -> None:
     key = administered(memory)
+    for hold in memory.operations.holds.list().holds:
+        memory.operations.holds.release(hold.id)
     page = open_page(f"{HOME}/overview")
     sign_in(page, key)
     page.get_by_role("link", name="Messages in quarantine: 60").click()
