@@ -59,7 +59,7 @@ class Way:
 
 @contextmanager
 def traced() -> Iterator[Trace]:
-    """Traces this thread and those that begin meanwhile. Their files come last: when they run depends on the machine."""
+    """Traces this thread, and then those that begin meanwhile: when these run depends on the machine."""
     trace = Trace()
     caller = threading.get_ident()
     of_others: dict[str, dict[str, None]] = {}
