@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 import anyio.to_thread
@@ -17,7 +18,7 @@ from .console.app import Console
 from .dependencies import Service
 from .exception_handlers import add_exception_handlers
 from .imports import remove_leftovers
-from .logs import get_logger
+from .logs import configure_logs, get_logger
 from .member import Member
 from .memory_factory import open_loaded_memory
 from .metrics import Metrics
@@ -74,7 +75,11 @@ def create_app(
     if member is not None and not member.is_first:
         app.add_middleware(Forwarding, url=member.first_url, forwards=lambda path: _is_elsewhere(path, mounted))
     app.state.reloader = Reloader(
-        settings, Settings.check_host, authenticator.apply, lambda fresh: app.state.service.apply(fresh)
+        settings,
+        Settings.check_host,
+        partial(configure_logs, process=None if member is None else member.number),
+        authenticator.apply,
+        lambda fresh: app.state.service.apply(fresh),
     )
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
     return app

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from foxing.renderer import FoxingError
 
-from .logs import configure_logs, get_logger
+from .logs import get_logger
 from .settings import Settings
 from .settings.load import reload_settings
 
@@ -39,7 +39,6 @@ class Reloader:
             return
         changed = {name for name in Settings.model_fields if getattr(fresh, name) != getattr(self._settings, name)}
         self._settings = applied
-        configure_logs(applied)
         log.warning("settings reloaded", changed=sorted(changed & RELOADABLE))
         if not changed <= RELOADABLE:
             log.warning("settings need a restart", settings=sorted(changed - RELOADABLE))

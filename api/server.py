@@ -417,10 +417,10 @@ class _ProcessServer(_Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts listening, and then loads the codec in a thread."""
         await super().startup(sockets)
-        if self.started and self.on_start is not None:
-            self.on_start(self)
         with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):  # on Windows, in a thread
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.config.app.state.reloader)  # type: ignore[union-attr]
+        if self.started and self.on_start is not None:
+            self.on_start(self)
         self._loading = threading.Thread(target=self._load, name="loading", daemon=True)
         self._loading.start()
 

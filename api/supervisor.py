@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import connection
 from multiprocessing.context import ForkContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -28,6 +29,7 @@ import uvicorn
 from foxing.api.app import create_app
 from foxing.api.logs import configure_logs, get_logger
 from foxing.api.memory_factory import open_loaded_memory, open_memory
+from foxing.api.reloading import Reloader
 from foxing.api.server import StartFailed, run
 from foxing.api.settings import Settings
 from foxing.renderer import FoxingError
@@ -68,6 +70,8 @@ class _Slot:
 
     member: Member
     process: BaseProcess
+    #: Settings that it has.
+    settings: Settings
     started_at: float
     #: Seconds before it is replaced, and when, on the monotonic clock; None while it runs.
     pause_s: float = FIRST_PAUSE_S
@@ -93,28 +97,44 @@ class Supervisor:
         self._counts = self._context.RawArray("i", [ABSENT] * len(members))
         self._failed_starts = 0
         self._slots: list[_Slot] = []
+        self._reloader = Reloader(settings, Settings.check_host, partial(configure_logs, process=0), self._apply)
+        self._reloads = False
 
     def run(self, is_stopped: Callable[[], bool]) -> None:
         """Runs the processes until `is_stopped()` returns True, then stops them and waits. Raises
         `ProcessesFailed`. SIGHUP has them reload their settings."""
         if RELOAD is not None:
-            signal.signal(RELOAD, self._reload)
+            signal.signal(RELOAD, self._note_reload)
         try:
             for member in self._members:
                 self._slots.append(self._started(member))
             while not is_stopped():
                 connection.wait([slot.process.sentinel for slot in self._slots if slot.due_at is None], POLL_S)
+                if self._reloads:
+                    self._reload()
                 for slot in self._slots:
                     self._look_after(slot)
         finally:
             _stop([slot.process for slot in self._slots])
 
-    def _reload(self, number: int, frame: object) -> None:
-        for slot in self._slots:
-            pid = slot.process.pid
-            if slot.due_at is None and pid is not None and self._serves(slot):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, number)
+    def _note_reload(self, number: int, frame: object) -> None:
+        self._reloads = True
+
+    def _reload(self) -> None:
+        """Reloads the settings here, for processes that begin later. The others are told once they serve."""
+        self._reloads = False
+        self._reloader()
+
+    def _update(self, slot: _Slot) -> None:
+        """Has a process reload its settings if they are older than those of the parent."""
+        if slot.settings is self._settings or slot.process.pid is None or RELOAD is None:
+            return
+        slot.settings = self._settings
+        with suppress(ProcessLookupError):
+            os.kill(slot.process.pid, RELOAD)
+
+    def _apply(self, settings: Settings) -> None:
+        self._settings = settings
 
     def _started(self, member: Member) -> _Slot:
         self._counts[member.number - 1] = ABSENT
@@ -127,7 +147,7 @@ class Supervisor:
         with _blocked_signals():  # until the process handles them itself
             process.start()
         get_logger().info("process started", number=member.number, pid=process.pid)
-        return _Slot(member, process, time.monotonic())
+        return _Slot(member, process, self._settings, time.monotonic())
 
     def _serves(self, slot: _Slot) -> bool:
         """True if the process has answered requests."""
@@ -138,12 +158,14 @@ class Supervisor:
         now = time.monotonic()
         if self._serves(slot):
             self._failed_starts = 0
+            self._update(slot)
         if slot.due_at is None and slot.process.exitcode is not None:
             self._note_end(slot, now)
         if slot.due_at is not None and now >= slot.due_at:
             replacement = self._started(slot.member)
             slot.process.close()
             slot.process = replacement.process
+            slot.settings = replacement.settings
             slot.started_at = replacement.started_at
             slot.due_at = None
 

@@ -10,7 +10,7 @@ from foxing.memory import Memory
 
 from .app import guard
 from .dependencies import Service
-from .logs import get_logger
+from .logs import configure_logs, get_logger
 from .metrics import Metrics
 from .middleware import POLLED_PATHS
 from .reloading import Reloader
@@ -42,7 +42,7 @@ def answering(settings: Settings, memory: Memory, metrics: Metrics, listener: so
     routes = [route for route in health.router.routes if getattr(route, "path", None) in POLLED_PATHS]
     app = FastAPI(openapi_url=None, redirect_slashes=False, routes=routes, lifespan=lifespan)
     authenticator = guard(app, settings.for_worker() or settings, metrics, Tracing(), token=None)
-    app.state.reloader = Reloader(settings, _check_host, authenticator.apply, service.apply)
+    app.state.reloader = Reloader(settings, _check_host, configure_logs, authenticator.apply, service.apply)
     with BackgroundServer(app, listener=listener):
         get_logger().info("listening", url=url_of(listener))
         yield app

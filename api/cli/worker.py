@@ -68,7 +68,7 @@ def worker(
         jobs = Worker(memory, metrics)
         clock = Clock(memory, settings.ageing_interval_s, metrics, jobs.call)
         http_app = None
-        reloader = Reloader(settings, Settings.for_worker)
+        reloader = Reloader(settings, Settings.for_worker, configure_logs)
         if listener is not None:
             http_app = stack.enter_context(answering(settings, memory, metrics, listener))
             reloader = http_app.state.reloader

@@ -11,7 +11,7 @@ from foxing.memory.errors import (
     MemoryFault,
 )
 
-from .accepted import AcceptedMessage
+from .accepted_message import AcceptedMessage
 from .rules import BankRules
 
 

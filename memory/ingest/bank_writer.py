@@ -38,8 +38,16 @@ from foxing.memory.values.policy import Age, Policy, default_fields, stored_poli
 from foxing.memory.values.trust import own_trust
 from foxing.renderer.clock import later
 
-from .accepted import DEFAULT_THREAD, AcceptedMessage, check_same, is_excerpt, is_same, occurs_twice, same_in_call
 from .accepted_call import AcceptedCall, OtherRules
+from .accepted_message import (
+    DEFAULT_THREAD,
+    AcceptedMessage,
+    check_same,
+    is_excerpt,
+    is_same,
+    occurs_twice,
+    same_in_call,
+)
 from .rules import BankRules
 
 #: Ids reserved for messages.

@@ -15,7 +15,7 @@ from foxing.memory.storage.repositories import banks, messages, quarantine
 from foxing.memory.storage.secrets import DIGEST_BYTES
 from foxing.memory.values.messages import NewMessage
 
-from .accepted import AcceptedMessage, StoreRules, check_same, occurs_twice, same_in_call
+from .accepted_message import AcceptedMessage, StoreRules, check_same, occurs_twice, same_in_call
 from .rules import BankRules
 from .store import MessageStore
 from .validate import check_bank_name

@@ -34,8 +34,8 @@ from foxing.memory.telemetry import OperationInContext
 from foxing.memory.text.passages import split_passages
 from foxing.memory.values.messages import NewMessage, StoreResult
 
-from .accepted import AcceptedMessage, StoreRules, speech_of, with_codes
 from .accepted_call import AcceptedCall, OtherRules
+from .accepted_message import AcceptedMessage, StoreRules, speech_of, with_codes
 from .bank_writer import BankWriter, MessageIds
 from .calls import StoreCall
 from .group_commit import GroupCommit

@@ -106,7 +106,7 @@ class Windows(NamedTuple):
 
 
 class PlantedWeights(NamedTuple):
-    """PlantedWeights of a linear scorer of windows."""
+    """Weights of a linear scorer of windows."""
 
     #: Of a window with one sentence, two and so on.
     size: NDArray[np.float32]

@@ -193,6 +193,33 @@ def test_a_process_that_is_killed_is_replaced(database_url: str, stack: ExitStac
         assert {span.message_id for span in memory.export("b")} >= acknowledged
 
 
+def test_sighup_reloads_in_all_processes_and_in_those_that_replace_them(
+    database_path: Path, tmp_path: Path, stack: ExitStack
+) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(f'api_key = "{KEY}"\n')
+    service = Service(f"sqlite:///{database_path}", stack, FOXING_SETTINGS_FILE=str(file))
+
+    def statuses(key: str) -> set[int]:
+        headers = {"Authorization": f"Bearer {key}"}
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            return set(pool.map(lambda client: client.get("/metrics", headers=headers).status_code, service.clients()))
+
+    assert statuses(KEY) == {200}
+    file.write_text('api_key = "another-key-of-the-settings"\n')
+    service.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: statuses(KEY) == {401})
+    before = service.children()
+    os.kill(before[1], signal.SIGKILL)
+    wait_until(lambda: len(set(service.children()) - set(before)) == 1)
+    wait_until(lambda: sum("Application startup complete" in line for line in service.lines) == 3)
+    assert statuses(KEY) == {401}
+    assert statuses("another-key-of-the-settings") == {200}
+    log = service.stop()
+    numbers = {entry.get("process") for entry in log if entry["event"] == "settings reloaded"}
+    assert numbers == {0, 1, 2}
+
+
 def test_processes_end_with_their_parent(database_path: Path, stack: ExitStack) -> None:
     service = Service(f"sqlite:///{database_path}", stack)
     assert {client.post(MESSAGES, json=_message("kept")).status_code for client in service.clients()} == {201}

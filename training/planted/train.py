@@ -1,4 +1,4 @@
-"""PlantedWeights of the recognition of instructions to a model in data.
+"""Weights of the recognition of instructions to a model in data.
 
     python -m training.planted.train --ordinary ordinary.jsonl --out memory/text/data/planted.npz
 

@@ -20,7 +20,7 @@ from foxing.memory import (
     NotFound,
     StoreResult,
 )
-from foxing.memory.ingest import accepted
+from foxing.memory.ingest import accepted_message
 from foxing.memory.ingest.calls import StoreCall
 from foxing.memory.storage.secrets import message_digest
 from foxing.memory.text.passages import Passage, split_passages
@@ -248,7 +248,7 @@ def test_a_long_message_is_split_into_passages_once(database_url: str, monkeypat
         split.append(len(text))
         return split_passages(text)
 
-    monkeypatch.setattr(accepted, "split_passages", counted)
+    monkeypatch.setattr(accepted_message, "split_passages", counted)
     with Memory(database_url, options=MemoryOptions(embedder=HashingEmbedder())) as memory:
         memory.store("ana", [{"role": "user", "content": "The crane waits for the tide. " * 200}])
         assert split == [6_000]
