@@ -219,8 +219,8 @@ class TenantCaller:
 
     def _compress(self, bank: str) -> None:
         lines = "\n".join(f"{self._text(n)} Step {n} opened the file." for n in range(60))
-        told = [{"role": "tool", "tool_call_id": f"c{n}", "content": f"ORD-{n}\n{lines}"} for n in range(40)]
-        answer = self._json("POST", "/compress", json={"messages": told, "model": "claude-fable-5"})
+        results = [{"role": "tool", "tool_call_id": f"c{n}", "content": f"ORD-{n}\n{lines}"} for n in range(40)]
+        answer = self._json("POST", "/compress", json={"messages": results, "model": "claude-fable-5"})
         for digest in answer.get("ccr_hashes", ())[:2]:
             self._shared.add(self._tenant, "hash", bank, digest)
 

@@ -143,9 +143,9 @@ def neighbours(folder: Path, limit: float, calls: int, rounds: int) -> dict[str,
     return {"requests_per_s": limit, "p99_ms": p99s, "ratios": ratios, "answers_of_the_other": dict(answers)}
 
 
-def add(times: dict[str, list[float]], more: dict[str, list[float]]) -> None:
+def add(times: dict[str, list[float]], addition: dict[str, list[float]]) -> None:
     """Adds times to those of the same name."""
-    for name, part in more.items():
+    for name, part in addition.items():
         times.setdefault(name, []).extend(part)
 
 

@@ -88,8 +88,8 @@ class Scorer(torch.nn.Module):
         """
         own = torch.nn.functional.pad(self.words(design.words, design.word_starts)[:, 0], (0, WINDOW))
         by_words = own[design.first]
-        for more in range(1, WINDOW):
-            by_words = by_words + torch.where(design.size >= more, own[design.first + more], 0.0)
+        for step in range(1, WINDOW):
+            by_words = by_words + torch.where(design.size >= step, own[design.first + step], 0.0)
         by_words = by_words * design.norm
         by_concepts = design.concepts @ self.concepts + design.neighbours @ self.neighbours
         by_concepts = by_concepts + ((design.concepts @ self.upper()) * design.concepts).sum(1)
