@@ -31,7 +31,6 @@ from foxing.memory import (
     StorageError,
 )
 from foxing.memory.ingest.importers import ImportSource
-from foxing.renderer import FoxingError
 from foxing.renderer.private_files import opener
 
 from .logs import get_logger
@@ -72,7 +71,7 @@ class Imports:
         self._queue: SimpleQueue[tuple[ImportJob, ImportSource, Upload] | None] = SimpleQueue()
         self._lock = Lock()
         self._uploads = self._unfinished = 0
-        self._threads: list[Thread] = []
+        self._thread: Thread | None = None
 
     @property
     def max_contents_bytes(self) -> int:
@@ -161,13 +160,9 @@ class Imports:
             job = self._memory.operations.imports.add(bank, source)
             (upload.folder / "kept").touch()
             self._unfinished += 1
-            if not self._threads:
-                self._threads = [
-                    Thread(target=self._run, name="imports", daemon=True),
-                    Thread(target=self._renew, name="leases of imports", daemon=True),
-                ]
-                for thread in self._threads:
-                    thread.start()
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="imports", daemon=True)
+                self._thread.start()
         self._queue.put((job, source, upload))
         return job
 
@@ -176,8 +171,8 @@ class Imports:
         with self._lock:
             self._stopping.set()
         self._queue.put(None)
-        for thread in self._threads:
-            thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
@@ -193,11 +188,6 @@ class Imports:
                 shutil.rmtree(upload.folder, ignore_errors=True)
                 with self._lock:
                     self._unfinished -= 1
-
-    def _renew(self) -> None:
-        while not self._stopping.wait(self._memory.operations.imports.RENEWAL_S):
-            with suppress(FoxingError):  # the next renewal may succeed
-                self._memory.operations.imports.renew()
 
 
 def remove_leftovers() -> None:

@@ -515,7 +515,14 @@ CALLS: Mapping[str, Mapping[str, Kind]] = {
     "ImportJobs": {
         **dict.fromkeys(("add", "cancel"), "change"),
         "find": "read",
-        **dict.fromkeys(("check", "preview", "renew", "run"), "none"),
+        **dict.fromkeys(("check", "preview", "run"), "none"),
+    },
+    # a job is recorded as the call that it carries out
+    "BankJobs": {
+        "cancel": "change",
+        **dict.fromkeys(("find", "list"), "read"),
+        **dict.fromkeys(("start", "take", "run", "look", "counts", "release", "row"), "none"),
+        **dict.fromkeys(("add_import", "write_import", "leave"), "none"),
     },
     # a release is recorded by `MessageStore`, in its transaction
     "Quarantine": {"list": "read", "count": "none", "release": "none", "erase": "change"},
@@ -539,6 +546,7 @@ _PREFIXES = {
     "RecordStore": "records.",
     "ApiKeys": "keys.",
     "ImportJobs": "import.",
+    "BankJobs": "jobs.",
     "Quarantine": "quarantine.",
     "Persons": "person.",
     "LegalHolds": "holds.",

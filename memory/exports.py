@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from .access import Access, KeyRole
 from .conversation import FORMATS, Provider, ProviderMessage, SessionTurns, Turn, WebCalls, Wire, parse_message
 from .errors import (
+    Busy,
     ChoiceNeeded,
     Closed,
     Conflict,
@@ -44,6 +45,7 @@ from .values.fold import FoldRequest, FoldResult
 from .values.forecasts import PolicyForecast
 from .values.holds import Hold, HoldRequest, Holds
 from .values.imports import ImportJob, ImportPreview, ImportQuery, ImportReport, LeftOutOfImport
+from .values.jobs import Job, Jobs
 from .values.keys import KeyInfo, KeyRequest, KeyRotation, Keys, NewKey
 from .values.limits import UsageLimits, UsageOfDay, UsageReport
 from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
@@ -98,6 +100,7 @@ __all__ = [
     "BankEnd",
     "BankInfo",
     "Banks",
+    "Busy",
     "ChoiceNeeded",
     "Closed",
     "CompressRequest",
@@ -134,6 +137,8 @@ __all__ = [
     "InvalidInput",
     "InvalidPolicy",
     "InvalidTime",
+    "Job",
+    "Jobs",
     "KeyInfo",
     "KeyRequest",
     "KeyRole",

@@ -37,7 +37,7 @@ from .storage.repositories.sizes import database_sizes
 from .text.times import parse_since
 from .text.times.window import split_query
 from .values.banks import BankEnd, BankInfo, Banks
-from .values.base import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES, checked
+from .values.base import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES, Value, checked
 from .values.compression import CompressRequest, CompressResult, RetrieveResult
 from .values.context import ContextFields, ContextRequest, ContextResult
 from .values.fold import FoldRequest, FoldResult
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from foxing.renderer import Progress
     from foxing.renderer.readers import ProofReader
 
+    from .bank_jobs import BankJobs
     from .bulk.work import BulkWork
     from .codec_source import OptionsOfCodecs
     from .context.builder import ContextBuilder
@@ -706,7 +707,22 @@ class Operations:
         """Imports that a service carries out, with their progress; in process, see `importers.import_file`."""
         from .ingest.importers.jobs import ImportJobs
 
-        return ImportJobs(self._memory._store, self._memory.now)
+        return ImportJobs(self._memory._store, self.bank_jobs, self._memory.now)
+
+    @cached_property
+    def bank_jobs(self) -> BankJobs:
+        """Jobs of banks that a service carries out: imports, and calls that take longer than a request."""
+        from .bank_jobs import BankJobs
+
+        memory = self._memory
+        verbs: dict[str, Callable[..., Value]] = {
+            "seal": memory.seal,
+            "age": memory.age,
+            "undo": memory.undo,
+            "reencode": self.reencode,
+            "erase_thread": lambda bank, **options: memory._eraser.erase_thread(bank, now=memory.now(), **options),
+        }
+        return BankJobs(memory._database, memory.now, verbs)
 
     @property
     def audit(self) -> AuditLog:

@@ -134,9 +134,16 @@ class Eraser:
         return self._report(bank_name, result)
 
     def erase_thread(
-        self, bank_name: str, thread: str, now: datetime, *, progress: Progress | None = None
+        self,
+        bank_name: str,
+        thread: str,
+        now: datetime,
+        *,
+        newest: int | None = None,
+        progress: Progress | None = None,
     ) -> ErasureReport:
-        """Implements `Memory.erase_thread`. Raises `NotFound`, `Unreadable`, `StorageError`."""
+        """Implements `Memory.erase_thread`. `newest`: id of the newest message to erase; those that were stored later
+        stay. Raises `NotFound`, `Unreadable`, `StorageError`."""
         result = _Result()
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
@@ -146,6 +153,7 @@ class Eraser:
                 raise NotFound(f"there is no thread '{thread}' in bank '{bank_name}'")
             of_thread = MessageFilter(thread_id=thread_id)
             ids = set() if thread_id is None else set(messages.ids_within(connection, bank.id, of_thread))
+            ids = {number for number in ids if newest is None or number <= newest}
             check_holds(connection, bank.id, ids, in_quarantine)
         result.messages += erase_quarantined(self.database, bank.id, in_quarantine)
         self._erase_all(bank.id, ids, now, result, progress)

@@ -554,23 +554,34 @@ idempotency_keys = Table(
     Column("created_at", UtcDateTime, nullable=False, index=True),
 )
 
-#: Imports that services carry out; see `importers.jobs`.
-imports = Table(
-    "imports",
+#: Jobs of banks that services carry out: imports, and calls that take longer than a request; see
+#: `foxing.memory.bank_jobs`.
+bank_jobs = Table(
+    "bank_jobs",
     metadata,
     Column("id", Key, primary_key=True),
     #: Public id.
     Column("key", String(40), nullable=False, unique=True),
     Column("bank_id", ForeignKey("banks.id"), nullable=False, index=True),
-    #: "waiting", "running", "done", "failed", "cancelled" or "stopped".
+    Column("kind", String(20), nullable=False),
+    #: "waiting", "running", "done", "failed", "cancelled" or, of an import, "stopped".
     Column("state", String(10), nullable=False),
     #: Whether it is to end.
     Column("cancelled", Boolean, nullable=False, server_default=false()),
+    #: Number of times that it began.
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
     #: Process that carries it out, which renews its lease.
     Column("lease_owner", String(40), nullable=False),
     Column("lease_until", UtcDateTime, nullable=False),
-    #: Its other fields, as `ImportJob` has them.
+    #: Id of the key of its caller, for the audit log; null for none.
+    Column("key_id", String(16)),
+    #: Digest of the request, and arguments of the call; null for an import, and once it has ended.
+    Column("digest", LargeBinary(32)),
+    Column("options", JSON(none_as_null=True)),
+    #: Its other fields, as `ImportJob` or `Job` has them.
     Column("job", JSON, nullable=False),
+    Index("ix_bank_jobs_state_lease_until", "state", "lease_until"),
+    sqlite_autoincrement=True,  # ids are positions in lists
 )
 
 #: Exact values stored for agent frameworks; see `foxing.memory.records`.

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from . import fold as fold
     from . import holds as holds
     from . import imports as imports
+    from . import jobs as jobs
     from . import keys as keys
     from . import limits as limits
     from . import messages as messages

@@ -301,7 +301,7 @@ def test_an_import_of_a_killed_service_has_stopped(memory: Memory, client: httpx
     )
     assert memory.operations.imports.find("ana", job.id).state == "waiting"
     past = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
-    execute(memory.operations.database_url, f"UPDATE imports SET lease_until = '{past}'")
+    execute(memory.operations.database_url, f"UPDATE bank_jobs SET lease_until = '{past}'")
     stopped = ok(client.get(f"{PATH}/{job.id}"))
     assert stopped["state"] == "stopped"
     assert "send the file again" in stopped["error"]["detail"]

@@ -1,8 +1,7 @@
-"""Imports that a service carries out, one after the other, with progress that every process can read.
+"""Imports that a service carries out, one after the other: jobs of the kind `import`, see `foxing.memory.bank_jobs`.
 
-The file of an import is with the process that accepted it, so no other process can finish the import. While that
-process lives, it renews a lease; where the lease has expired, the import has stopped, and sending the file again
-completes it.
+The file of an import is with the process that accepted it, so no other process can finish the import. Where its lease
+has expired, the import has stopped, and sending the file again completes it.
 """
 
 import logging
@@ -10,29 +9,24 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from foxing.memory.audit import audited
+from foxing.memory.bank_jobs import STOPPED, STOPPED_DETAIL, BankJobs, import_of
 from foxing.memory.errors import Closed, NotFound
 from foxing.memory.ingest.calls import StoreCall
 from foxing.memory.ingest.dry_run import DryRun
 from foxing.memory.ingest.store import MessageStore, PreparedCall
 from foxing.memory.problems import Problem
-from foxing.memory.storage.repositories import banks, imports
-from foxing.memory.storage.repositories.imports import ImportRow
+from foxing.memory.storage.repositories import bank_jobs, banks
+from foxing.memory.storage.repositories.bank_jobs import IMPORT
 from foxing.memory.values.imports import ImportJob, ImportPreview
 from foxing.memory.values.messages import NewMessage, StoreResult
-from foxing.memory.values.policy import default_fields
-from foxing.renderer.clock import MAX_CLOCK_SKEW, utc_now
-from foxing.renderer.errors import FoxingError, ProblemKind
+from foxing.renderer.errors import FoxingError
 
 from .importer import ImportOptions, ImportSource, check_file, not_in, preview_file, store_file
 from .source import NamedFile
-
-LEASE = timedelta(seconds=90)
-STOPPED = ProblemKind("import-stopped", 503, "The import has stopped", retry="later")
-_STOPPED = "the service that carried out this import has ended; send the file again, which stores what is missing"
 
 log = logging.getLogger(__name__)
 
@@ -49,16 +43,12 @@ class _Stopped(Exception):
 class ImportJobs:
     """Imports of a memory. Safe to share between threads."""
 
-    #: Seconds between two renewals of leases.
-    RENEWAL_S = 20.0
-
-    def __init__(self, store: MessageStore, now: Callable[[], datetime]) -> None:
-        """`now`: time of the memory. Leases count in real time."""
+    def __init__(self, store: MessageStore, jobs: BankJobs, now: Callable[[], datetime]) -> None:
+        """`now`: time of the memory."""
         self._store = store
         self._database = store.database
+        self._jobs = jobs
         self._now = now
-        #: Owner of the leases of this process.
-        self._owner = uuid.uuid4().hex
 
     def check(
         self, bank: str, file: NamedFile, options: ImportOptions, note: Callable[[NewMessage], object]
@@ -92,61 +82,43 @@ class ImportJobs:
             report=None,
             error=None,
         )
-        with self._database.write() as connection:
-            row = banks.get_or_create(connection, bank, now, default_fields())
-            imports.add(connection, row.id, self._row(job), self._owner)
+        self._jobs.add_import(job)
         return job
 
     def find(self, bank: str, job_id: str) -> ImportJob:
         """Returns an import. Raises `NotFound`."""
-        with self._database.read() as connection:
-            row = imports.find(connection, banks.get(connection, bank).id, job_id)
-        if row is None:
-            raise NotFound(f"there is no import '{job_id}' in this bank; the newest {imports.KEPT} of a bank are kept")
-        job = ImportJob.model_validate(row.job)
-        now = utc_now()
-        if not job.is_over and not now < row.lease_until <= now + LEASE + MAX_CLOCK_SKEW:
-            return job.model_copy(update={"state": "stopped", "error": Problem.of(STOPPED, _STOPPED)})
-        return job
+        return import_of(self._jobs.row(bank, job_id, IMPORT))
 
     def cancel(self, bank: str, job_id: str) -> ImportJob:
         """Asks an import to end after the messages that are being stored, and returns it; what is stored stays. Does
         nothing to one that has ended. Raises `NotFound`."""
         job = self.find(bank, job_id)
-        if not job.is_over:
-            with self._database.write() as connection:
-                imports.cancel(connection, banks.get(connection, bank).id, job_id)
+        self._jobs.cancel(bank, job_id)
         return job
-
-    def renew(self) -> None:
-        """Renews the leases on the unfinished imports of this process."""
-        with self._database.write() as connection:
-            imports.extend(connection, self._owner, utc_now() + LEASE)
 
     def run(self, job: ImportJob, source: ImportSource, stopping: Callable[[], bool]) -> ImportJob:
         """Carries out an import and returns it with its report. `stopping`: asked after each batch; when true, the
         import stops. Errors end the import, and are in it."""
         running = _Running(self, job, source, stopping)
-        running.carry_out()
+        try:
+            running.carry_out()
+        finally:
+            self._jobs.leave(job.id)
         return running.job
-
-    def _row(self, job: ImportJob) -> ImportRow:
-        return ImportRow(job.id, str(job.state), False, utc_now() + LEASE, job.model_dump(mode="json"))
 
     def _bank_id(self, job: ImportJob) -> int:
         """Returns the id of the bank of an import. Raises `_Cancelled` if it was erased or the import is to end."""
         with self._database.read() as connection:
             bank = banks.find(connection, job.bank)
-            row = None if bank is None else imports.find(connection, bank.id, job.id)
+            row = None if bank is None else bank_jobs.find(connection, bank.id, job.id)
         if bank is None or row is None or row.cancelled:
             raise _Cancelled
         return bank.id
 
     def _write(self, job: ImportJob) -> None:
         """Writes the progress of an import. Raises `_Cancelled` if it is gone."""
-        with self._database.write() as connection:
-            if not imports.update(connection, self._owner, self._row(job)):
-                raise _Cancelled
+        if not self._jobs.write_import(job):
+            raise _Cancelled
 
 
 class _Running:
@@ -170,7 +142,7 @@ class _Running:
         except _Cancelled:
             self._end("cancelled")
         except (_Stopped, Closed):
-            self._end("stopped", error=Problem.of(STOPPED, _STOPPED))
+            self._end("stopped", error=Problem.of(STOPPED, STOPPED_DETAIL))
         except NotFound:  # the bank was erased, and the import with it
             self._end("cancelled")
         except FoxingError as error:

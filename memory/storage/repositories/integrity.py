@@ -51,7 +51,7 @@ _EXPENDABLE = frozenset(
         "image_trash",
         "schedule",
         "jobs",
-        "imports",
+        "bank_jobs",
         "idempotency_keys",
     }
 )

@@ -17,12 +17,12 @@ from foxing.memory.ingest.importers.importer import ImportOptions, check_file
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import (
+    bank_jobs,
     banks,
     embeddings,
     folds,
     idempotency,
     images,
-    imports,
     integrity,
     jobs,
     messages,
@@ -164,7 +164,7 @@ def _rows_of_ana(url: str, table: Table, names: str) -> list[dict[str, Any]]:
         condition = f"page_id IN (SELECT id FROM pages WHERE bank_id IN {bank})"
     else:
         condition = "owner = 'ana'"
-    json = ("policy", "layout", "answer", "metadata", "job")
+    json = ("policy", "layout", "answer", "metadata", "job", "options")
     selected = ", ".join(f"{name}::text" if name in json else name for name in names.split(", "))
     rows = execute(url, f"SELECT {selected} FROM {table.name} WHERE {condition} ORDER BY 1, 2")
     return [dict(zip(names.split(", "), row, strict=True)) for row in rows]
@@ -175,7 +175,7 @@ def test_repositories_find_nothing_of_another_owner(filled: str) -> None:
     [(bank,)] = execute(filled, "SELECT id FROM banks WHERE owner = 'ana'")
     threads = [number for (number,) in execute(filled, f"SELECT id FROM threads WHERE bank_id = {bank}")]
     ids = [number for (number,) in execute(filled, "SELECT message_id FROM message_keys WHERE owner = 'ana'")]
-    [(job,)] = execute(filled, "SELECT key FROM imports")
+    [(job,)] = execute(filled, "SELECT key FROM bank_jobs")
     on = [number for (number,) in execute(filled, f"SELECT id FROM pages WHERE bank_id = {bank}")]
     finders: dict[str, Callable[[Connection], Any]] = {
         "banks": lambda connection: banks.find(connection, "notes"),
@@ -203,7 +203,7 @@ def test_repositories_find_nothing_of_another_owner(filled: str) -> None:
         "records": lambda connection: list(records.every(connection, records.RecordFilter(bank, (), False, now), None)),
         "schedule": lambda connection: schedule.find(connection, bank, "seal"),
         "jobs": lambda connection: jobs.length(connection).waiting,
-        "imports": lambda connection: imports.find(connection, bank, job),
+        "jobs of the bank": lambda connection: bank_jobs.find(connection, bank, job),
     }
     found: dict[str, list[str]] = {}
     for owner in ("ana", "ben"):
