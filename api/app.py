@@ -146,6 +146,7 @@ async def _lifespan(
         ageing=ages,
         settings=str(file) if file.is_file() else "environment",
     )
+    app.state.service.jobs.open()
     if ages:
         worker.start()
     if settings.ageing_enabled:

@@ -20,6 +20,7 @@ from foxing.renderer.interruption import Interrupted, interruptible
 
 from .fair_limiter import FairLimiter
 from .imports import Imports
+from .jobs import BankJobRunner
 from .key_checks import KeyChecks
 from .member import Member
 from .metrics import Metrics
@@ -71,6 +72,8 @@ class Service:
         )
         #: Imports of uploaded files.
         self.imports = Imports(memory, settings.max_import_bytes)
+        #: Jobs of banks, which calls that may take long are.
+        self.jobs = BankJobRunner(memory, metrics, self.run, self.run_codec, self.stopping)
 
     def apply(self, settings: Settings) -> None:
         """Uses other settings from now on, as far as they are read on use."""
@@ -141,9 +144,11 @@ class Service:
                     embedded = await self.run_codec(self.memory.operations.embed_new, bank)
 
     async def close(self) -> None:
-        """Waits for the messages that are being imported or embedded; the scheduler embeds the remaining messages
-        later, and the rest of an import is stored when its file is sent again."""
+        """Waits for what is being imported, embedded or done for a job; the scheduler embeds the remaining messages
+        later, the rest of a job is done by another process or after a restart, and that of an import when its file is
+        sent again."""
         await anyio.to_thread.run_sync(self.imports.stop)
+        await self.jobs.close()
         self._unembedded.clear()
         if self._embedding is not None:
             await asyncio.wait([self._embedding])

@@ -4,7 +4,7 @@ import math
 import os
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib.metadata import version
@@ -27,7 +27,17 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from prometheus_client.values import MultiProcessValue
 
-from foxing.memory import AgeReport, Memory, ModelCall, Operations, RecallResult, RecordedCalls, SealReport, StoreResult
+from foxing.memory import (
+    AgeReport,
+    Memory,
+    ModelCall,
+    Operations,
+    RecallResult,
+    RecordedCalls,
+    SealReport,
+    StoreResult,
+    Value,
+)
 from foxing.memory.lifecycle.job_runner import JobResult
 from foxing.memory.lifecycle.jobs import JobQueue
 from foxing.memory.telemetry import Operation
@@ -147,6 +157,12 @@ class AgeingMetrics:
         self.job_failures = Counter(
             "foxing_job_failures_total", "Failed attempts at jobs.", ("kind",), registry=registry
         )
+        self.bank_jobs_ended = Counter(
+            "foxing_bank_jobs_ended_total",
+            "Jobs of banks that this process carried out, by how they ended: done, failed, or ended before that.",
+            ("kind", "state"),
+            registry=registry,
+        )
         self.jobs_waiting = Gauge(
             "foxing_jobs_waiting",
             "Jobs in the queue that no worker has claimed, including failed jobs that will be retried.",
@@ -175,15 +191,14 @@ class AgeingMetrics:
             multiprocess_mode="max",
         )
 
-    def record_seal(self, report: SealReport) -> None:
-        """Counts the pages sealed by a request."""
-        self.sealed.labels("request").inc(len(report.pages))
-
-    def record_age(self, report: AgeReport) -> None:
-        """Counts the pages aged and the trash purged by a request; dry runs do not count."""
-        if not report.dry_run:
-            self.aged.labels("request").inc(len(report.moved))
-            self.purged.labels("request").inc(report.purged)
+    def record_bank_job(self, kind: str, state: str, result: Value | None) -> None:
+        """Counts a job of a bank, and the pages that it sealed or aged and the trash that it purged."""
+        self.bank_jobs_ended.labels(kind, state).inc()
+        if isinstance(result, SealReport):
+            self.sealed.labels("request").inc(len(result.pages))
+        elif isinstance(result, AgeReport):
+            self.aged.labels("request").inc(len(result.moved))
+            self.purged.labels("request").inc(result.purged)
 
     def record_tick(self, ended_at_s: float) -> None:
         """Counts a completed tick. `ended_at_s`: Unix time in seconds."""
@@ -355,6 +370,23 @@ class SizeMetrics(Collector):
             return self._sizes
 
 
+class BankJobMetrics(Collector):
+    """Jobs of banks that have not ended, as the database has them."""
+
+    def __init__(self, read: Callable[[], Mapping[tuple[str, str], int]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        """Yields the number of jobs by kind and state; none if the database cannot be read."""
+        gauge = GaugeMetricFamily(
+            "foxing_bank_jobs", "Jobs of banks, such as imports, that have not ended.", labels=("kind", "state")
+        )
+        with suppress(FoxingError):
+            for labels, number in sorted(self._read().items()):
+                gauge.add_metric(labels, number)
+        yield gauge
+
+
 class Metrics:
     """All metrics of one application, or of the processes that serve one address."""
 
@@ -380,6 +412,7 @@ class Metrics:
         self.ageing.watch_queue(memory.operations.jobs, memory.now)
         self.load.watch(memory.operations)
         self.registry.register(SizeMetrics(memory.operations.sizes))
+        self.registry.register(BankJobMetrics(memory.operations.bank_jobs.counts))
 
     def expose(self) -> bytes:
         """Returns all metrics in the Prometheus text format."""

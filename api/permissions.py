@@ -38,6 +38,7 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
         f"GET {PAGE}/tokens",
         *(f"POST {BANK}/records/get", f"POST {BANK}/records/search", f"POST {BANK}/records/namespaces"),
         *(f"GET {BANK}/savings", f"GET {BANK}/savings.csv", f"GET {BANK}/import/{{import_id}}"),
+        *(f"GET {BANK}/jobs", f"GET {BANK}/jobs/{{job_id}}"),
         "GET /v1/retrieve/{hash}",
         *("GET /console/banks", "GET /console/banks.json", "GET /console/images/{digest}"),
         *("GET /console/jobs/{job}", "GET /console/jobs/{job}.json"),
@@ -55,6 +56,7 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
         *(f"POST {BANK}/messages", f"DELETE {BANK}/messages/{{message_id:path}}"),
         *(f"DELETE {BANK}/threads/{{thread:path}}", f"POST {BANK}/records", f"POST {BANK}/fold"),
         *(f"POST {BANK}/savings", f"POST {BANK}/import", f"DELETE {BANK}/import/{{import_id}}"),
+        f"DELETE {BANK}/jobs/{{job_id}}",  # of a job that the role may start
         *(f"PUT {PAGE}/pin", f"DELETE {PAGE}/pin"),
         "POST /v1/compress",
         *(f"POST {CONSOLE_BANK}/pages/{{page}}/pin", f"POST {CONSOLE_BANK}/import"),
@@ -62,6 +64,7 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
     ),
     "admin": (
         *(f"DELETE {BANK}", f"PUT {BANK}/policy", f"POST {BANK}/seal", f"POST {BANK}/age", f"POST {BANK}/undo"),
+        f"POST {BANK}/reencode",
         *("GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/{key_id}", "POST /v1/keys/{key_id}/rotate"),
         *("GET /v1/audit", "GET /metrics"),
         *("GET /v1/usage", "GET /v1/tenants/{tenant}/limits", "PUT /v1/tenants/{tenant}/limits"),
@@ -209,3 +212,15 @@ def needs_of(scope: Scope) -> RequestNeeds:
             bank = banks.partition(",")[0] or None
             return RequestNeeds(row.role, bank, row.tenants, route=row.path, action=row.action)
     return RequestNeeds("admin", None, False)
+
+
+#: Kind of a job → the route that starts it.
+_STARTS: Mapping[str, str] = {
+    "import": f"POST {BANK}/import",
+    "erase_thread": f"DELETE {BANK}/threads/{{thread:path}}",
+}
+
+
+def role_of_job(kind: str) -> KeyRole:
+    """Returns the role that permits to start jobs of a kind, and to cancel them."""
+    return role_of((_STARTS.get(kind, f"POST {BANK}/{kind}"),))

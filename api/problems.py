@@ -3,7 +3,7 @@ defined here."""
 
 from typing import Final
 
-from foxing.memory import Problem
+from foxing.memory import Busy, Problem
 from foxing.memory.doors import CROSS_SITE as CROSS_SITE
 from foxing.memory.doors import REJECTED
 from foxing.memory.doors import WRONG_HOST as WRONG_HOST
@@ -32,7 +32,7 @@ INVALID_REQUEST: Final = ProblemKind("invalid-request", 422, "The request is inv
 INVALID_TEXT: Final = ProblemKind("invalid-text", 422, "The text is not valid Unicode")
 INTERNAL: Final = FoxingError.kind
 PLUGIN_BROKEN: Final = PluginError.kind
-BUSY: Final = ProblemKind("busy", 503, "Too many requests are in progress").after(1.0)
+BUSY: Final = Busy.kind
 
 
 def problem_of(

@@ -135,6 +135,12 @@ class UndoRequest(Input):
     timezone: Timezone = None
 
 
+class ReencodeRequest(Input):
+    """Options of a reencoding."""
+
+    dry_run: bool = Field(default=False, description="Change nothing; report which pages would be reencoded.")
+
+
 _BY_FORMAT: JsonDict = {
     "if": {"properties": {"format": {"const": "images"}}, "required": ["format"]},
     "then": {"properties": {name: False for name in fields_only_for("text")}},

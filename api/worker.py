@@ -6,6 +6,7 @@ from threading import Event, Thread
 
 from foxing.memory import Memory
 from foxing.memory.lifecycle.job_runner import JobResult
+from foxing.renderer import FoxingError
 
 from .logs import get_logger
 from .metrics import Metrics
@@ -60,6 +61,8 @@ class Worker:
 
     def _work(self) -> bool:
         """Processes one job; returns False if there was none."""
+        if self._resume():
+            return True
         started = time.perf_counter()
         result = self._memory.operations.jobs.work(self._memory.now(), stopping=self._ends)
         if result is None:
@@ -68,6 +71,21 @@ class Worker:
         self.failed += result.error is not None
         self._metrics.ageing.record_job(result)
         _log_job(result, time.perf_counter() - started)
+        return True
+
+    def _resume(self) -> bool:
+        """Carries out a job of a bank whose process has ended; returns False if there was none."""
+        jobs = self._memory.operations.bank_jobs
+        job = jobs.take()
+        if job is None:
+            return False
+        try:
+            result = jobs.run(job.id, self._ends)
+        except FoxingError as error:
+            self._metrics.ageing.record_bank_job(job.kind, "failed", None)
+            get_logger().error("job failed", bank=job.bank, kind=job.kind, reason=str(error))
+            return True
+        self._metrics.ageing.record_bank_job(job.kind, "ended" if result is None else "done", result)
         return True
 
 

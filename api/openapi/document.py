@@ -47,6 +47,7 @@ TAGS: list[Json] = [
     {"name": "recall", "description": "Find messages by query and time, and build prompts."},
     {"name": "pages", "description": "Pages, their contents and their tiers."},
     {"name": "import", "description": "Import histories, such as exports of ChatGPT or Slack."},
+    {"name": "jobs", "description": "Jobs of banks: imports, and calls that take longer than a request."},
     {"name": "records", "description": "JSON values of agent frameworks, returned exactly as stored."},
     {"name": "quarantine", "description": "Messages that policies have quarantined."},
     {"name": "savings", "description": "What models billed, and what folding saved."},

@@ -225,5 +225,6 @@ BODIES: Mapping[str, list[Example]] = {
     "Policy": [Example("The default policy", Policy().model_dump(mode="json"))],
     "SealRequest": [Example("Seal all open messages", {})],
     "AgeRequest": [Example("Dry run", {"dry_run": True, "now": "2026-03-10T00:00:00Z"})],
+    "ReencodeRequest": [Example("Report what would be reencoded", {"dry_run": True})],
     "UndoRequest": [Example("Restore what was dropped since a date", {"since": "2026-03-09T00:00:00Z"})],
 }

@@ -4,11 +4,14 @@ from typing import Annotated
 
 from fastapi import Path
 from fastapi.routing import APIRoute
+from starlette.responses import Response
 
 from foxing.api.dependencies import BankPath, CursorQuery, LimitQuery, ServiceDep
+from foxing.api.jobs import WAIT_S
 from foxing.api.openapi.document import problem_responses
-from foxing.memory import BankInfo, Banks, ErasureReport, Threads
+from foxing.memory import BankInfo, Banks, ErasureReport, Threads, Value
 
+from .jobs import ACCEPTED, WaitQuery
 from .router import memory_router
 
 router = memory_router("/v1/banks", "banks", APIRoute)
@@ -65,12 +68,18 @@ async def list_threads(
 @router.delete(
     "/{bank}/threads/{thread:path}",
     summary="Erase a thread",
+    response_model=ErasureReport,
     response_description="The thread was erased.",
-    responses=problem_responses(404, 409),
+    responses=ACCEPTED | problem_responses(404, 409),
 )
 async def erase_thread(
-    bank: BankPath, thread: Annotated[str, Path(description="Name of the thread.")], service: ServiceDep
-) -> ErasureReport:
-    """Permanently erases all messages of a thread, in the same way as single messages. If the request is interrupted,
-    each message is either intact or erased; repeat the request to complete it. Records are not affected."""
-    return await service.run_long(service.memory.erase_thread, bank, thread, progress=service.raise_if_stopping)
+    bank: BankPath,
+    thread: Annotated[str, Path(description="Name of the thread.")],
+    service: ServiceDep,
+    wait: WaitQuery = WAIT_S,
+) -> Value | Response:
+    """Permanently erases all messages of a thread, in the same way as single messages; those that are stored meanwhile
+    stay. After 202, the erasure is pending: each message is either intact, so that it can be recalled, or erased, and
+    all are erased once the job is `done`. An interrupted job is resumed; repeat the request after one that failed or
+    was cancelled. Records are not affected."""
+    return await service.jobs.answer(bank, "erase_thread", {"thread": thread}, wait)

@@ -1,0 +1,79 @@
+"""Jobs of banks: imports, and calls that take longer than a request."""
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+from fastapi.routing import APIRoute
+
+from foxing.api.dependencies import BankPath, CursorQuery, LimitQuery, ServiceDep
+from foxing.api.jobs import LONGEST_WAIT_S, WAIT_S
+from foxing.api.openapi.document import problem_responses
+from foxing.api.permissions import role_of_job
+from foxing.memory import Access, Job, Jobs
+
+from .router import memory_router
+
+router = memory_router("/v1/banks/{bank}/jobs", "jobs", APIRoute)
+
+JobPath = Annotated[str, Path(description="Id of the job.", json_schema_extra={"pattern": "^[0-9a-f]{32}$"})]
+#: Seconds that a call waits for its end.
+WaitQuery = Annotated[
+    int,
+    Query(
+        ge=0,
+        le=LONGEST_WAIT_S,
+        description="Seconds to wait for the end before responding 202 with the job, which goes on.",
+    ),
+]
+#: What a call responds that takes longer than its client waits.
+ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {
+        "model": Job,
+        "description": f"The job, which goes on: it took longer than `wait` ({WAIT_S} s by default). A repeated call "
+        "gets the same job.",
+        "headers": {
+            "Location": {"description": "Path of the job.", "schema": {"type": "string"}},
+        },
+    }
+}
+
+
+@router.get("", summary="List the jobs of a bank", response_description="The jobs.", responses=problem_responses(404))
+async def list_jobs(bank: BankPath, service: ServiceDep, limit: LimitQuery = 50, cursor: CursorQuery = None) -> Jobs:
+    """Returns the jobs of a bank, imports among them, the newest first. Of those that have ended, the newest 100 are
+    kept."""
+    return await service.run(service.memory.operations.bank_jobs.list, bank, limit=limit, cursor=cursor)
+
+
+@router.get(
+    "/{job_id}",
+    summary="Show a job",
+    response_description="The job, with its progress or its result.",
+    responses=problem_responses(404),
+)
+async def get_job(
+    bank: BankPath,
+    job_id: JobPath,
+    service: ServiceDep,
+    wait: Annotated[
+        int, Query(ge=0, le=LONGEST_WAIT_S, description="Seconds to wait for the end of the job before responding.")
+    ] = 0,
+) -> Job:
+    """Returns a job with its progress, and with its result once it is done. Any process of the service answers for any
+    job."""
+    return await service.jobs.ended(bank, job_id, wait)
+
+
+@router.delete(
+    "/{job_id}",
+    summary="Cancel a job",
+    response_description="The job. It ends between two pages or batches; `done` says how much is complete, and stays.",
+    responses=problem_responses(404),
+)
+async def cancel_job(bank: BankPath, job_id: JobPath, service: ServiceDep) -> Job:
+    """Cancels a job, which needs the role of the call that started it. What is complete stays; start it again for the
+    rest. Does nothing to a job that has ended."""
+    jobs = service.memory.operations.bank_jobs
+    job = await service.run(jobs.look, bank, job_id)
+    Access.current().check(role_of_job(job.kind), f"cancelling a job of the kind {job.kind}")
+    return await service.run(jobs.cancel, bank, job_id)
