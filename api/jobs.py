@@ -91,7 +91,8 @@ class BankJobRunner:
             return job.result
         if job.state == "failed" and job.error is not None:
             raise _raised(job.error)
-        return JSONResponse(job.model_dump(mode="json"), 202, {"Location": f"/v1/banks/{quote(bank)}/jobs/{job.id}"})
+        document = job.model_dump(mode="json")
+        return JSONResponse(document, 202, {"Location": f"/v1/banks/{quote(document['bank'])}/jobs/{job.id}"})
 
     async def ended(self, bank: str, job_id: str, wait_s: float) -> Job:
         """Returns a job once it has ended, or after `wait_s`. Raises `NotFound`."""

@@ -99,7 +99,8 @@ class BankJobs:
         """Starts a job, or finds the one that the same call has started and that has not ended. `options`: of the call,
         as JSON. Raises `NotFound`, `InvalidTime`, and `Busy` if too many jobs of the tenant have not ended."""
         arguments = self._arguments(options)
-        request = hashlib.sha256(json.dumps([kind, options], sort_keys=True, default=str).encode()).digest()
+        stated = {name: value for name, value in options.items() if value is not None}
+        request = hashlib.sha256(json.dumps([kind, stated], sort_keys=True).encode()).digest()
         with self._database.write() as connection:
             bank_row = banks.get(connection, bank)
             banks.lock(connection, bank_row.id)

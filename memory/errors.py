@@ -135,16 +135,16 @@ class QuotaReached(MemoryFault):
     kind = ProblemKind("quota-reached", 413, "The bank is full")
 
 
-class Busy(MemoryFault):
-    """Too much is in progress; nothing was done, and the call may succeed after a pause."""
-
-    kind = ProblemKind("busy", 503, "Too many requests are in progress").after(1.0)
-
-
 class Unavailable(MemoryFault):
     """The memory or a component that it needs is temporarily unavailable."""
 
     kind = replace(FoxingError.kind, retry="later", retry_after_s=None)
+
+
+class Busy(Unavailable):
+    """Too much is in progress; nothing was done, and the call may succeed after a pause."""
+
+    kind = ProblemKind("busy", 503, "Too many requests are in progress").after(1.0)
 
 
 class StorageError(Unavailable):

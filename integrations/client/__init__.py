@@ -4,7 +4,7 @@ all other errors are those of `foxing.memory`."""
 from .async_client import AsyncClient, AsyncClientRecords
 from .client import Client, ClientRecords
 from .connection import Call, Connection, Target, connect
-from .errors import InvalidResponse, Refused, ServiceFailed, TimedOut, Unreachable
+from .errors import InvalidResponse, JobCancelled, Refused, ServiceFailed, TimedOut, Unreachable
 from .transport import ServiceOptions
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "ClientRecords",
     "Connection",
     "InvalidResponse",
+    "JobCancelled",
     "Refused",
     "ServiceFailed",
     "ServiceOptions",

@@ -84,10 +84,14 @@ class AsyncClientLimits(InThreads[ClientLimits]):
     usage = InThreads.method(ClientLimits.usage)
 
 
-class AsyncClientOperations:
+class AsyncClientOperations(InThreads[ClientOperations]):
     """`ClientOperations` with asynchronous methods."""
 
+    abandons = True
+    reencode = InThreads.method(ClientOperations.reencode)
+
     def __init__(self, operations: ClientOperations, threads: int) -> None:
+        super().__init__(operations, threads)
         #: API keys.
         self.keys = AsyncClientKeys(operations.keys, threads)
         #: Audit log.
@@ -144,6 +148,10 @@ class AsyncClient(InThreads[Client]):
     import_progress = InThreads.method(Client.import_progress)
     wait_for_import = InThreads.method(Client.wait_for_import)
     cancel_import = InThreads.method(Client.cancel_import)
+    jobs = InThreads.method(Client.jobs)
+    job = InThreads.method(Client.job)
+    wait_for_job = InThreads.method(Client.wait_for_job)
+    cancel_job = InThreads.method(Client.cancel_job)
     pages = InThreads.method(Client.pages)
     all_pages = InThreads.iterator(Client.all_pages)
     page = InThreads.method(Client.page)

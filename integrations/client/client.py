@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -13,10 +14,12 @@ import foxing.memory.values as values
 from foxing.memory import Value
 from foxing.memory.values.base import PREVIEWED_PAGES, checked
 
+from .errors import JobCancelled, error_of
 from .lists import parts
 from .operations import ClientOperations
 from .requests import (
     LONG_S,
+    PROGRESS_S,
     STORED_AT_ONCE,
     WAIT_S,
     Request,
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
         ImageQueryFields,
         ImportJob,
         ImportPreview,
+        Job,
+        Jobs,
         MessageInfo,
         ModelCall,
         ModelCalls,
@@ -81,6 +86,7 @@ if TYPE_CHECKING:
     from foxing.memory.values.base import Tier
     from foxing.memory.values.imports import ImportQueryFields
     from foxing.memory.values.records import RecordKey, RecordWrite
+    from foxing.renderer import Progress
 
 V = TypeVar("V", bound=Value)
 
@@ -127,6 +133,21 @@ class Client:
     def send(self, request: Request) -> bytes:
         """Sends a request, with retries, and returns the body of its response."""
         return self._respond(request).content
+
+    def ask_long(self, kind: type[V], bank: str, request: Request, progress: Progress | None = None) -> V:
+        """Sends a request that the service may answer with a job, follows the job to its end, and returns the result
+        as a value of type `kind`. `progress`: called with the number of items done and the total. Raises the errors of
+        the call, `JobCancelled`, `InvalidResponse`."""
+        response = self._respond(request)
+        if response.status_code != HTTPStatus.ACCEPTED:
+            return read(kind, response.content, response.headers)
+        job = self.wait_for_job(bank, read(values.jobs.Job, response.content, response.headers).id, progress)
+        if job.error is not None:
+            document = job.error.model_dump_json(exclude_none=True).encode()
+            raise error_of(job.error.status, document, response.headers)
+        if not isinstance(job.result, kind):
+            raise JobCancelled(f"the job {job.id} was cancelled after {job.done} of {job.total or 0}; call it again")
+        return job.result
 
     def _respond(self, request: Request) -> httpx.Response:
         from httpx import HTTPError
@@ -292,6 +313,29 @@ class Client:
         """Asks an import to end, and returns it; what is stored stays. Raises `NotFound`."""
         return self.ask(values.imports.ImportJob, Request("DELETE", bank_path(bank, "import", import_id)))
 
+    def jobs(self, bank: str, *, limit: int = 50, cursor: str | None = None) -> Jobs:
+        """Returns jobs of a bank, imports among them, the newest first. Raises `NotFound`, `InvalidCursor`."""
+        return self.ask(values.jobs.Jobs, Request("GET", bank_path(bank, "jobs"), {"limit": limit, "cursor": cursor}))
+
+    def job(self, bank: str, job_id: str) -> Job:
+        """Returns a job with its progress, and with its result once it is done. Raises `NotFound`."""
+        return self.ask(values.jobs.Job, Request("GET", bank_path(bank, "jobs", job_id)))
+
+    def wait_for_job(self, bank: str, job_id: str, progress: Progress | None = None) -> Job:
+        """Waits until a job has ended and returns it: `state` is 'done', 'failed', 'cancelled' or 'stopped'.
+        `progress`: called with the number of items done and the total. Raises `NotFound`."""
+        wait_s = WAIT_S if progress is None else PROGRESS_S
+        while True:
+            job = self.ask(values.jobs.Job, Request("GET", bank_path(bank, "jobs", job_id), {"wait": wait_s}))
+            if progress is not None and job.total is not None:
+                progress(job.done, job.total)
+            if job.is_over:
+                return job
+
+    def cancel_job(self, bank: str, job_id: str) -> Job:
+        """Asks a job to end between two pages, and returns it; what is complete stays. Raises `NotFound`."""
+        return self.ask(values.jobs.Job, Request("DELETE", bank_path(bank, "jobs", job_id)))
+
     def pages(self, bank: str, *, limit: int = 50, cursor: str | None = None, tier: str | None = None) -> Pages:
         """Returns pages of a bank, oldest first. Raises `NotFound`, `InvalidCursor`."""
         parameters = {"limit": limit, "cursor": cursor, "tier": tier}
@@ -366,12 +410,19 @@ class Client:
         body = policy.model_dump(mode="json") if isinstance(policy, values.policy.Policy) else policy
         return self.ask(values.policy.Policy, Request("PUT", bank_path(bank, "policy"), body=body))
 
-    def seal(self, bank: str, *, now: str | datetime | None = None, timezone: str | None = None) -> SealReport:
-        """Seals all open messages onto pages and returns a report. Raises `NotFound`, `InvalidTime`."""
+    def seal(
+        self,
+        bank: str,
+        *,
+        now: str | datetime | None = None,
+        timezone: str | None = None,
+        progress: Progress | None = None,
+    ) -> SealReport:
+        """Seals all open messages onto pages and returns a report. `progress`: called with the number of messages done
+        and the total, if it takes long. Raises `NotFound`, `InvalidTime`."""
         body = {"now": now, "timezone": timezone}
-        return self.ask(
-            values.reports.SealReport, Request("POST", bank_path(bank, "seal"), body=body, timeout_s=LONG_S)
-        )
+        request = Request("POST", bank_path(bank, "seal"), body=body, timeout_s=LONG_S)
+        return self.ask_long(values.reports.SealReport, bank, request, progress)
 
     def age(
         self,
@@ -381,12 +432,14 @@ class Client:
         timezone: str | None = None,
         dry_run: bool = False,
         preview: int = PREVIEWED_PAGES,
+        progress: Progress | None = None,
     ) -> AgeReport:
         """Moves the pages of a bank to the tiers that the policy sets for their age, and returns a report. `dry_run`:
-        change nothing. `preview`: number of pages to count fading words of, in a dry run. Raises `NotFound`,
-        `InvalidTime`."""
+        change nothing. `preview`: number of pages to count fading words of, in a dry run. `progress`: called with the
+        number of pages done and the total, if it takes long. Raises `NotFound`, `InvalidTime`."""
         body = {"now": now, "timezone": timezone, "dry_run": dry_run, "preview": preview}
-        return self.ask(values.reports.AgeReport, Request("POST", bank_path(bank, "age"), body=body, timeout_s=LONG_S))
+        request = Request("POST", bank_path(bank, "age"), body=body, timeout_s=LONG_S)
+        return self.ask_long(values.reports.AgeReport, bank, request, progress)
 
     def undo(
         self,
@@ -396,13 +449,14 @@ class Client:
         page: str | None = None,
         now: str | datetime | None = None,
         timezone: str | None = None,
+        progress: Progress | None = None,
     ) -> UndoReport:
         """Restores what ageing dropped within the undo window, of a bank or a page, pins the pages, and returns a
-        report. Raises `NotFound`, `InvalidTime`, `Forgotten`."""
+        report. `progress`: called with the number of pages done and the total, if it takes long. Raises `NotFound`,
+        `InvalidTime`, `Forgotten`."""
         body = {"since": since, "page": page, "now": now, "timezone": timezone}
-        return self.ask(
-            values.reports.UndoReport, Request("POST", bank_path(bank, "undo"), body=body, timeout_s=LONG_S)
-        )
+        request = Request("POST", bank_path(bank, "undo"), body=body, timeout_s=LONG_S)
+        return self.ask_long(values.reports.UndoReport, bank, request, progress)
 
     def erase_message(self, bank: str, message_id: str) -> ErasureReport:
         """Permanently erases a message and returns a report. A retry after a lost response raises `NotFound` if the
@@ -410,11 +464,12 @@ class Client:
         request = Request("DELETE", bank_path(bank, "messages", message_id), timeout_s=LONG_S)
         return self.ask(values.reports.ErasureReport, request)
 
-    def erase_thread(self, bank: str, thread: str) -> ErasureReport:
-        """Permanently erases all messages of a thread and returns a report. Repeat the call after an interruption to
-        complete it. Raises `NotFound`."""
+    def erase_thread(self, bank: str, thread: str, *, progress: Progress | None = None) -> ErasureReport:
+        """Permanently erases all messages of a thread and returns a report once all are erased. Repeat the call after
+        an error to complete it. `progress`: called with the number of messages done and the total, if it takes long.
+        Raises `NotFound`."""
         request = Request("DELETE", bank_path(bank, "threads", thread), timeout_s=LONG_S)
-        return self.ask(values.reports.ErasureReport, request)
+        return self.ask_long(values.reports.ErasureReport, bank, request, progress)
 
     def erase_bank(self, bank: str) -> ErasureReport:
         """Permanently erases a bank with all its messages, pages and records, and returns a report. Raises

@@ -37,6 +37,12 @@ class TimedOut(Unavailable):
     kind = ProblemKind("timed-out", 504, "The service did not respond in time").after(PATIENCE_S)
 
 
+class JobCancelled(MemoryFault):
+    """The job of a call was cancelled; what was complete stays."""
+
+    kind = ProblemKind("job-cancelled", 409, "The job was cancelled")
+
+
 class ReaderRefused(InvalidInput, UnknownReader):
     """The service has no reader of the given name."""
 

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
         NewKey,
         PersonErasure,
         RecalledMessage,
+        ReencodingReport,
         StoreResult,
         UsageLimits,
         UsageReport,
     )
     from foxing.memory.values.audit import AuditEvent, AuditEvents
     from foxing.memory.values.quarantine import QuarantinedMessage, QuarantineList
+    from foxing.renderer import Progress
 
     from .client import Client
 
@@ -38,6 +40,7 @@ class ClientOperations:
     tenant administers the tenant."""
 
     def __init__(self, client: Client) -> None:
+        self._client = client
         #: API keys.
         self.keys = ClientKeys(client)
         #: Audit log.
@@ -50,6 +53,12 @@ class ClientOperations:
         self.persons = ClientPersons(client)
         #: Limits of tenants, and usage by day.
         self.limits = ClientLimits(client)
+
+    def reencode(self, bank: str, *, dry_run: bool = False, progress: Progress | None = None) -> ReencodingReport:
+        """Reencodes the pages of another codec or other weights, and returns a report. `progress`: called with the
+        number of pages done and the total, if it takes long. Raises `NotFound`."""
+        request = Request("POST", bank_path(bank, "reencode"), body={"dry_run": dry_run}, timeout_s=LONG_S)
+        return self._client.ask_long(values.reports.ReencodingReport, bank, request, progress)
 
 
 class ClientKeys:

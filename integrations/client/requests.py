@@ -27,8 +27,9 @@ V = TypeVar("V", bound=Value)
 
 #: Timeout of sealing, ageing and context, which encode pages, in seconds.
 LONG_S = 900.0
-#: Seconds for which a request waits for the end of an import.
+#: Seconds for which a request waits for the end of a job, and for its progress.
 WAIT_S = 30
+PROGRESS_S = 1
 #: Number of messages per request of an import.
 STORED_AT_ONCE = 1_000
 _BANK = re.compile(r"(?:[A-Za-z0-9._:@-]{1,50}~)?(?!\.{1,2}$)[A-Za-z0-9._:@-]{1,200}")
