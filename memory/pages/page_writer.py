@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from threading import Lock
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, trash
 from foxing.memory.storage.repositories.pages import PageRow
 from foxing.memory.storage.repositories.sealed import changes
+from foxing.renderer.clock import utc_now
 
 from .content import StoredContents
 from .image_ageing import ImageAgeing
@@ -110,7 +111,7 @@ class PageWriter:
         """Yields the ids of the pages that are free and unchanged, under a lease that is released at the end, or before
         the next lease in the bank if that fails. The lease expires if the process is killed."""
         bank_id = rows[0].bank_id
-        clock = datetime.now(UTC)  # real time, even if the caller's clock is shifted
+        clock = utc_now()  # real time, even if the caller's clock is shifted
         until = clock + (LEASE if capabilities_of(codec).remote is None else REMOTE_LEASE)
         with self._lock:
             unreleased = [lease for lease in self._unreleased if lease.bank_id == bank_id]

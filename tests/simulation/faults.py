@@ -1,0 +1,81 @@
+"""Faults of the storage: a process that ends, a disk that is full, a file that may not be written."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import OperationalError
+
+from .steps import Fault
+
+MESSAGES = {"full": "database or disk is full", "read-only": "attempt to write a readonly database"}
+_WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "BEGIN IMMEDIATE")
+
+
+class Killed(BaseException):
+    """The process ends here: it runs nothing more that the database would see."""
+
+
+class Faults:
+    """Fault of one step. Once the process is killed, no statement or commit is run."""
+
+    def __init__(self, fault: Fault | None) -> None:
+        self.fault = fault
+        self.count = 0
+        self.happened = False
+        self.dead = False
+
+    def at_statement(self, connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
+        self._act(write=statement.lstrip().upper().startswith(_WRITES))
+
+    def at_commit(self, connection: Connection) -> None:
+        self._act(write=True)
+
+    def _act(self, *, write: bool) -> None:
+        if self.dead:
+            raise Killed
+        self.count += 1
+        fault = self.fault
+        if fault is None or self.count < fault.at:
+            return
+        if fault.kind == "kill" and self.count == fault.at:
+            self.happened = self.dead = True
+            raise Killed
+        if fault.kind in MESSAGES and write:  # until the end of the step
+            self.happened = True
+            raise OperationalError("", {}, sqlite3.OperationalError(MESSAGES[fault.kind]))
+
+    def after_commit(self) -> None:
+        """Called once a commit has been made."""
+        if self.fault is not None and self.fault.kind == "kill-after-commit" and self.count >= self.fault.at:
+            self.happened = self.dead = True
+            raise Killed
+
+
+@contextmanager
+def during(fault: Fault | None) -> Iterator[Faults]:
+    """Has a fault happen within the block, in all databases of this process."""
+    faults = Faults(fault)
+    if fault is None:
+        yield faults
+        return
+    from sqlalchemy.engine.default import DefaultDialect
+
+    commit: Callable[[Any, Any], None] = DefaultDialect.do_commit
+
+    def committed(dialect: Any, connection: Any) -> None:
+        commit(dialect, connection)
+        faults.after_commit()
+
+    event.listen(Engine, "before_cursor_execute", faults.at_statement)
+    event.listen(Engine, "commit", faults.at_commit)
+    DefaultDialect.do_commit = committed  # type: ignore[method-assign]
+    try:
+        yield faults
+    finally:
+        DefaultDialect.do_commit = commit  # type: ignore[method-assign]
+        event.remove(Engine, "before_cursor_execute", faults.at_statement)
+        event.remove(Engine, "commit", faults.at_commit)

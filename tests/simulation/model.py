@@ -1,0 +1,184 @@
+"""The model: a plain dictionary of what each bank must hold, and the comparison with what it answers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from foxing.memory import Policy, RecalledMessage
+from foxing.memory.values.policy import Age
+
+GAP = " … "
+
+
+class Finding(AssertionError):
+    """Something that must not be."""
+
+
+@dataclass
+class Said:
+    """A message as it was stored."""
+
+    id: str | None
+    #: A word that only messages with the same words contain.
+    word: str
+    #: Its text; None until it is read for the first time, where the product adds to it, as to images.
+    text: str | None
+    thread: str
+    role: str
+    name: str | None
+    created_at: datetime
+    arrived_at: datetime
+    expires_at: datetime | None
+    metadata: Mapping[str, Any]
+    #: The fields of its call.
+    fields: Mapping[str, Any]
+    #: Whether an interrupted erasure or an expiry may have erased it.
+    doubtful: bool = False
+    #: Policies in force since it was stored.
+    policies: list[Policy] = field(default_factory=list)
+    #: Latest time of the clock since then.
+    latest: datetime = datetime.min
+    #: What was read last, None after what may sharpen it.
+    last: RecalledMessage | None = None
+    keepsakes: tuple[str, ...] | None = None
+
+    def exact_at_least_until(self, tiers: Mapping[str, object]) -> datetime:
+        """Returns the time before which no policy lets its text fade."""
+        times = []
+        for policy in self.policies:
+            age = policy.age_of_message(self.created_at, self.arrived_at)
+            until = policy.forecast(Age(age.start), tiers).exact_until
+            if until is not None:
+                times.append(until)
+        return min(times, default=datetime.max.replace(tzinfo=self.created_at.tzinfo))
+
+
+@dataclass
+class BankModel:
+    """What a bank must hold."""
+
+    policy: Policy
+    #: Id → message.
+    said: dict[str, Said] = field(default_factory=dict)
+    #: Messages of calls whose outcome is not known: each is stored as a whole or not at all.
+    unknown: list[list[Said]] = field(default_factory=list)
+    #: Whether it may not exist, after a call that was interrupted.
+    doubtful: bool = False
+
+
+def check(condition: object, message: str) -> None:
+    """Raises `Finding` unless the condition is true."""
+    if not condition:
+        raise Finding(message)
+
+
+def short(text: str | None, place: int = 0) -> str:
+    """Returns part of a text for a message."""
+    return repr((text or "")[max(0, place - 30) : place + 60])
+
+
+def pieces(message: RecalledMessage) -> list[str]:
+    """Returns the text between the gap marks. Characters that may be misread are left out with those beside them."""
+    text = message.text
+    cuts = [(offset, offset + len(GAP)) for offset in message.gaps]
+    cuts += [(start, stop) for start, stop, _ in message.uncertain]
+    result = []
+    begin = 0
+    for start, stop in sorted(cuts):
+        if start >= begin:
+            result.append(text[begin:start])
+        begin = max(begin, stop)
+    result.append(text[begin:])
+    return [piece for piece in result if piece]
+
+
+def check_part_of(said: str, message: RecalledMessage) -> None:
+    """Checks that a text is made of parts of what was said, in order."""
+    place = 0
+    for piece in pieces(message):
+        core = piece.strip()
+        at = said.find(core, place)
+        if at < 0:
+            check(_is_subsequence(core, said[place:]), f"{message.message_id}: not said there: {short(core)}")
+            continue
+        place = at + len(core)
+
+
+def _is_subsequence(text: str, whole: str) -> bool:
+    rest = iter(whole)
+    return all(character in rest for character in text if not character.isspace())
+
+
+def check_message(said: Said, message: RecalledMessage, tiers: Mapping[str, object]) -> None:
+    """Checks a message as it is read against what was said."""
+    name = f"message {said.id}"
+    check(message.thread == said.thread, f"{name}: thread {message.thread!r}, not {said.thread!r}")
+    check(message.role == said.role, f"{name}: role {message.role!r}, not {said.role!r}")
+    check(message.name == said.name, f"{name}: name {message.name!r}, not {said.name!r}")
+    check(message.created_at == said.created_at, f"{name}: time {message.created_at}, not {said.created_at}")
+    check(message.metadata == said.metadata, f"{name}: metadata {message.metadata}, not {said.metadata}")
+    if said.text is None:
+        check(said.word in message.text, f"{name}: not its words {short(message.text)}")
+        said.text = message.text
+    for offset in message.gaps:
+        check(message.text[offset:].startswith(GAP), f"{name}: no gap mark at {offset}: {short(message.text, offset)}")
+    check(0 <= message.kept <= 1, f"{name}: kept {message.kept}")
+    if message.source in ("open", "text"):
+        place = next((n for n, pair in enumerate(zip(message.text, said.text)) if pair[0] != pair[1]), 0)
+        check(message.text == said.text, f"{name} ({message.source}): {short(message.text, place)} is not what was said, "
+              f"{short(said.text, place)}")  # fmt: skip
+        check(message.kept == 1 and not message.gaps and not message.uncertain, f"{name}: exact, and has marks")
+    else:
+        check_part_of(said.text, message)
+        if not message.gaps and message.kept == 1 and not message.uncertain:
+            check(message.text == said.text, f"{name}: without a mark, and not what was said")
+        exact = said.exact_at_least_until(tiers)
+        check(said.latest >= exact, f"{name}: faded at {said.latest}, is to be exact until {exact}")
+    if said.last is not None:
+        check(message.kept <= said.last.kept + 1e-6, f"{name}: kept {said.last.kept} before, {message.kept} now")
+    said.last = message
+
+
+def resolve(model: BankModel, messages: Sequence[RecalledMessage], now: datetime) -> None:
+    """Compares the messages of a bank with the model, and settles what was not known."""
+    by_id = {message.message_id: message for message in messages}
+    check(len(by_id) == len(messages), "a message is listed twice")
+    for key, said in list(model.said.items()):
+        expired = said.expires_at is not None and said.expires_at <= now
+        if key in by_id:
+            check(not expired, f"message {key} is there, and expired at {said.expires_at}; it is {now}")
+            said.doubtful = False
+        elif said.doubtful:
+            del model.said[key]
+        else:
+            check(expired, f"message {key} was acknowledged and is not there: {short(said.text)}")
+    others = [message for message in messages if message.message_id not in model.said]
+    for group in model.unknown:
+        _settle(model, group, others)
+    model.unknown.clear()
+    check(not others, f"nobody has stored {[message.message_id for message in others]}")
+
+
+def _settle(model: BankModel, group: Iterable[Said], others: list[RecalledMessage]) -> None:
+    """Settles whether the messages of a call were stored."""
+    stored = missing = 0
+    for said in group:
+        if said.id is not None and said.id in model.said:
+            continue
+        match = next((message for message in others if _fits(said, message)), None)
+        if match is None:
+            missing += said.expires_at is None
+            continue
+        stored += 1
+        others.remove(match)
+        said.id = match.message_id
+        model.said[match.message_id] = said
+    check(not (stored and missing), f"{stored} messages of an interrupted call are stored, {missing} are not")
+
+
+def _fits(said: Said, message: RecalledMessage) -> bool:
+    if said.id is not None:
+        return said.id == message.message_id
+    same = said.thread == message.thread and said.created_at == message.created_at
+    return same and said.role == message.role and said.word in message.text and said.text in (None, message.text)

@@ -1,0 +1,237 @@
+"""The steps of a simulation: what people, agents and operators do, chosen by one random generator."""
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from io import BytesIO
+from random import Random
+from typing import Any
+
+from PIL import Image
+
+from .languages import LANGUAGES, content, own_word
+
+PEOPLE = ("Ann", "Bo", "Chidi", "Müller")
+THREADS = ("daily", "harbour", "垂直")
+MOST_BANKS = 3
+POLICIES: tuple[Mapping[str, Any], ...] = (
+    {},
+    {"age_from": "message"},
+    {"keep_text": "always"},
+    {"keep_text": "until:tiny", "index": "faded"},
+    {"fresh": "large", "steps": [{"after": "P3D", "tier": "base"}, {"after": "P20D", "tier": "micro"}]},
+    {"seal_after": "P2D", "undo_window": "P1D"},
+    {"images": "keep", "undo_window": "P60D"},
+)
+#: Faults of the storage: what happens at a statement or a commit of the step.
+STORAGE_FAULTS = ("kill", "kill-after-commit", "full", "read-only")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault in the storage during a step."""
+
+    kind: str
+    #: Number of the statement or commit of the step at which it happens.
+    at: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call: its name, its arguments, and a fault during it."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    fault: Fault | None = None
+
+    def __str__(self) -> str:
+        values = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
+        fault = "" if self.fault is None else f", fault=Fault({self.fault.kind!r}, {self.fault.at})"
+        return f"simulation.run(Step({self.name!r}, dict({values}){fault}))"
+
+
+def picture(rng: Random) -> str:
+    """Returns a small PNG in Base64."""
+    image = Image.new("RGB", (rng.randrange(8, 200), rng.randrange(8, 120)), tuple(rng.randrange(256) for _ in "rgb"))
+    file = BytesIO()
+    image.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+@dataclass
+class _Bank:
+    """What the generator knows of a bank."""
+
+    words: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    contents: list[tuple[str, Any]] = field(default_factory=list)
+
+
+class World:
+    """Generator of the steps of a seed. It depends on nothing that the product does."""
+
+    def __init__(self, seed: int, *, faults: bool = True) -> None:
+        self.rng = Random(f"world {seed}")
+        self.salt = self.rng.randrange(4096)
+        self.faults = faults and self.rng.random() < 0.85
+        self.rate = self.rng.choice((0.02, 0.08, 0.2))
+        self.number = 0
+        self.backups = 0
+        self.banks: dict[str, _Bank] = {}
+
+    def steps(self, number: int) -> Iterator[Step]:
+        """Yields the first steps."""
+        for _ in range(number):
+            step = self._step()
+            if self.faults and step.name not in ("advance", "reopen", "restore") and self.rng.random() < self.rate:
+                at = min(int(self.rng.expovariate(1 / 12)) + 1, 400)
+                step = Step(step.name, step.arguments, Fault(self.rng.choice(STORAGE_FAULTS), at))
+            yield step
+
+    def _bank(self) -> str:
+        if len(self.banks) < MOST_BANKS and (not self.banks or self.rng.random() < 0.03):
+            name = f"bank{len(self.banks)}"
+            self.banks[name] = _Bank()
+            return name
+        return self.rng.choice(list(self.banks))
+
+    def _step(self) -> Step:
+        rng = self.rng
+        weights = {
+            "store": 30,
+            "again": 4,
+            "conflict": 2,
+            "advance": 22,
+            "tick": 14,
+            "seal": 4,
+            "age": 3,
+            "recall": 8,
+            "window": 3,
+            "context": 3,
+            "pin": 3,
+            "undo": 4,
+            "erase_message": 5,
+            "erase_thread": 1,
+            "erase_person": 1,
+            "erase_bank": 0.4,
+            "move": 1.5,
+            "backup": 1,
+            "restore": 0.7,
+            "check": 1.5,
+            "policy": 2,
+            "reopen": 3,
+            "reindex": 0.7,
+            "reencode": 0.5,
+        }
+        name = rng.choices(list(weights), list(weights.values()))[0]
+        if not self.banks:
+            name = "store"
+        bank = self._bank()
+        arguments = getattr(self, f"_{name}", self._of_bank)(bank)
+        return Step(name, arguments)
+
+    def _of_bank(self, bank: str) -> dict[str, Any]:
+        return {"bank": bank}
+
+    def _nothing(self, bank: str) -> dict[str, Any]:
+        return {}
+
+    _tick = _check = _reopen = _nothing
+
+    def _message(self, bank: str) -> dict[str, Any]:
+        rng = self.rng
+        known = self.banks[bank]
+        self.number += 1
+        word = own_word(self.number, self.salt)
+        known.words.append(word)
+        said = content(rng, word, picture(rng))
+        if known.contents and rng.random() < 0.05:
+            word, said = rng.choice(known.contents)  # the same words twice
+        elif len(str(said)) < 20_000:
+            known.contents.append((word, said))
+        fields: dict[str, Any] = {"content": said, "role": rng.choice(("user", "assistant", "tool"))}
+        if rng.random() < 0.7:
+            fields["id"] = f"m{self.number}"
+            known.keys.append(fields["id"])
+        if rng.random() < 0.5:
+            fields["name"] = rng.choice(PEOPLE)
+        if rng.random() < 0.15:
+            fields["age_s"] = rng.choice((60, 86_400, 86_400 * 40, 86_400 * 400)) * rng.random()
+        if rng.random() < 0.04:
+            fields["expires_after"] = timedelta(seconds=int(rng.choice((3_600, 86_400, 86_400 * 40))))
+        if rng.random() < 0.2:
+            fields["metadata"] = {"channel": rng.choice(("a", "b")), "n": rng.randrange(5)}
+        return fields
+
+    def _store(self, bank: str) -> dict[str, Any]:
+        number = 1 if self.rng.random() < 0.6 else self.rng.randrange(1, 9)
+        messages = [self._message(bank) for _ in range(number)]
+        return {"bank": bank, "thread": self.rng.choice(THREADS), "messages": messages}
+
+    def _key(self, bank: str) -> str:
+        keys = self.banks[bank].keys
+        return self.rng.choice(keys) if keys else "m0"
+
+    def _again(self, bank: str) -> dict[str, Any]:
+        return {"bank": bank, "id": self._key(bank)}
+
+    def _conflict(self, bank: str) -> dict[str, Any]:
+        return {"bank": bank, "id": self._key(bank)}
+
+    def _advance(self, bank: str) -> dict[str, Any]:
+        rng = self.rng
+        seconds = rng.choice((0, 60, 3_600, 86_400, 86_400 * 3, 86_400 * 8, 86_400 * 31, 86_400 * 120, 86_400 * 370))
+        seconds *= rng.random()
+        if self.faults and rng.random() < 0.08:
+            seconds = -rng.choice((1, 120, 4_000, 86_400, 86_400 * 20)) * rng.random()
+        return {"seconds": round(seconds, 3)}
+
+    def _recall(self, bank: str) -> dict[str, Any]:
+        rng = self.rng
+        words = self.banks[bank].words
+        query = rng.choice(words) if words and rng.random() < 0.6 else rng.choice(rng.choice(LANGUAGES))
+        return {"bank": bank, "query": query, "limit": rng.choice((1, 5, 50)), "track": rng.random() < 0.5}
+
+    def _window(self, bank: str) -> dict[str, Any]:
+        days = sorted(self.rng.randrange(0, 800) for _ in range(2))
+        return {"bank": bank, "until_days": days[0], "since_days": days[1]}
+
+    def _context(self, bank: str) -> dict[str, Any]:
+        readers = ("text", "native", "claude")
+        words = self.banks[bank].words
+        query = self.rng.choice(words) if words else "harbour"
+        return {"bank": bank, "reader": self.rng.choice(readers), "budget": self.rng.choice((300, 2_000)), "query": query}
+
+    def _pin(self, bank: str) -> dict[str, Any]:
+        return {"bank": bank, "number": self.rng.randrange(20), "pinned": self.rng.random() < 0.5}
+
+    def _undo(self, bank: str) -> dict[str, Any]:
+        return {"bank": bank, "number": self.rng.randrange(20) if self.rng.random() < 0.3 else None}
+
+    def _erase_message(self, bank: str) -> dict[str, Any]:
+        return {"bank": bank, "number": self.rng.randrange(1 << 16)}
+
+    def _erase_thread(self, bank: str) -> dict[str, Any]:
+        return {"bank": bank, "thread": self.rng.choice(THREADS)}
+
+    def _erase_person(self, bank: str) -> dict[str, Any]:
+        return {"person": self.rng.choice(PEOPLE)}
+
+    def _move(self, bank: str) -> dict[str, Any]:
+        target = f"bank{self.rng.randrange(MOST_BANKS)}"
+        self.banks.setdefault(target, _Bank())
+        return {"bank": bank, "target": target, "backdate": self.rng.random() < 0.3}
+
+    def _backup(self, bank: str) -> dict[str, Any]:
+        self.backups += 1
+        return {"number": self.backups}
+
+    def _restore(self, bank: str) -> dict[str, Any]:
+        return {"number": self.rng.randrange(self.backups) + 1 if self.backups else 0}
+
+    def _policy(self, bank: str) -> dict[str, Any]:
+        return {"bank": bank, "policy": self.rng.choice(POLICIES)}
+
+    def _reindex(self, bank: str) -> dict[str, Any]:
+        return {"bank": bank, "words": self.rng.random() < 0.5}
