@@ -19,6 +19,10 @@ class Killed(BaseException):
     """The process ends here: it runs nothing more that the database would see."""
 
 
+def _statement_error(message: str) -> Exception:
+    return OperationalError("", {}, sqlite3.OperationalError(message))
+
+
 class Faults:
     """Fault of one step. Once the process is killed, no statement or commit is run."""
 
@@ -31,10 +35,11 @@ class Faults:
     def at_statement(self, connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
         self._act(write=statement.lstrip().upper().startswith(_WRITES))
 
-    def at_commit(self, connection: Connection) -> None:
-        self._act(write=True)
+    def before_commit(self) -> None:
+        """Called before a commit is made."""
+        self._act(write=True, error=sqlite3.OperationalError)
 
-    def _act(self, *, write: bool) -> None:
+    def _act(self, *, write: bool, error: Callable[[str], Exception] = _statement_error) -> None:
         if self.dead:
             raise Killed
         self.count += 1
@@ -46,7 +51,7 @@ class Faults:
             raise Killed
         if fault.kind in MESSAGES and write:  # until the end of the step
             self.happened = True
-            raise OperationalError("", {}, sqlite3.OperationalError(MESSAGES[fault.kind]))
+            raise error(MESSAGES[fault.kind])
 
     def after_commit(self) -> None:
         """Called once a commit has been made."""
@@ -67,15 +72,18 @@ def during(fault: Fault | None) -> Iterator[Faults]:
     commit: Callable[[Any, Any], None] = DefaultDialect.do_commit
 
     def committed(dialect: Any, connection: Any) -> None:
+        try:
+            faults.before_commit()
+        except sqlite3.OperationalError:
+            connection.rollback()  # as SQLite does when a commit fails
+            raise
         commit(dialect, connection)
         faults.after_commit()
 
     event.listen(Engine, "before_cursor_execute", faults.at_statement)
-    event.listen(Engine, "commit", faults.at_commit)
     DefaultDialect.do_commit = committed  # type: ignore[method-assign]
     try:
         yield faults
     finally:
         DefaultDialect.do_commit = commit  # type: ignore[method-assign]
         event.remove(Engine, "before_cursor_execute", faults.at_statement)
-        event.remove(Engine, "commit", faults.at_commit)

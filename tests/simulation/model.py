@@ -59,6 +59,8 @@ class BankModel:
     """What a bank must hold."""
 
     policy: Policy
+    #: Policies that it has had.
+    history: list[Policy] = field(default_factory=list)
     #: Id → message.
     said: dict[str, Said] = field(default_factory=dict)
     #: Messages of calls whose outcome is not known: each is stored as a whole or not at all.
@@ -149,7 +151,7 @@ def resolve(model: BankModel, messages: Sequence[RecalledMessage], now: datetime
         if key in by_id:
             check(not expired, f"message {key} is there, and expired at {said.expires_at}; it is {now}")
             said.doubtful = False
-        elif said.doubtful:
+        elif said.doubtful and not expired:
             del model.said[key]
         else:
             check(expired, f"message {key} was acknowledged and is not there: {short(said.text)}")
