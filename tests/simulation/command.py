@@ -26,10 +26,16 @@ class Totals:
     findings: list[tuple[int, int, str]] = field(default_factory=list)
 
 
+def temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    """Returns a folder that is removed after use, in memory where there is such a file system."""
+    memory = Path("/dev/shm")
+    return tempfile.TemporaryDirectory(prefix="simulation-", dir=memory if memory.is_dir() else None)
+
+
 def play(seed: int, steps: Sequence[Step], totals: Totals | None = None, **options: Any) -> tuple[int, str] | None:
     """Runs steps. Returns the number of the step that failed and why; None if none did."""
     failure: tuple[int, str] | None = None
-    with tempfile.TemporaryDirectory(prefix="simulation-") as folder:
+    with temporary_folder() as folder:
         simulation = Simulation(seed, Path(folder), **options)
         number = 0
         try:
@@ -52,7 +58,7 @@ def play(seed: int, steps: Sequence[Step], totals: Totals | None = None, **optio
 
 def digest(seed: int, number: int) -> tuple[str, str]:
     """Returns digests of the trace and of the rows of a seed."""
-    with tempfile.TemporaryDirectory(prefix="simulation-") as folder, Simulation(seed, Path(folder)) as simulation:
+    with temporary_folder() as folder, Simulation(seed, Path(folder)) as simulation:
         for step in World(seed).steps(number):
             simulation.run(step)
         return simulation.trace.hexdigest(), simulation.rows()

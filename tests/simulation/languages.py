@@ -76,11 +76,11 @@ def text(rng: Random, word: str, characters: int) -> str:
 def characters(rng: Random) -> int:
     """Returns the size of a message: mostly short, a few over several pages."""
     draw = rng.random()
-    if draw < 0.7:
+    if draw < 0.8:
         return rng.randrange(5, 200)
-    if draw < 0.93:
+    if draw < 0.96:
         return rng.randrange(200, 3_000)
-    return rng.randrange(3_000, 40_000) if draw < 0.99 else rng.randrange(40_000, 90_000)
+    return rng.randrange(3_000, 20_000) if draw < 0.995 else rng.randrange(40_000, 90_000)
 
 
 def content(rng: Random, word: str, picture: str) -> Any:

@@ -38,6 +38,8 @@ from .model import BankModel, Finding, Said, check, check_message, resolve, shor
 from .steps import Step
 from .surroundings import Clock, owned
 
+#: Steps that change no words.
+READING = frozenset({"recall", "window", "context", "backup", "check", "conflict"})
 YEAR_S = 365.25 * 86_400
 
 
@@ -75,6 +77,7 @@ class Simulation:
         self.calls: Counter[str] = Counter()
         self.bank_s = 0.0
         self.trace = hashlib.sha256()
+        self._exports: dict[str, list[RecalledMessage]] = {}
         self._stack = ExitStack()
         self._memory: Memory | None = None
 
@@ -116,6 +119,8 @@ class Simulation:
             outcome = self._outcome(call, faults)
         if faults.happened and step.fault is not None:
             self.coverage[step.fault.kind, step.name] += 1
+        if step.name not in READING or outcome.fault:
+            self._exports.clear()
         if outcome.killed:
             self._drop()
             self._open()
@@ -155,11 +160,13 @@ class Simulation:
     # comparison
 
     def exported(self, bank: str) -> list[RecalledMessage]:
-        """Returns all messages of a bank, none if it does not exist."""
-        try:
-            return list(self.memory.export(bank))
-        except NotFound:
-            return []
+        """Returns all messages of a bank, none if it does not exist. Read once until a step may change them."""
+        if bank not in self._exports:
+            try:
+                self._exports[bank] = list(self.memory.export(bank))
+            except NotFound:
+                self._exports[bank] = []
+        return self._exports[bank]
 
     def verify(self, bank: str) -> None:
         """Compares a bank with the model."""
