@@ -1,5 +1,5 @@
 import createClient, { type Client, type MaybeOptionalInit } from 'openapi-fetch';
-import { errorOf, FoxingError, InvalidInput, Unavailable } from './errors.ts';
+import { errorOf, FoxingError, InvalidInput, type Problem, Unavailable } from './errors.ts';
 import type { components, paths } from './schema.ts';
 
 /** The values of the HTTP reference, by name. */
@@ -8,8 +8,11 @@ export type Schemas = components['schemas'];
 const FIRST_PAUSE_MS = 100; // doubles with every retry
 const LONGEST_PAUSE_MS = 2_000;
 /** What takes longer than other calls: it encodes pages, reads a file, or waits for one. */
-const LONG = /\/(?:age|seal|context|fold|undo|import(?:\/[^/]+)?)$/;
+const LONG = /\/(?:age|seal|context|fold|undo|reencode|import(?:\/[^/]+)?)$/;
 const LONG_MS = 900_000;
+/** Status of a call that goes on as a job, and the seconds for which a request waits for the end of one. */
+const ACCEPTED = 202;
+const JOB_WAIT_S = 30;
 /** Calls that a key makes safe to repeat. */
 const KEYED = /\/(?:messages|records)$/;
 
@@ -42,7 +45,10 @@ type PathsWith<M extends Method> = { [P in keyof paths]: paths[P] extends { [K i
 type Init<P extends keyof paths, M extends Method> = MaybeOptionalInit<paths[P], M>;
 type Arguments<P extends keyof paths, M extends Method> = undefined extends Init<P, M> ? [options?: Init<P, M>] : [options: Init<P, M>];
 type Content<R> = R extends { content: infer C } ? C[keyof C] : never;
-type Answer<P extends keyof paths, M extends Method> = paths[P][M] extends { responses: infer R } ? Content<R[keyof R]> : never;
+/** What a call answers; one that is answered with a job (202) is followed to its end. */
+type Answer<P extends keyof paths, M extends Method> = paths[P][M] extends { responses: infer R } ? Content<R[Exclude<keyof R, 202>]> : never;
+/** A job of a bank, as far as it is followed. */
+type FollowedJob = { state: string; done: number; error: Problem | null; result: unknown };
 
 /**
  * Client of a Foxing service. Methods throw a `FoxingError`.
@@ -137,9 +143,24 @@ export class Foxing {
       ...options,
       ...(raw && { bodySerializer: (bytes: unknown) => bytes, headers: { 'Content-Type': 'application/octet-stream', ...('headers' in options ? (options.headers as object) : {}) } }),
     });
+    if (response.status === ACCEPTED) return (await this.#followed(response, options)) as never;
     const kind = response.headers.get('Content-Type') ?? '';
     if (/[/+]json\b/.test(kind)) return (await response.json()) as never;
     return (kind.startsWith('text/plain') ? await response.text() : await response.blob()) as never;
+  }
+
+  /** Follows a job to its end, and returns its result. */
+  async #followed(response: Response, options: object): Promise<unknown> {
+    const request = this.#http.request as (method: string, path: string, options: object) => Promise<{ response: Response }>;
+    const path = `${response.headers.get('Location')}?wait=${JOB_WAIT_S}`;
+    const signal = 'signal' in options ? { signal: options.signal } : {};
+    let job = (await response.json()) as FollowedJob;
+    while (job.state === 'waiting' || job.state === 'running') {
+      job = (await (await request('get', path, { parseAs: 'stream', ...signal })).response.json()) as FollowedJob;
+    }
+    if (job.error) throw await errorOf(new Response(JSON.stringify(job.error), { status: job.error.status }));
+    if (job.result === null) throw new FoxingError(`the job was ${job.state} after ${job.done}; call it again for the rest`);
+    return job.result;
   }
 }
 
