@@ -91,7 +91,7 @@ def store_conversation(memory: Memory) -> None:
 
 def seal(client: httpx.Client) -> str:
     """Seals the conversation; returns the id of its one page."""
-    report = ok(client.post(f"{BANK_PATH}/seal", json={"now": NOW}))
+    report = ok(client.post(f"{BANK_PATH}/seal", json={"now": NOW}, params={"wait": 60}))
     assert report["messages"] == MESSAGES
     assert report["open_messages"] == 0
     assert len(report["pages"]) == 1
