@@ -25,8 +25,8 @@ from .logs import get_logger
 from .metrics import Metrics
 from .problems import RequestError
 
-#: Default and maximum of the seconds for which a request waits for the end of its job. Clients and proxies give up after
-#: 60 s as a rule; the first page that a process seals takes seconds more, since it loads the encoder.
+#: Default and maximum of the seconds for which a request waits for the end of its job. Clients and proxies give up
+#: after 60 s as a rule; the first page that a process seals takes seconds more, since it loads the encoder.
 WAIT_S: Final = 30
 LONGEST_WAIT_S: Final = 60
 #: Seconds between two looks at a job of another process, and for jobs that no process has any more.

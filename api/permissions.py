@@ -111,6 +111,13 @@ LOCAL_COMMANDS: Mapping[str, tuple[str, ...]] = {
     "foxing import": (
         *(f"POST {BANK}/import", f"GET {BANK}/import/{{import_id}}", f"DELETE {BANK}/import/{{import_id}}"),
     ),
+    **{
+        f"foxing {verb}": (f"POST {BANK}/{verb}", f"GET {BANK}/jobs/{{job_id}}", f"DELETE {BANK}/jobs/{{job_id}}")
+        for verb in ("seal", "age", "undo")
+    },
+    "foxing erase": (
+        *(f"DELETE {BANK}/threads/{{thread:path}}", f"GET {BANK}/jobs/{{job_id}}", f"DELETE {BANK}/jobs/{{job_id}}"),
+    ),
     "foxing console": ("GET /healthz",),
     "foxing hook": ("POST /x/hooks/{tool}/{event}",),
     "foxing mcp": ("POST /x/mcp/{bank}",),

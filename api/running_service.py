@@ -6,13 +6,14 @@ the memory, once the service has proved that it is the one that wrote the announ
 Imports little, because commands import it first.
 """
 
+import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 from foxing.renderer import TOKEN_HEADER, Announcement
 
@@ -25,6 +26,13 @@ _EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 ANSWER_S = 120.0
 #: Timeout of reading a file that was sent.
 UPLOAD_S = 3600.0
+
+
+class Answer(NamedTuple):
+    """Successful answer of a service."""
+
+    status: int
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,16 @@ class RunningService:
     def delete(self, path: str) -> bytes | None:
         """Returns the answer to a request that deletes something, and None as `post` does."""
         return self._answer("DELETE", path, None, {}, ANSWER_S)
+
+    def call(self, method: str, path: str, options: Mapping[str, Any] | None) -> Answer | None:
+        """Returns the answer to a call with these options as its body, also that it goes on as a job; None as `post`
+        does."""
+        body = None if options is None else json.dumps(options).encode()
+        headers = {} if options is None else {"Content-Type": "application/json"}
+        answered = self._response(method, path, body, headers, ANSWER_S)
+        if answered is None or answered[0].status not in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
+            return None
+        return Answer(answered[0].status, answered[1])
 
     def version(self) -> str:
         """Returns the version that the service states, for people."""

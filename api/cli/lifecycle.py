@@ -4,13 +4,17 @@ import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
 
-from foxing.memory import AgeReport, InvalidPolicy, UndoReport
+from foxing.memory import AgeReport, ErasureReport, InvalidPolicy, Memory, SealReport, UndoReport
+from foxing.renderer import Progress
+from foxing.renderer.clock import utc_now
 
 from .context import BankOption, JsonOption, NowOption, State, TimezoneOption, state_of
+from .job_service import done_by_service
 from .output import Timezone, forecast_text, jsonable, printable, table, write_json
 from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
 from .streams import name_of, read_input
@@ -30,9 +34,13 @@ def seal(
     """Seal the open messages of a bank onto pages now."""
     state = state_of(context)
     zone = state.timezone(timezone)
-    with state.memory() as memory, state.progress("sealing pages") as progress:
-        at = memory.now(now, zone.name)
-        report = memory.seal(bank, now=at, progress=progress)
+    at = utc_now()
+    with state.progress("sealing pages") as progress:
+        report = None if now else done_by_service(state, bank, "POST", "seal", SealReport, progress, {})
+        if report is None:
+            with state.memory() as memory:
+                at = memory.now(now, zone.name)
+                report = memory.seal(bank, now=at, progress=progress)
     state.answer(
         report,
         lambda console: console.print(
@@ -63,7 +71,12 @@ def age(
     state, workers = state_of(context), PoolOptions(ray, actors, actor_gpus, dry_run=dry_run)
     zone = state.timezone(timezone)
     with workers.pool(state) as pool, state.memory() as memory, state.progress("ageing pages") as progress:
-        if pool is None:
+        by_service = None
+        if pool is None and not dry_run and now is None:
+            by_service = done_by_service(state, bank, "POST", "age", AgeReport, progress, {})
+        if by_service is not None:
+            report = by_service
+        elif pool is None:
             report = memory.age(bank, now=now, timezone=zone.name, dry_run=dry_run, preview=preview, progress=progress)
         else:
             report = memory.operations.bulk.age(bank, pool, now=now, timezone=zone.name, progress=progress)
@@ -139,8 +152,12 @@ def undo(
     """Restore what ageing dropped within the undo window, and pin the restored pages."""
     state = state_of(context)
     zone = state.timezone(timezone)
-    with state.memory() as memory, state.progress("restoring pages") as progress:
-        report = memory.undo(bank, since=since, page=page, now=now, timezone=zone.name, progress=progress)
+    options = {"since": since, "page": page, "timezone": zone.name}
+    with state.progress("restoring pages") as progress:
+        report = None if now else done_by_service(state, bank, "POST", "undo", UndoReport, progress, options)
+        if report is None:
+            with state.memory() as memory:
+                report = memory.undo(bank, since=since, page=page, now=now, timezone=zone.name, progress=progress)
     state.answer(report, lambda console: _show_undo(console, report, zone))
 
 
@@ -204,13 +221,14 @@ def erase(
         if state.as_json or not sys.stdin.isatty():
             raise typer.BadParameter(f"this permanently erases {what}; confirm with --yes", param_hint="--yes")
         typer.confirm(f"Permanently erase {printable(what)}?", abort=True)
-    with state.memory() as memory, state.progress("erasing messages") as progress:
-        if message is not None:
-            report = memory.erase_message(bank, message)
-        elif thread is not None:
-            report = memory.erase_thread(bank, thread, progress=progress)
-        else:
-            report = memory.erase_bank(bank)
+    with state.progress("erasing messages") as progress:
+        report = None
+        if thread is not None:
+            path = f"threads/{quote(thread, safe='')}"
+            report = done_by_service(state, bank, "DELETE", path, ErasureReport, progress)
+        if report is None:
+            with state.memory() as memory:
+                report = _erased(memory, bank, message, thread, progress)
 
     def show(console: Console) -> None:
         deleted = sum(page.deleted for page in report.pages)
@@ -222,6 +240,15 @@ def erase(
             console.print(LOG_NOT_ERASED)
 
     state.answer(report, show)
+
+
+def _erased(memory: Memory, bank: str, message: str | None, thread: str | None, progress: Progress) -> ErasureReport:
+    """Erases a message, a thread or a bank."""
+    if message is not None:
+        return memory.erase_message(bank, message)
+    if thread is not None:
+        return memory.erase_thread(bank, thread, progress=progress)
+    return memory.erase_bank(bank)
 
 
 def _erase_person(state: State, person: str, *, mentions: bool, dry_run: bool) -> None:

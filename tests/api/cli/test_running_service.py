@@ -62,6 +62,29 @@ def test_a_running_service_answers_as_the_command_itself_would(database: Path, f
     assert answered == itself
 
 
+@pytest.mark.slow
+def test_long_calls_are_jobs_of_a_running_service(database: Path, foxing: Foxing) -> None:
+    foxing.database = str(database)
+    with Memory(database) as memory:
+        memory.store("home", [{"role": "user", "content": f"Flat {n}. {100 * LONG[n]['content']}"} for n in range(12)])
+        memory.store("home", [{"role": "user", "content": "Forget this."}], thread="gone/soon")
+    with serving(database) as (url, _):
+        report = foxing.json("seal", "--bank", "home")
+        assert (report["messages"], report["open_messages"]) == (13, 0)
+        assert foxing.json("age", "--bank", "home")["moved"] == []
+        assert foxing.json("undo", "--bank", "home", "--since", "2 hours ago")["restored"] == []
+        assert foxing.json("erase", "--bank", "home", "--thread", "gone/soon", "--yes")["messages"] == 1
+        jobs = httpx.get(f"{url}/v1/banks/home/jobs", trust_env=False).json()["jobs"]
+        assert [(job["kind"], job["state"]) for job in jobs] == [
+            *(("erase_thread", "done"), ("undo", "done"), ("age", "done"), ("seal", "done"))
+        ]
+        assert jobs[-1]["result"] == report
+        # what the service refuses is refused by the command
+        assert (
+            "no thread 'gone/soon'" in foxing.failure("erase", "-b", "home", "--thread", "gone/soon", "--yes")["detail"]
+        )
+
+
 #: Packages whose import takes a tenth of a second or more, or much memory.
 HEAVY = (
     *("PIL", "alembic", "dateparser", "fastapi", "httpx", "mcp", "numpy", "pydantic", "pydantic_settings", "regex"),

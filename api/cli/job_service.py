@@ -1,0 +1,55 @@
+"""Calls that take long, by the service that runs on the database: it has everything loaded, and its jobs outlive the
+command."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+from foxing.memory import Job, Value
+
+from .context import State
+
+if TYPE_CHECKING:
+    from .progress import Advance
+
+WAIT_S = 1  # between two looks at the progress
+
+R = TypeVar("R", bound=Value)
+
+
+def done_by_service(
+    state: State,
+    bank: str,
+    method: str,
+    call: str,
+    kind: type[R],
+    progress: "Advance",
+    options: Mapping[str, Any] | None = None,
+) -> R | None:
+    """Returns the result of a call of the service, following its job; None if the command has to do it itself, which
+    completes what is missing: there is no service, or it refuses the call, fails or ends. `call`: its path below that
+    of the bank. Ctrl-C cancels the job."""
+    service = state.running_service()
+    if service is None:
+        return None
+    base = f"/v1/banks/{quote(bank, safe='')}"
+    answer = service.call(method, f"{base}/{call}?wait={WAIT_S}", options)
+    try:
+        if answer is None or answer.status != HTTPStatus.ACCEPTED:
+            return None if answer is None else kind.model_validate_json(answer.body)
+        job = Job.model_validate_json(answer.body)
+        try:
+            while not job.is_over:
+                if job.total:
+                    progress(job.done, job.total)
+                shown = service.get(f"{base}/jobs/{job.id}?wait={WAIT_S}")
+                if shown is None:
+                    return None
+                job = Job.model_validate_json(shown)
+        except KeyboardInterrupt:
+            service.delete(f"{base}/jobs/{job.id}")
+            raise
+    except ValueError:  # a service of another version, or one that refuses
+        return None
+    return job.result if isinstance(job.result, kind) else None
