@@ -48,7 +48,7 @@ MOST_ATTEMPTS = 5
 BUSY_S = 10.0
 STOPPED = ProblemKind("import-stopped", 503, "The import has stopped", retry="later")
 STOPPED_DETAIL = "the service that carried out this import has ended; send the file again, which stores what is missing"
-_TIMES = ("now", "since")
+_TIMES = ("now", "since", "until")
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +118,7 @@ class BankJobs:
                     )
                 if kind == "erase_thread":  # messages that are stored from now on stay
                     arguments["newest"] = messages.newest_id(connection, bank_row.id)
+                    arguments["until"] = self._now().isoformat()
                 job = {"done": 0, "total": None, "created_at": self._now().isoformat()}
                 row = self._new(kind, job, options=arguments, digest=digest, key_id=Access.current().key_id)
                 bank_jobs.add(connection, bank_row.id, row)

@@ -140,15 +140,17 @@ class Eraser:
         now: datetime,
         *,
         newest: int | None = None,
+        until: datetime | None = None,
         progress: Progress | None = None,
     ) -> ErasureReport:
         """Implements `Memory.erase_thread`. `newest`: id of the newest message to erase; those that were stored later
-        stay. Raises `NotFound`, `Unreadable`, `StorageError`."""
+        stay. `until`: the same for messages in quarantine, by their arrival. Raises `NotFound`, `Unreadable`,
+        `StorageError`."""
         result = _Result()
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
             thread_id = banks.find_thread(connection, bank.id, thread)
-            in_quarantine = quarantine.keys_of_thread(connection, bank.id, thread)
+            in_quarantine = quarantine.keys_of_thread(connection, bank.id, thread, until)
             if thread_id is None and not in_quarantine:
                 raise NotFound(f"there is no thread '{thread}' in bank '{bank_name}'")
             of_thread = MessageFilter(thread_id=thread_id)

@@ -123,9 +123,10 @@ def insert(
         schedule.bring_forward(connection, bank_id, "erase", min(times))
 
 
-def keys_of_thread(connection: Connection, bank_id: int, thread: str) -> list[str]:
-    """Returns the keys of the messages of a thread."""
-    return _keys(connection, bank_id, _c.thread == thread)
+def keys_of_thread(connection: Connection, bank_id: int, thread: str, until: datetime | None = None) -> list[str]:
+    """Returns the keys of the messages of a thread. `until`: only of those that arrived until then."""
+    of_thread = _c.thread == thread
+    return _keys(connection, bank_id, of_thread if until is None else of_thread & (_c.arrived_at <= until))
 
 
 def keys_within(connection: Connection, bank_id: int) -> list[str]:
