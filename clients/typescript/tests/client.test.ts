@@ -38,7 +38,11 @@ const CALLS: Record<Operations, () => Promise<void>> = {
   },
   'GET /v1/banks/{bank}/messages/{message_id}': async () => assert.equal((await foxing.get('/v1/banks/{bank}/messages/{message_id}', { params: { path: { bank, message_id: 'a/b' } } })).thread, 'plans'),
   'GET /v1/banks/{bank}/threads': async () => assert.ok((await foxing.get('/v1/banks/{bank}/threads', { params: { path } })).threads.some(({ thread }) => thread === 'plans')),
-  'POST /v1/banks/{bank}/seal': async () => assert.ok((await foxing.post('/v1/banks/{bank}/seal', { params: { path } })).pages.length >= 1),
+  'POST /v1/banks/{bank}/seal': async () => assert.ok((await foxing.post('/v1/banks/{bank}/seal', { params: { path, query: { wait: 0 } } })).pages.length >= 1), // follows the job
+  'POST /v1/banks/{bank}/reencode': async () => assert.ok((await foxing.post('/v1/banks/{bank}/reencode', { params: { path } })).current >= 1),
+  'GET /v1/banks/{bank}/jobs': async () => assert.deepEqual((await foxing.get('/v1/banks/{bank}/jobs', { params: { path } })).jobs.map(({ kind }) => kind), ['reencode', 'seal']),
+  'GET /v1/banks/{bank}/jobs/{job_id}': async () => assert.equal((await foxing.get('/v1/banks/{bank}/jobs/{job_id}', { params: { path: { bank, job_id: (await job()).id } } })).state, 'done'),
+  'DELETE /v1/banks/{bank}/jobs/{job_id}': async () => assert.equal((await foxing.delete('/v1/banks/{bank}/jobs/{job_id}', { params: { path: { bank, job_id: (await job()).id } } })).state, 'done'),
   'GET /v1/banks/{bank}/pages': async () => assert.equal((await page()).bank, bank),
   'GET /v1/banks/{bank}/pages/{page_id}': async () => assert.ok((await foxing.get('/v1/banks/{bank}/pages/{page_id}', { params: { path: await onPage() } })).messages),
   'GET /v1/banks/{bank}/pages/{page_id}/image': async () => {
@@ -124,6 +128,12 @@ let importId = '';
 let keyId = '';
 let holdId = '';
 const CALL: Schemas['ModelCall'] = { id: 'c1', called_at: '2026-01-05T09:00:00Z', model: 'gpt-5.1', wire: 'openai', folded: false, fresh_tokens: 9, original_tokens: 9, original_prefix: 0 };
+
+async function job(): Promise<Schemas['Job']> {
+  const { jobs: [newest] } = await foxing.get('/v1/banks/{bank}/jobs', { params: { path } });
+  assert.ok(newest);
+  return newest;
+}
 
 async function page(): Promise<Schemas['PageInfo']> {
   const [first] = (await foxing.get('/v1/banks/{bank}/pages', { params: { path, query: { limit: 1 } } })).pages;
