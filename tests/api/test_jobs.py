@@ -296,6 +296,15 @@ def test_a_worker_resumes_jobs(memory: Memory) -> None:
     assert memory.bank("ana").open_messages == 0
 
 
+def test_a_job_that_no_process_has_is_cancelled_at_once(memory: Memory) -> None:
+    job_id = abandoned(memory, "seal", {})
+    jobs = memory.operations.bank_jobs
+    cancelled = jobs.cancel("ana", job_id)
+    assert (cancelled.state, cancelled.is_over, cancelled.attempts) == ("cancelled", True, 0)
+    assert jobs.take() is None
+    assert memory.bank("ana").open_messages == 2 * PAGES
+
+
 def test_a_job_that_ends_its_process_each_time_is_given_up(memory: Memory, client: httpx.Client) -> None:
     job_id = abandoned(memory, "seal", {}, memory_jobs.MOST_ATTEMPTS)
     failed = check_problem(client.post(f"{BANK}/seal", params={"wait": 60}), 500, "internal")
