@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--seconds", type=float, help="Stop with the seed that ends after so many seconds.")
     parser.add_argument("--native", action="store_true", help="With the native codec.")
-    parser.add_argument("--embedder", default="none", help="Name of an embedder.")
+    parser.add_argument("--embedder", help="Name of an embedder; by default a small one or none, by the seed.")
     parser.add_argument("--no-faults", action="store_true")
     parser.add_argument("--shrink", type=float, default=0, metavar="SECONDS", help="Shrink failures for so long.")
     asked = parser.parse_args(arguments)

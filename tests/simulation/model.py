@@ -127,19 +127,27 @@ def check_message(said: Said, message: RecalledMessage, tiers: Mapping[str, obje
         check(message.text[offset:].startswith(GAP), f"{name}: no gap mark at {offset}: {short(message.text, offset)}")
     check(0 <= message.kept <= 1, f"{name}: kept {message.kept}")
     if message.source in ("open", "text"):
-        place = next((n for n, pair in enumerate(zip(message.text, said.text)) if pair[0] != pair[1]), 0)
+        place = _difference(message.text, said.text)
         check(message.text == said.text, f"{name} ({message.source}): {short(message.text, place)} is not what was said, "
               f"{short(said.text, place)}")  # fmt: skip
         check(message.kept == 1 and not message.gaps and not message.uncertain, f"{name}: exact, and has marks")
     else:
         check_part_of(said.text, message)
         if not message.gaps and message.kept == 1 and not message.uncertain:
-            check(message.text == said.text, f"{name}: without a mark, and not what was said")
+            place = _difference(message.text, said.text)
+            check(message.text == said.text, f"{name}: without a mark, {short(message.text, place)} is not what was said, "
+                  f"{short(said.text, place)}")  # fmt: skip
         exact = said.exact_at_least_until(tiers)
         check(said.latest >= exact, f"{name}: faded at {said.latest}, is to be exact until {exact}")
     if said.last is not None:
         check(message.kept <= said.last.kept + 1e-6, f"{name}: kept {said.last.kept} before, {message.kept} now")
     said.last = message
+
+
+def _difference(text: str, other: str) -> int:
+    """Returns the offset of the first difference."""
+    pairs = enumerate(zip(text, other, strict=False))
+    return next((n for n, (one, two) in pairs if one != two), min(len(text), len(other)))
 
 
 def resolve(model: BankModel, messages: Sequence[RecalledMessage], now: datetime) -> None:

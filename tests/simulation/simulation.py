@@ -7,11 +7,12 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from foxing.encoder import Codec
@@ -33,6 +34,7 @@ from foxing.renderer import FoxingError
 from foxing.renderer.tiers import tier_rank
 
 from .codec import PackedCodec, packed_images
+from .embedder import WordEmbedder
 from .faults import Faults, Killed, during
 from .model import BankModel, Finding, Said, check, check_message, resolve, short
 from .steps import Step
@@ -61,14 +63,16 @@ class Outcome:
 class Simulation:
     """A database, the memory on it, and the model. Use it in a `with` block."""
 
-    def __init__(self, seed: int, folder: Path, *, codec: Codec | None = None, embedder: Any = "none") -> None:
+    def __init__(self, seed: int, folder: Path, *, codec: Codec | None = None, embedder: str | None = None) -> None:
         self.seed = seed
         self.folder = folder
         self.path = folder / "foxing.db"
         self.clock = Clock()
         self.native = codec is not None
         self.codec = codec or PackedCodec()
-        self.options = MemoryOptions(embedder=embedder, read_images=False)
+        rng = Random(f"options {seed}")
+        self.embedder = WordEmbedder(slow=rng.random() < 0.5) if embedder is None and rng.random() < 0.5 else None
+        self.options = MemoryOptions(embedder=self.embedder or embedder or "none", read_images=False)
         self.banks: dict[str, BankModel] = {}
         #: Messages that were erased.
         self.gone: dict[int, Said] = {}
@@ -80,6 +84,8 @@ class Simulation:
         self._exports: dict[str, list[RecalledMessage]] = {}
         self._stack = ExitStack()
         self._memory: Memory | None = None
+        #: Another memory on the same file, as of another process.
+        self._other: Memory | None = None
 
     def __enter__(self) -> "Simulation":
         self._stack.enter_context(owned(self.seed, self.clock))
@@ -90,6 +96,8 @@ class Simulation:
 
     def __exit__(self, *_: object) -> None:
         try:
+            self._drop()
+            self._switch_now()
             self._drop()
         finally:
             self._stack.close()
@@ -103,6 +111,17 @@ class Simulation:
         database = DatabaseOptions(self.path, busy_timeout_s=5)
         self._memory = Memory(database, codec=self.codec, clock=self.clock, options=self.options)
 
+    def _switch_now(self) -> None:
+        self._memory, self._other = self._other, self._memory
+
+    def _switch(self) -> Any:
+        def settle(outcome: Outcome) -> None:
+            if self._memory is None:
+                self._open()
+            self.verify_all()
+
+        return self._switch_now, settle
+
     def _drop(self) -> None:
         """Ends the memory as a kill does: nothing more is written."""
         if self._memory is not None:
@@ -115,8 +134,12 @@ class Simulation:
         """Runs a step and checks everything that it may concern. Raises `Finding`."""
         call, settle = getattr(self, f"_{step.name}")(**step.arguments)
         self.calls[step.name] += 1
-        with during(step.fault) as faults:
+        with during(step.fault) as faults, self._embedder_failing(step) as embedder:
             outcome = self._outcome(call, faults)
+            if self._memory is not None and not faults.dead:
+                self._memory._late.wait()
+            faults.happened |= embedder is not None and embedder.failures > 0
+            outcome = replace(outcome, fault=outcome.fault or faults.happened)
         if faults.happened and step.fault is not None:
             self.coverage[step.fault.kind, step.name] += 1
         if step.name not in READING or outcome.fault:
@@ -126,6 +149,20 @@ class Simulation:
             self._open()
         settle(outcome)
         self._note(step, outcome)
+
+    @contextmanager
+    def _embedder_failing(self, step: Step) -> Iterator[WordEmbedder | None]:
+        """Has the embedder fail during a step whose fault says so."""
+        embedder = self.embedder
+        if embedder is None or step.fault is None or step.fault.kind != "embedder":
+            yield None
+            return
+        embedder.fails = True
+        embedder.failures = 0
+        try:
+            yield embedder
+        finally:
+            embedder.fails = False
 
     @staticmethod
     def _outcome(call: Callable[[], Any], faults: Faults) -> Outcome:
@@ -660,6 +697,9 @@ class Simulation:
         path, banks = self.backups[number]
 
         def call() -> None:
+            self._switch_now()
+            self._drop()
+            self._switch_now()
             self._drop()
             for suffix in ("", "-wal", "-shm"):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)

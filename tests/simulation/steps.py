@@ -24,13 +24,13 @@ POLICIES: tuple[Mapping[str, Any], ...] = (
     {"seal_after": "P2D", "undo_window": "P1D"},
     {"images": "keep", "undo_window": "P60D"},
 )
-#: Faults of the storage: what happens at a statement or a commit of the step.
-STORAGE_FAULTS = ("kill", "kill-after-commit", "full", "read-only")
+#: Faults of the storage, which happen at a statement or a commit of the step, and of the embedder.
+FAULTS = ("kill", "kill-after-commit", "full", "read-only", "embedder")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault in the storage during a step."""
+    """A fault during a step."""
 
     kind: str
     #: Number of the statement or commit of the step at which it happens.
@@ -84,9 +84,9 @@ class World:
         """Yields the first steps."""
         for _ in range(number):
             step = self._step()
-            if self.faults and step.name not in ("advance", "reopen", "restore") and self.rng.random() < self.rate:
+            if self.faults and step.name not in ("advance", "reopen", "restore", "switch") and self.rng.random() < self.rate:
                 at = min(int(self.rng.expovariate(1 / 12)) + 1, 400)
-                step = Step(step.name, step.arguments, Fault(self.rng.choice(STORAGE_FAULTS), at))
+                step = Step(step.name, step.arguments, Fault(self.rng.choice(FAULTS), at))
             yield step
 
     def _bank(self) -> str:
@@ -121,6 +121,7 @@ class World:
             "check": 1.5,
             "policy": 2,
             "reopen": 3,
+            "switch": 6,
             "reindex": 0.7,
             "reencode": 0.5,
         }
@@ -137,7 +138,7 @@ class World:
     def _nothing(self, bank: str) -> dict[str, Any]:
         return {}
 
-    _tick = _check = _reopen = _nothing
+    _tick = _check = _reopen = _switch = _nothing
 
     def _message(self, bank: str) -> dict[str, Any]:
         rng = self.rng
