@@ -121,7 +121,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if failure is not None:
             number, reason = failure
             totals.findings.append((seed, number, reason))
-            print(f"seed {seed}, step {number}, {steps[number] if number < len(steps) else 'check'!s:.200}\n  {reason}", flush=True)
+            print(
+                f"seed {seed}, step {number}, {steps[number] if number < len(steps) else 'check'!s:.200}\n  {reason}",
+                flush=True,
+            )
             if asked.shrink:
                 fewest = shrink(seed, steps[: number + 1], reason, asked.shrink, **options)
                 print("\n".join(f"    {step}" for step in fewest), flush=True)

@@ -21,10 +21,28 @@ FRENCH = (
     "N'oublie pas d'arroser les plantes avant notre départ.",
     "Nous garderons l'ancienne base de données jusqu'à l'été.",
 )
-CHINESE = ("会议改到下周三下午。", "请在出发之前给植物浇水。", "我们决定保留旧数据库，直到迁移完成。", "她不喜欢那间大办公室。")
-KOREAN = ("회의가 다음 주 수요일로 바뀌었습니다.", "출발하기 전에 식물에 물을 주세요.", "송장은 아직 지불되지 않았어요.")
+CHINESE = (
+    "会议改到下周三下午。",
+    "请在出发之前给植物浇水。",
+    "我们决定保留旧数据库，直到迁移完成。",
+    "她不喜欢那间大办公室。",
+)
+KOREAN = (
+    "회의가 다음 주 수요일로 바뀌었습니다.",
+    "출발하기 전에 식물에 물을 주세요.",
+    "송장은 아직 지불되지 않았어요.",
+)
 LANGUAGES = (ENGLISH, GERMAN, FRENCH, CHINESE, KOREAN)
-OTHERS = ("✅ done 🎉 next", "a\tb\n\n  indented", "¶ ⋯ … marks", " … ", "   ", "👩‍👩‍👧 ok", "e\u0301 combining", "ﬁ ligature")
+OTHERS = (
+    "✅ done 🎉 next",
+    "a\tb\n\n  indented",
+    "¶ ⋯ … marks",
+    " … ",
+    "   ",
+    "👩‍👩‍👧 ok",
+    "e\u0301 combining",
+    "ﬁ ligature",
+)
 SYLLABLES = ("ba", "do", "ke", "li", "mu", "na", "po", "ra", "su", "te", "vi", "zo", "gra", "plu", "fen", "tor")
 
 
@@ -93,5 +111,8 @@ def content(rng: Random, word: str, picture: str) -> Any:
         return [{"type": "tool_result", "id": f"call_{word}", "content": said, "is_error": rng.random() < 0.2}]
     if draw < 0.94:
         arguments = {"path": fact(rng), "note": word, "n": rng.randrange(100)}
-        return [{"type": "text", "text": said}, {"type": "tool_call", "id": word, "name": "read", "arguments": arguments}]
+        return [
+            {"type": "text", "text": said},
+            {"type": "tool_call", "id": word, "name": "read", "arguments": arguments},
+        ]
     return [{"type": "text", "text": said}, {"type": "image", "data": picture, "alt": f"picture {word}"}]

@@ -224,7 +224,9 @@ class Simulation:
             self.trace.update(f"{message.message_id} {message.text} {message.kept} {message.source}".encode())
         if messages:
             info = self.memory.bank(bank)
-            hidden = sum(said.expires_at is not None and said.expires_at <= self.clock.now for said in model.said.values())
+            hidden = sum(
+                said.expires_at is not None and said.expires_at <= self.clock.now for said in model.said.values()
+            )
             check(
                 len(messages) <= info.messages <= len(messages) + hidden,
                 f"bank {bank} counts {info.messages} messages, and exports {len(messages)}",
@@ -416,7 +418,9 @@ class Simulation:
         """Returns a call that changes no words, and its settlement."""
 
         def settle(outcome: Outcome) -> None:
-            self._permit(outcome, *errors, *([] if bank in self.banks and not self.banks[bank].doubtful else [NotFound]))
+            self._permit(
+                outcome, *errors, *([] if bank in self.banks and not self.banks[bank].doubtful else [NotFound])
+            )
             model = self.banks.get(bank)
             if sharpens and model is not None:
                 for said in model.said.values():
@@ -759,7 +763,9 @@ class Simulation:
         copy = self.folder / "rows.db"
         shutil.copy(self.path, copy)
         with closing(sqlite3.connect(self.path)) as file:
-            tables = [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")]
+            tables = [
+                name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")
+            ]
             for table in tables:
                 if "embedding" in table or "vector" in table or "fts" in table:
                     continue

@@ -84,7 +84,11 @@ class World:
         """Yields the first steps."""
         for _ in range(number):
             step = self._step()
-            if self.faults and step.name not in ("advance", "reopen", "restore", "switch") and self.rng.random() < self.rate:
+            if (
+                self.faults
+                and step.name not in ("advance", "reopen", "restore", "switch")
+                and self.rng.random() < self.rate
+            ):
                 at = min(int(self.rng.expovariate(1 / 12)) + 1, 400)
                 step = Step(step.name, step.arguments, Fault(self.rng.choice(FAULTS), at))
             yield step
@@ -202,7 +206,12 @@ class World:
         readers = ("text", "native", "claude")
         words = self.banks[bank].words
         query = self.rng.choice(words) if words else "harbour"
-        return {"bank": bank, "reader": self.rng.choice(readers), "budget": self.rng.choice((300, 2_000)), "query": query}
+        return {
+            "bank": bank,
+            "reader": self.rng.choice(readers),
+            "budget": self.rng.choice((300, 2_000)),
+            "query": query,
+        }
 
     def _pin(self, bank: str) -> dict[str, Any]:
         return {"bank": bank, "number": self.rng.randrange(20), "pinned": self.rng.random() < 0.5}

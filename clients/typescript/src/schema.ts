@@ -139,8 +139,8 @@ export interface paths {
         put?: never;
         /**
          * Age pages
-         * @description Moves each page to the tier that the policy sets for its age. Responds when done. With `dry_run`, nothing changes
-         *     and `now` is always allowed. The body is optional.
+         * @description Moves each page to the tier that the policy sets for its age. With `dry_run`, nothing changes, `now` is always
+         *     allowed, and the response comes when all is counted. The body is optional.
          */
         post: operations["age"];
         delete?: never;
@@ -262,6 +262,53 @@ export interface paths {
          *     has ended.
          */
         delete: operations["cancel_import"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/banks/{bank}/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the jobs of a bank
+         * @description Returns the jobs of a bank, imports among them, the newest first. Of those that have ended, the newest 100 are
+         *     kept.
+         */
+        get: operations["list_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/banks/{bank}/jobs/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a job
+         * @description Returns a job with its progress, and with its result once it is done. Any process of the service answers for any
+         *     job.
+         */
+        get: operations["get_job"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel a job
+         * @description Cancels a job, which needs the role of the call that started it. What is complete stays; start it again for the
+         *     rest. Does nothing to a job that has ended.
+         */
+        delete: operations["cancel_job"];
         options?: never;
         head?: never;
         patch?: never;
@@ -657,6 +704,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/banks/{bank}/reencode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reencode pages
+         * @description Reencodes the pages of another codec or other weights with those of the service, as `foxing reencode` does. With
+         *     `dry_run`, nothing changes, and the response comes when all is counted. The body is optional.
+         */
+        post: operations["reencode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/banks/{bank}/savings": {
         parameters: {
             query?: never;
@@ -715,7 +783,8 @@ export interface paths {
         put?: never;
         /**
          * Seal open messages
-         * @description Typesets all open messages onto pages and encodes the pages. Responds when done. The body is optional.
+         * @description Typesets all open messages onto pages and encodes the pages. Messages that are stored meanwhile stay open. The
+         *     body is optional.
          */
         post: operations["seal"];
         delete?: never;
@@ -756,8 +825,10 @@ export interface paths {
         post?: never;
         /**
          * Erase a thread
-         * @description Permanently erases all messages of a thread, in the same way as single messages. If the request is interrupted,
-         *     each message is either intact or erased; repeat the request to complete it. Records are not affected.
+         * @description Permanently erases all messages of a thread, in the same way as single messages; those that are stored meanwhile
+         *     stay. After 202, the erasure is pending: each message is either intact, so that it can be recalled, or erased, and
+         *     all are erased once the job is `done`. An interrupted job is resumed; repeat the request after one that failed or
+         *     was cancelled. Records are not affected.
          */
         delete: operations["erase_thread"];
         options?: never;
@@ -2498,6 +2569,89 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /**
+         * Job
+         * @description A job of a bank. It goes on whether or not a caller waits for it, and is resumed by another process if that of
+         *     the service ends, but for an import, whose file went with the process.
+         */
+        Job: {
+            /**
+             * Attempts
+             * @description Number of times that it began. Above 1 after a process ended; `done`, `total` and `result` are then of the last time, and what was complete before stays.
+             */
+            attempts: number;
+            /**
+             * Bank
+             * @description Name of the bank.
+             */
+            bank: string;
+            /**
+             * Created At
+             * Format: date-time
+             * @description Time of its acceptance.
+             */
+            created_at: string;
+            /**
+             * Done
+             * @description Number of messages or pages that are complete since it last began.
+             */
+            done: number;
+            /**
+             * Ended At
+             * @description Time of its end; null until then.
+             */
+            ended_at: string | null;
+            /** @description Why it failed or stopped, as a problem document. */
+            error: components["schemas"]["Problem"] | null;
+            /**
+             * Id
+             * @description Id of the job.
+             */
+            id: string;
+            /**
+             * Kind
+             * @description What it does: the call that started it.
+             * @enum {string}
+             */
+            kind: "import" | "seal" | "age" | "undo" | "reencode" | "erase_thread";
+            /**
+             * Result
+             * @description What its call responds when it is complete at once; null until it is done.
+             */
+            result: components["schemas"]["SealReport"] | components["schemas"]["AgeReport"] | components["schemas"]["UndoReport"] | components["schemas"]["ReencodingReport"] | components["schemas"]["ErasureReport"] | components["schemas"]["ImportReport"] | null;
+            /**
+             * Started At
+             * @description Time at which it first began; null if it has not.
+             */
+            started_at: string | null;
+            /**
+             * State
+             * @description 'waiting' to begin or to be resumed, 'running', 'done' (see `result`), 'failed' (see `error`), 'cancelled', or 'stopped' for an import whose service ended. Until an erasure is 'done', messages that it has not reached can be recalled.
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed" | "cancelled" | "stopped";
+            /**
+             * Total
+             * @description Number of them that it had to do then; null until it is known.
+             */
+            total: number | null;
+        };
+        /**
+         * Jobs
+         * @description Jobs of a bank, the newest first.
+         */
+        Jobs: {
+            /**
+             * Jobs
+             * @description The jobs.
+             */
+            jobs: components["schemas"]["Job"][];
+            /**
+             * Next Cursor
+             * @description Cursor of the next page; null on the last page.
+             */
+            next_cursor: string | null;
+        };
         JsonValue: unknown;
         /**
          * KeyInfo
@@ -3783,6 +3937,64 @@ export interface components {
             ][];
         };
         /**
+         * PageReencoded
+         * @description A page that was reencoded with the current codec and weights, or would be in a dry run.
+         */
+        PageReencoded: {
+            /**
+             * Bytes After
+             * @description Bytes of vision tokens after, of all its pages.
+             */
+            bytes_after: number;
+            /**
+             * Bytes Before
+             * @description Bytes of vision tokens before.
+             */
+            bytes_before: number;
+            /**
+             * Confidence After
+             * @description Mean confidence after; null in a dry run.
+             */
+            confidence_after: number | null;
+            /**
+             * Confidence Before
+             * @description Mean confidence of its decoded text before; 1 with kept text.
+             */
+            confidence_before: number;
+            /**
+             * From Codec
+             * @description Codec that encoded it before.
+             */
+            from_codec: string;
+            /**
+             * From Weights
+             * @description Digest of the weights that encoded it before; null if unreadable.
+             */
+            from_weights: string | null;
+            /**
+             * Page Id
+             * @description Id of the page.
+             */
+            page_id: string;
+            /**
+             * Pages
+             * @description Number of pages it was split into, the first of which has its id: more than one if pages of the current codec hold less. An estimate in a dry run.
+             */
+            pages: number;
+            /**
+             * Source
+             * @description Source of its text: kept text or decoded tokens.
+             * @enum {string}
+             */
+            source: "text" | "decoded";
+            /**
+             * Tier
+             * @description The tier after.
+             * @enum {string}
+             */
+            tier: "large" | "base" | "small" | "tiny" | "micro";
+        };
+        /**
          * PageRestored
          * @description A page that was restored.
          */
@@ -4952,6 +5164,84 @@ export interface components {
             records: components["schemas"]["Record"][];
         };
         /**
+         * ReencodeRequest
+         * @description Options of a reencoding.
+         */
+        ReencodeRequest: {
+            /**
+             * Dry Run
+             * @description Change nothing; report which pages would be reencoded.
+             */
+            dry_run?: boolean;
+        };
+        /**
+         * ReencodingReport
+         * @description The result of reencoding, or of a dry run. Bytes are those of vision tokens; confidence is the mean over the
+         *     pages in `reencoded`, and 1 for a page with kept text.
+         */
+        ReencodingReport: {
+            /**
+             * Bank
+             * @description Name of the bank.
+             */
+            bank: string;
+            /**
+             * Busy
+             * @description Ids of pages that another process had locked or changed; reencode again for them.
+             */
+            busy: string[];
+            /**
+             * Bytes After
+             * @description Bytes of the reencoded pages after.
+             */
+            bytes_after: number;
+            /**
+             * Bytes Before
+             * @description Bytes of the reencoded pages before.
+             */
+            bytes_before: number;
+            /**
+             * Codec
+             * @description Name of the current codec.
+             */
+            codec: string;
+            /**
+             * Confidence After
+             * @description Mean confidence after; null in a dry run or without pages.
+             */
+            confidence_after: number | null;
+            /**
+             * Confidence Before
+             * @description Mean confidence before; null if none was reencoded.
+             */
+            confidence_before: number | null;
+            /**
+             * Current
+             * @description Number of pages that the current weights had already encoded.
+             */
+            current: number;
+            /**
+             * Dry Run
+             * @description Whether it was a dry run, which writes nothing.
+             */
+            dry_run: boolean;
+            /**
+             * Reencoded
+             * @description Pages that were reencoded.
+             */
+            reencoded: components["schemas"]["PageReencoded"][];
+            /**
+             * Unreadable
+             * @description Pages that were skipped because they cannot be read.
+             */
+            unreadable: components["schemas"]["PageSkipped"][];
+            /**
+             * Weights
+             * @description Digest of its weights.
+             */
+            weights: string;
+        };
+        /**
          * RetrieveResult
          * @description A text that an excerpt stands for.
          */
@@ -5812,7 +6102,10 @@ export interface operations {
     };
     age: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Seconds to wait for the end before responding 202 with the job, which goes on. */
+                wait?: number;
+            };
             header?: never;
             path: {
                 /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
@@ -5833,6 +6126,17 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AgeReport"];
+                };
+            };
+            /** @description The job, which goes on: it took longer than `wait` (30 s by default). A repeated call gets the same job. */
+            202: {
+                headers: {
+                    /** @description Path of the job. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
                 };
             };
         };
@@ -6018,6 +6322,87 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ImportJob"];
+                };
+            };
+        };
+    };
+    list_jobs: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of entries. */
+                limit?: number;
+                /** @description The `next_cursor` of the previous response. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
+                bank: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The jobs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Jobs"];
+                };
+            };
+        };
+    };
+    get_job: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait for the end of the job before responding. */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
+                bank: string;
+                /** @description Id of the job. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job, with its progress or its result. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+        };
+    };
+    cancel_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
+                bank: string;
+                /** @description Id of the job. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job. It ends between two pages or batches; `done` says how much is complete, and stays. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
                 };
             };
         };
@@ -6582,6 +6967,47 @@ export interface operations {
             };
         };
     };
+    reencode: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait for the end before responding 202 with the job, which goes on. */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
+                bank: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReencodeRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description The pages that were or, in a dry run, would be reencoded. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReencodingReport"];
+                };
+            };
+            /** @description The job, which goes on: it took longer than `wait` (30 s by default). A repeated call gets the same job. */
+            202: {
+                headers: {
+                    /** @description Path of the job. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+        };
+    };
     get_savings: {
         parameters: {
             query?: {
@@ -6675,7 +7101,10 @@ export interface operations {
     };
     seal: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Seconds to wait for the end before responding 202 with the job, which goes on. */
+                wait?: number;
+            };
             header?: never;
             path: {
                 /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
@@ -6696,6 +7125,17 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SealReport"];
+                };
+            };
+            /** @description The job, which goes on: it took longer than `wait` (30 s by default). A repeated call gets the same job. */
+            202: {
+                headers: {
+                    /** @description Path of the job. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
                 };
             };
         };
@@ -6730,7 +7170,10 @@ export interface operations {
     };
     erase_thread: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Seconds to wait for the end before responding 202 with the job, which goes on. */
+                wait?: number;
+            };
             header?: never;
             path: {
                 /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
@@ -6751,11 +7194,25 @@ export interface operations {
                     "application/json": components["schemas"]["ErasureReport"];
                 };
             };
+            /** @description The job, which goes on: it took longer than `wait` (30 s by default). A repeated call gets the same job. */
+            202: {
+                headers: {
+                    /** @description Path of the job. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
         };
     };
     undo: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Seconds to wait for the end before responding 202 with the job, which goes on. */
+                wait?: number;
+            };
             header?: never;
             path: {
                 /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
@@ -6776,6 +7233,17 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UndoReport"];
+                };
+            };
+            /** @description The job, which goes on: it took longer than `wait` (30 s by default). A repeated call gets the same job. */
+            202: {
+                headers: {
+                    /** @description Path of the job. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
                 };
             };
         };
