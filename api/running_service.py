@@ -28,7 +28,7 @@ ANSWER_S = 120.0
 UPLOAD_S = 3600.0
 
 
-class Answer(NamedTuple):
+class ServiceAnswer(NamedTuple):
     """Successful answer of a service."""
 
     status: int
@@ -74,7 +74,7 @@ class RunningService:
         """Returns the answer to a request that deletes something, and None as `post` does."""
         return self._answer("DELETE", path, None, {}, ANSWER_S)
 
-    def call(self, method: str, path: str, options: Mapping[str, Any] | None) -> Answer | None:
+    def call(self, method: str, path: str, options: Mapping[str, Any] | None) -> ServiceAnswer | None:
         """Returns the answer to a call with these options as its body, also that it goes on as a job; None as `post`
         does."""
         body = None if options is None else json.dumps(options).encode()
@@ -82,7 +82,7 @@ class RunningService:
         answered = self._response(method, path, body, headers, ANSWER_S)
         if answered is None or answered[0].status not in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
             return None
-        return Answer(answered[0].status, answered[1])
+        return ServiceAnswer(answered[0].status, answered[1])
 
     def version(self) -> str:
         """Returns the version that the service states, for people."""

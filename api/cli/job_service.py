@@ -43,10 +43,10 @@ def done_by_service(
             while not job.is_over:
                 if job.total:
                     progress(job.done, job.total)
-                shown = service.get(f"{base}/jobs/{job.id}?wait={WAIT_S}")
-                if shown is None:
+                document = service.get(f"{base}/jobs/{job.id}?wait={WAIT_S}")
+                if document is None:
                     return None
-                job = Job.model_validate_json(shown)
+                job = Job.model_validate_json(document)
         except KeyboardInterrupt:
             service.delete(f"{base}/jobs/{job.id}")
             raise

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -11,7 +12,6 @@ from rich.console import Console
 
 from foxing.memory import AgeReport, ErasureReport, InvalidPolicy, Memory, SealReport, UndoReport
 from foxing.renderer import Progress
-from foxing.renderer.clock import utc_now
 
 from .context import BankOption, JsonOption, NowOption, State, TimezoneOption, state_of
 from .job_service import done_by_service
@@ -34,7 +34,7 @@ def seal(
     """Seal the open messages of a bank onto pages now."""
     state = state_of(context)
     zone = state.timezone(timezone)
-    at = utc_now()
+    at = datetime.now(UTC)
     with state.progress("sealing pages") as progress:
         report = None if now else done_by_service(state, bank, "POST", "seal", SealReport, progress, {})
         if report is None:

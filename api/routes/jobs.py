@@ -22,14 +22,14 @@ WaitQuery = Annotated[
     Query(
         ge=0,
         le=LONGEST_WAIT_S,
-        description="Seconds to wait for the end before responding 202 with the job, which goes on.",
+        description="Seconds to wait for the end before responding 202 with the job, which continues.",
     ),
 ]
 #: What a call responds that takes longer than its client waits.
 ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {
         "model": Job,
-        "description": f"The job, which goes on: it took longer than `wait` ({WAIT_S} s by default). A repeated call "
+        "description": f"The job, which continues: it took longer than `wait` ({WAIT_S} s by default). A repeated call "
         "gets the same job.",
         "headers": {
             "Location": {"description": "Path of the job.", "schema": {"type": "string"}},

@@ -11,7 +11,7 @@ from foxing.memory.ingest.seal import Sealer
 from foxing.memory.storage import ages
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, holds, open_messages, schedule, trash
-from foxing.memory.storage.repositories.jobs import Job
+from foxing.memory.storage.repositories.jobs import DueJob
 from foxing.memory.storage.repositories.schedule import ALWAYS_DUE, DueTime, JobKind
 from foxing.memory.values.policy import Policy
 from foxing.memory.values.reports import PageSkipped
@@ -65,7 +65,7 @@ class JobRunner:
         self._embedder = embedder
         self._eraser = eraser
 
-    def run(self, job: Job, now: datetime, progress: Progress | None = None) -> JobResult:
+    def run(self, job: DueJob, now: datetime, progress: Progress | None = None) -> JobResult:
         """Carries out what is due at `now` and returns the result. Resumable: after a kill, the next call completes the
         work.
 
@@ -100,7 +100,7 @@ class JobRunner:
             self._database.purge_deleted()
         return JobResult(job.bank, job.kind, purged=purged)
 
-    def help(self, job: Job, now: datetime, progress: Progress | None = None) -> JobResult | None:
+    def help(self, job: DueJob, now: datetime, progress: Progress | None = None) -> JobResult | None:
         """Carries out part of an ageing job that another worker holds. Returns None if the job is too small to share.
         The other worker keeps the job and reschedules it."""
         if not self._ager.is_large(job.bank, now):
@@ -108,7 +108,7 @@ class JobRunner:
         report = self._ager.age(job.bank, now, progress=progress, shared=True)
         return JobResult(job.bank, job.kind, moved_pages=len(report.moved), purged=report.purged, helped=True)
 
-    def rescheduling(self, job: Job) -> Reschedule:
+    def rescheduling(self, job: DueJob) -> Reschedule:
         """Returns a function that stores when `job` is next due. Slow work is done here, before its transaction."""
         due_time: DueTimeOf
         if job.kind == "seal":
@@ -127,7 +127,7 @@ class JobRunner:
 
         return reschedule
 
-    def _seal(self, job: Job, now: datetime, progress: Progress | None) -> int:
+    def _seal(self, job: DueJob, now: datetime, progress: Progress | None) -> int:
         """Seals full pages, and all open messages if the oldest is due. Returns the number of new pages."""
         with self._database.read() as connection:
             policy = Policy.parse(banks.by_id(connection, job.bank_id).policy)

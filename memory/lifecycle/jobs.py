@@ -16,7 +16,7 @@ from foxing.memory.audit import log_of
 from foxing.memory.errors import Closed, NotFound, StorageError
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, jobs, records
-from foxing.memory.storage.repositories.jobs import Job, Lease, QueueLag, QueueLength
+from foxing.memory.storage.repositories.jobs import DueJob, Lease, QueueLag, QueueLength
 from foxing.memory.telemetry import operation
 from foxing.memory.values.reports import PageSkipped, TickReport
 from foxing.renderer import FoxingError, Progress
@@ -154,7 +154,7 @@ class JobQueue:
                 results.append(result)
         return _tick_report(now, results)
 
-    def _take(self, *, ignore_delay: bool = False, after_id: int | None = None) -> Job | None:
+    def _take(self, *, ignore_delay: bool = False, after_id: int | None = None) -> DueJob | None:
         with self._database.read() as connection:  # an idle worker takes no write lock
             if not jobs.has_free(connection, utc_now(), ignore_delay=ignore_delay):
                 return None
@@ -162,7 +162,7 @@ class JobQueue:
             lease = Lease(uuid.uuid4().hex, utc_now(), LEASE)
             return jobs.take(connection, lease, ignore_delay=ignore_delay, after_id=after_id)
 
-    def _do(self, job: Job, now: datetime, stopping: Callable[[], bool] = _never) -> JobResult | None:
+    def _do(self, job: DueJob, now: datetime, stopping: Callable[[], bool] = _never) -> JobResult | None:
         """Carries out a job and removes it from the queue; a failed job returns to it. None if the job was stopped."""
         try:
             with operation("job", bank=job.bank, kind=job.kind), self._lease_kept(job), interruptible(stopping):
@@ -192,25 +192,25 @@ class JobQueue:
         self._put_back(job, reason)
         return JobResult(job.bank, job.kind, error=reason)
 
-    def _recording(self, job: Job) -> AbstractContextManager[None]:
+    def _recording(self, job: DueJob) -> AbstractContextManager[None]:
         """Records the block in the audit log, but for an embedding, which changes nothing that a bank says."""
         audit = log_of(self._database)
         return nullcontext() if audit is None or job.kind == "embed" else audit.work(f"job.{job.kind}", job.bank)
 
-    def _is_erased(self, job: Job) -> bool:
+    def _is_erased(self, job: DueJob) -> bool:
         """True if the bank of a job was erased, which also deletes the job."""
         with self._database.read() as connection:
             bank = banks.find(connection, job.bank)
             return bank is None or bank.id != job.bank_id
 
-    def _put_back(self, job: Job, error: str | None = None) -> None:
+    def _put_back(self, job: DueJob, error: str | None = None) -> None:
         """Returns a job to the queue. If the database cannot be written, the lease expires instead."""
         pause = timedelta(0) if error is None else retry_delay(job.attempts)
         with suppress(StorageError, Closed), self._database.write() as connection:
             jobs.put_back(connection, job, utc_now() + pause, error)
 
     @contextmanager
-    def _lease_kept(self, job: Job) -> Iterator[None]:
+    def _lease_kept(self, job: DueJob) -> Iterator[None]:
         """Extends the lease of a job from another thread while the block runs."""
         ended = Event()
 

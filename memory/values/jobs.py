@@ -41,7 +41,7 @@ def _of_kind(value: Any, info: ValidationInfo) -> Any:
 
 
 class Job(Value):
-    """A job of a bank. It goes on whether or not a caller waits for it, and is resumed by another process if that of
+    """A job of a bank. It continues whether or not a caller waits for it, and is resumed by another process if that of
     the service ends, but for an import, whose file went with the process."""
 
     id: str = Field(description="Id of the job.")

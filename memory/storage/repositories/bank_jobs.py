@@ -93,8 +93,8 @@ def list_before(connection: Connection, bank_id: int, before: int | None, limit:
 
 def cancel(connection: Connection, bank_id: int, key: str) -> None:
     """Asks a job to end."""
-    asked = schema.bank_jobs.update().where(_c.bank_id == bank_id, _c.key == key, _unfinished)
-    connection.execute(asked.values(cancelled=True))
+    update = schema.bank_jobs.update().where(_c.bank_id == bank_id, _c.key == key, _unfinished)
+    connection.execute(update.values(cancelled=True))
 
 
 def update(connection: Connection, owner: str, key: str, **values: Any) -> bool:
@@ -119,8 +119,8 @@ def first_free(connection: Connection, now: datetime, length: timedelta, kinds: 
 def take(connection: Connection, row: BankJobRow, owner: str, until: datetime) -> bool:
     """Takes a job whose lease has expired. Returns False if another process was faster."""
     same = (_c.key == row.key, _unfinished, _c.lease_owner == row.lease_owner, _c.lease_until == row.lease_until)
-    taken = schema.bank_jobs.update().where(*same).values(lease_owner=owner, lease_until=until)
-    return connection.execute(taken).rowcount == 1
+    update = schema.bank_jobs.update().where(*same).values(lease_owner=owner, lease_until=until)
+    return connection.execute(update).rowcount == 1
 
 
 def extend(connection: Connection, owner: str, until: datetime) -> None:

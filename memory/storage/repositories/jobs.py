@@ -19,7 +19,7 @@ TAKE_LOCK = 0x6A6F6273  # "jobs": key of the advisory lock for taking a job
 
 
 @dataclass(frozen=True)
-class Job:
+class DueJob:
     """Job taken by a worker."""
 
     id: int
@@ -79,7 +79,7 @@ def fill(connection: Connection, now: datetime, *, codec: str, created_at: datet
     return _add(connection, _due_at(now, codec), created_at)
 
 
-def add_following(connection: Connection, job: Job, now: datetime, created_at: datetime) -> int:
+def add_following(connection: Connection, job: DueJob, now: datetime, created_at: datetime) -> int:
     """Adds the jobs of the same bank that come after this kind and are due at `now`. Returns how many."""
     later = KINDS[KINDS.index(job.kind) + 1 :]
     return _add(connection, and_(_due.bank_id == job.bank_id, _due.kind.in_(later), _due.due_at <= now), created_at)
@@ -120,7 +120,7 @@ def has_free(connection: Connection, now: datetime, *, ignore_delay: bool = Fals
 
 def take(
     connection: Connection, lease: Lease, *, ignore_delay: bool = False, after_id: int | None = None
-) -> Job | None:
+) -> DueJob | None:
     """Takes the oldest free job of a bank in which no job is running, purging first. Returns None if there is none.
 
     `ignore_delay`: True to ignore the retry delay of failed jobs. `after_id`: only jobs with higher ids, in order of
@@ -147,7 +147,7 @@ def take(
         return None
     values = {"state": "running", "lease_owner": lease.owner, "lease_until": lease.until, "attempts": _c.attempts + 1}
     connection.execute(schema.jobs.update().where(_c.id == job_id).values(values))
-    return Job(*connection.execute(_taken().where(_c.id == job_id)).one())
+    return DueJob(*connection.execute(_taken().where(_c.id == job_id)).one())
 
 
 def _taken() -> Select[Any]:
@@ -155,23 +155,23 @@ def _taken() -> Select[Any]:
     return select(*columns).join_from(schema.jobs, schema.banks, schema.banks.c.id == _c.bank_id)
 
 
-def running(connection: Connection, kind: JobKind, now: datetime) -> list[Job]:
+def running(connection: Connection, kind: JobKind, now: datetime) -> list[DueJob]:
     """Returns the jobs of a kind that workers hold under a valid lease, oldest first. Reads only."""
     conditions = (_c.kind == kind, _c.state == "running", _c.lease_until > now, _c.lease_until <= now + MAX_CLOCK_SKEW)
-    return [Job(*row) for row in connection.execute(_taken().where(*conditions).order_by(_c.id))]
+    return [DueJob(*row) for row in connection.execute(_taken().where(*conditions).order_by(_c.id))]
 
 
-def extend(connection: Connection, job: Job, until: datetime) -> bool:
+def extend(connection: Connection, job: DueJob, until: datetime) -> bool:
     """Extends the lease of a job. Returns False if its owner has lost it."""
     return connection.execute(schema.jobs.update().where(*_mine(job)).values(lease_until=until)).rowcount == 1
 
 
-def finish(connection: Connection, job: Job) -> bool:
+def finish(connection: Connection, job: DueJob) -> bool:
     """Deletes a finished job. Returns False if its owner has lost the lease."""
     return connection.execute(schema.jobs.delete().where(*_mine(job))).rowcount == 1
 
 
-def put_back(connection: Connection, job: Job, run_after: datetime, error: str | None = None) -> bool:
+def put_back(connection: Connection, job: DueJob, run_after: datetime, error: str | None = None) -> bool:
     """Returns a job to the queue until `run_after`, with `error` if it failed. Returns False if its owner has lost the
     lease."""
     values: dict[str, Any] = {"state": "waiting", "run_after": run_after, "lease_owner": None, "lease_until": None}
@@ -182,7 +182,7 @@ def put_back(connection: Connection, job: Job, run_after: datetime, error: str |
     return connection.execute(schema.jobs.update().where(*_mine(job)).values(values)).rowcount == 1
 
 
-def _mine(job: Job) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _mine(job: DueJob) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return _c.id == job.id, _c.lease_owner == job.owner
 
 

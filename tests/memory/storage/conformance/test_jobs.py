@@ -8,7 +8,7 @@ import pytest
 
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, jobs, pages, schedule
-from foxing.memory.storage.repositories.jobs import Job, Lease, QueueLength
+from foxing.memory.storage.repositories.jobs import DueJob, Lease, QueueLength
 from foxing.memory.storage.repositories.schedule import ALWAYS_DUE, DueTime
 
 from .conftest import NOW, insert_messages, insert_page, new_page
@@ -29,7 +29,7 @@ def fill(database: Database, now: datetime = NOW) -> int:
         return jobs.fill(connection, now, codec="native", created_at=NOW)
 
 
-def take(database: Database, owner: str = "me", now: datetime = NOW, *, ignore_delay: bool = False) -> Job | None:
+def take(database: Database, owner: str = "me", now: datetime = NOW, *, ignore_delay: bool = False) -> DueJob | None:
     with database.write() as connection:
         return jobs.take(connection, lease(owner, now), ignore_delay=ignore_delay)
 
