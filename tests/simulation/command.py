@@ -40,7 +40,7 @@ def play(seed: int, steps: Sequence[Step], totals: Totals | None = None, **optio
         number = 0
         try:
             with simulation:
-                for number, step in enumerate(steps):
+                for number, step in enumerate(steps):  # noqa: B007  read after a failure
                     simulation.run(step)
                 number = len(steps)
                 simulation.run(Step("check"))

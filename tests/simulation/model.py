@@ -38,7 +38,7 @@ class Said:
     #: Policies in force since it was stored.
     policies: list[Policy] = field(default_factory=list)
     #: Latest time of the clock since then.
-    latest: datetime = datetime.min
+    latest: datetime = datetime.min  # noqa: DTZ901  before every time
     #: What was read last, None after what may sharpen it.
     last: RecalledMessage | None = None
     keepsakes: tuple[str, ...] | None = None
@@ -128,14 +128,14 @@ def check_message(said: Said, message: RecalledMessage, tiers: Mapping[str, obje
     check(0 <= message.kept <= 1, f"{name}: kept {message.kept}")
     if message.source in ("open", "text"):
         place = _difference(message.text, said.text)
-        check(message.text == said.text, f"{name} ({message.source}): {short(message.text, place)} is not what was said, "
+        check(message.text == said.text, f"{name} ({message.source}): {short(message.text, place)} is not what was said, "  # noqa: E501
               f"{short(said.text, place)}")  # fmt: skip
         check(message.kept == 1 and not message.gaps and not message.uncertain, f"{name}: exact, and has marks")
     else:
         check_part_of(said.text, message)
         if not message.gaps and message.kept == 1 and not message.uncertain:
             place = _difference(message.text, said.text)
-            check(message.text == said.text, f"{name}: without a mark, {short(message.text, place)} is not what was said, "
+            check(message.text == said.text, f"{name}: without a mark, {short(message.text, place)} is not what was said, "  # noqa: E501
                   f"{short(said.text, place)}")  # fmt: skip
         exact = said.exact_at_least_until(tiers)
         check(said.latest >= exact, f"{name}: faded at {said.latest}, is to be exact until {exact}")

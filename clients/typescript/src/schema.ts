@@ -2571,7 +2571,7 @@ export interface components {
         };
         /**
          * Job
-         * @description A job of a bank. It goes on whether or not a caller waits for it, and is resumed by another process if that of
+         * @description A job of a bank. It continues whether or not a caller waits for it, and is resumed by another process if that of
          *     the service ends, but for an import, whose file went with the process.
          */
         Job: {
@@ -6103,7 +6103,7 @@ export interface operations {
     age: {
         parameters: {
             query?: {
-                /** @description Seconds to wait for the end before responding 202 with the job, which goes on. */
+                /** @description Seconds to wait for the end before responding 202 with the job, which continues. */
                 wait?: number;
             };
             header?: never;
@@ -6128,7 +6128,7 @@ export interface operations {
                     "application/json": components["schemas"]["AgeReport"];
                 };
             };
-            /** @description The job, which goes on: it took longer than `wait` (30 s by default). A repeated call gets the same job. */
+            /** @description The job, which continues: it took longer than `wait` (30 s by default). A repeated call gets the same job. */
             202: {
                 headers: {
                     /** @description Path of the job. */
@@ -6970,7 +6970,7 @@ export interface operations {
     reencode: {
         parameters: {
             query?: {
-                /** @description Seconds to wait for the end before responding 202 with the job, which goes on. */
+                /** @description Seconds to wait for the end before responding 202 with the job, which continues. */
                 wait?: number;
             };
             header?: never;
@@ -6995,7 +6995,7 @@ export interface operations {
                     "application/json": components["schemas"]["ReencodingReport"];
                 };
             };
-            /** @description The job, which goes on: it took longer than `wait` (30 s by default). A repeated call gets the same job. */
+            /** @description The job, which continues: it took longer than `wait` (30 s by default). A repeated call gets the same job. */
             202: {
                 headers: {
                     /** @description Path of the job. */
@@ -7102,7 +7102,7 @@ export interface operations {
     seal: {
         parameters: {
             query?: {
-                /** @description Seconds to wait for the end before responding 202 with the job, which goes on. */
+                /** @description Seconds to wait for the end before responding 202 with the job, which continues. */
                 wait?: number;
             };
             header?: never;
@@ -7127,7 +7127,7 @@ export interface operations {
                     "application/json": components["schemas"]["SealReport"];
                 };
             };
-            /** @description The job, which goes on: it took longer than `wait` (30 s by default). A repeated call gets the same job. */
+            /** @description The job, which continues: it took longer than `wait` (30 s by default). A repeated call gets the same job. */
             202: {
                 headers: {
                     /** @description Path of the job. */
@@ -7171,7 +7171,7 @@ export interface operations {
     erase_thread: {
         parameters: {
             query?: {
-                /** @description Seconds to wait for the end before responding 202 with the job, which goes on. */
+                /** @description Seconds to wait for the end before responding 202 with the job, which continues. */
                 wait?: number;
             };
             header?: never;
@@ -7194,7 +7194,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErasureReport"];
                 };
             };
-            /** @description The job, which goes on: it took longer than `wait` (30 s by default). A repeated call gets the same job. */
+            /** @description The job, which continues: it took longer than `wait` (30 s by default). A repeated call gets the same job. */
             202: {
                 headers: {
                     /** @description Path of the job. */
@@ -7210,7 +7210,7 @@ export interface operations {
     undo: {
         parameters: {
             query?: {
-                /** @description Seconds to wait for the end before responding 202 with the job, which goes on. */
+                /** @description Seconds to wait for the end before responding 202 with the job, which continues. */
                 wait?: number;
             };
             header?: never;
@@ -7235,7 +7235,7 @@ export interface operations {
                     "application/json": components["schemas"]["UndoReport"];
                 };
             };
-            /** @description The job, which goes on: it took longer than `wait` (30 s by default). A repeated call gets the same job. */
+            /** @description The job, which continues: it took longer than `wait` (30 s by default). A repeated call gets the same job. */
             202: {
                 headers: {
                     /** @description Path of the job. */
