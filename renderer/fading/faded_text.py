@@ -16,6 +16,8 @@ from .words import Word
 #: Punctuation that ends a statement. At the end of a text it fades without a gap mark, which would cost more than the
 #: full stop and add no information.
 _FULL_STOPS = frozenset(".。．!！…")
+#: The gap mark of texts that were exported and stored again. At the end it says that something is missing.
+_TEXT_GAP = "…"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ def faded(
 
     `words`: the result of `words_of(text, gaps)`; `flags`: bool[len(words)]; `gaps`: offsets of gaps already in `text`;
     `continues_after`: whether the message continues after `text`. One blank separates a gap mark from a kept word,
-    except in scripts without spaces. A full stop at the end of the message fades without a mark.
+    except in scripts without spaces. A full stop at the end of the message fades without a mark, but for a “…” that
+    stands by itself.
     """
     if flags.all():
         return FadedText(text, frozenset(gaps), np.arange(len(text), dtype=np.int64))
@@ -61,7 +64,7 @@ def faded(
         pieces[0] = pieces[0]._replace(start=0)
     if not pieces[-1].gone:
         pieces[-1] = pieces[-1]._replace(stop=len(text))
-    elif len(pieces) > 1 and not continues_after and _FULL_STOPS.issuperset(text[pieces[-1].start : pieces[-1].stop]):
+    elif len(pieces) > 1 and not continues_after and _is_full_stop(text, pieces[-1]):
         del pieces[-1]
     written: list[str] = []
     origins: list[npt.NDArray[np.int64]] = []
@@ -87,6 +90,12 @@ class _Piece(NamedTuple):
     start: int
     stop: int
     gone: bool
+
+
+def _is_full_stop(text: str, piece: _Piece) -> bool:
+    """True if a piece at the end of a text adds no information."""
+    end = text[piece.start : piece.stop]
+    return _FULL_STOPS.issuperset(end) and not (end == _TEXT_GAP and text[: piece.start].endswith((" ", "\n")))
 
 
 def _pieces(words: Sequence[Word], flags: npt.NDArray[np.bool_], gaps: Collection[int]) -> list[_Piece]:

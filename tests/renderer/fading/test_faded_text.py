@@ -53,6 +53,13 @@ def test_a_full_stop_before_a_page_break_leaves_a_gap() -> None:
     assert faded(text, words, kept, continues_after=True).text == "We paid $92 ⋯"
 
 
+@pytest.mark.parametrize(("text", "expected"), [("Ann paid … ", "Ann paid ⋯"), ("Ann paid…", "Ann paid")])
+def test_an_exported_gap_at_the_end_leaves_a_gap(text: str, expected: str) -> None:
+    words = words_of(text)
+    kept = np.array([text[word.start : word.stop] != "…" for word in words], dtype=bool)
+    assert faded(text, words, kept).text == expected
+
+
 def test_a_literal_mark_that_stays_is_no_gap() -> None:
     text = "well⋯ no way"
     left = faded(text, words_of(text), np.array([True, True, False, True]))
