@@ -168,8 +168,15 @@ class Reindexer:
         """Returns the codes of messages as they are remembered now. May decode pages. Raises `EmbedderError`."""
         by_id, basis, remembered, pictured = self._read(bank_id, message_ids)
         ready = list(remembered)
-        texts = [embedded_texts(remembered[i], by_id[i].name, pictured.get(i, ())) for i in ready]
-        pictures = self._pictures(bank_id, remembered) if self.vectors.source.sees else {}
+        left = [embedded_texts(remembered[i], by_id[i].name, pictured.get(i, ())) for i in ready]
+        passages = [by_id[i].passages for i in ready]
+        pictures = {
+            (number, _original_passage(passage, len(left[number]), passages[number])): files
+            for (number, passage), files in (
+                self._pictures(bank_id, remembered) if self.vectors.source.sees else {}
+            ).items()
+        }
+        texts = [_spread_texts(*pair) for pair in zip(left, passages, strict=True)]
         codes = self.vectors.encode(texts, pictures)
         return PreparedTerms(basis, {}, changed=ready, codes=codes)
 
@@ -264,12 +271,27 @@ def _terms_of(
     return counts, faded, {i: len(parts) for i, parts in counts.items() if len(parts) != rows[i].passages}
 
 
+def _original_passage(number: int, left: int, passages: int) -> int:
+    """Returns the original passage in which passage `number` of the `left` that are left of a message is placed; see
+    `passage_left`."""
+    return min(passages - 1, -(-number * passages // left))
+
+
 def _spread(counts: Sequence[Counter[str]], passages: int) -> list[Counter[str]]:
-    """Returns the terms of what is left of a message, placed in its original passages; see `passage_left`."""
+    """Returns the terms of what is left of a message, placed in its original passages."""
     spread = [Counter[str]() for _ in range(passages)]
     for number, of_passage in enumerate(counts):
-        spread[min(passages - 1, -(-number * passages // len(counts)))] += of_passage
+        spread[_original_passage(number, len(counts), passages)] += of_passage
     return spread
+
+
+def _spread_texts(texts: Sequence[str], passages: int) -> list[str]:
+    """Returns the texts of what is left of a message, placed in its original passages, of which others are empty. The
+    index may have kept their number when the message faded before it was embedded."""
+    spread: list[list[str]] = [[] for _ in range(passages)]
+    for number, text in enumerate(texts):
+        spread[_original_passage(number, len(texts), passages)].append(text)
+    return ["\n".join(parts) for parts in spread]
 
 
 def remembered_terms(

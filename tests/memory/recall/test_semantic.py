@@ -5,11 +5,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from random import Random
 from threading import Thread, current_thread
 
 import numpy as np
 import pytest
 from support.databases import execute
+from support.operations.checks import check, problems
 from support.search_doubles import HashingEmbedder
 from support.texts import chat
 
@@ -432,3 +434,18 @@ def test_a_caller_does_not_wait_for_the_embedding_of_a_long_message(database_url
     here = {text[:9] for text, thread in threads.items() if thread is current_thread()}
     assert here == {"The lock ", "A heron."}
     assert set(codes(database_url)) == {"long", "short", "next"}
+
+
+@pytest.mark.both_databases
+def test_a_message_that_fades_before_it_is_embedded_has_a_code_for_each_passage(database_url: str) -> None:
+    with opened(database_url, Slow()) as memory:
+        random = Random(1)
+        words = ["".join(random.choices("abdeiklmnorstu", k=7)) for _ in range(1_200)]
+        long = "\n\n".join(" ".join(words[start : start + 20]) for start in range(0, len(words), 20))
+        memory.set_policy("ana", TO_MICRO)
+        store(memory, {"long": long, "cat": TALK["cat"]})
+        memory.seal("ana")
+        memory.age("ana", now=NOW + 30 * DAY)
+        assert memory.message("ana", "long").kept < 1
+        memory.operations.reindex("ana")
+    assert problems(check(database_url, embedder=Slow())) == {}
