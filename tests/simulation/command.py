@@ -40,9 +40,9 @@ def play(seed: int, steps: Sequence[Step], totals: Totals | None = None, **optio
         number = 0
         try:
             with simulation:
-                for number, step in enumerate(steps):  # noqa: B007  read after a failure
+                for step in steps:
                     simulation.run(step)
-                number = len(steps)
+                    number += 1
                 simulation.run(Step("check"))
         except Finding as finding:
             failure = (number, str(finding))

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from foxing.memory import Policy, RecalledMessage
 from foxing.memory.values.policy import Age
 
 GAP = " … "
+LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class Finding(AssertionError):
@@ -38,7 +40,7 @@ class Said:
     #: Policies in force since it was stored.
     policies: list[Policy] = field(default_factory=list)
     #: Latest time of the clock since then.
-    latest: datetime = datetime.min  # noqa: DTZ901  before every time
+    latest: datetime = LONG_AGO
     #: What was read last, None after what may sharpen it.
     last: RecalledMessage | None = None
     keepsakes: tuple[str, ...] | None = None
@@ -51,7 +53,7 @@ class Said:
             until = policy.forecast(Age(age.start), tiers).exact_until
             if until is not None:
                 times.append(until)
-        return min(times, default=datetime.max.replace(tzinfo=self.created_at.tzinfo))
+        return min(times, default=NEVER)
 
 
 @dataclass
@@ -127,21 +129,22 @@ def check_message(said: Said, message: RecalledMessage, tiers: Mapping[str, obje
         check(message.text[offset:].startswith(GAP), f"{name}: no gap mark at {offset}: {short(message.text, offset)}")
     check(0 <= message.kept <= 1, f"{name}: kept {message.kept}")
     if message.source in ("open", "text"):
-        place = _difference(message.text, said.text)
-        check(message.text == said.text, f"{name} ({message.source}): {short(message.text, place)} is not what was said, "  # noqa: E501
-              f"{short(said.text, place)}")  # fmt: skip
+        _check_same(f"{name} ({message.source})", message.text, said.text)
         check(message.kept == 1 and not message.gaps and not message.uncertain, f"{name}: exact, and has marks")
     else:
         check_part_of(said.text, message)
         if not message.gaps and message.kept == 1 and not message.uncertain:
-            place = _difference(message.text, said.text)
-            check(message.text == said.text, f"{name}: without a mark, {short(message.text, place)} is not what was said, "  # noqa: E501
-                  f"{short(said.text, place)}")  # fmt: skip
+            _check_same(f"{name}, without a mark", message.text, said.text)
         exact = said.exact_at_least_until(tiers)
         check(said.latest >= exact, f"{name}: faded at {said.latest}, is to be exact until {exact}")
     if said.last is not None:
         check(message.kept <= said.last.kept + 1e-6, f"{name}: kept {said.last.kept} before, {message.kept} now")
     said.last = message
+
+
+def _check_same(name: str, text: str, said: str) -> None:
+    place = _difference(text, said)
+    check(text == said, f"{name}: {short(text, place)} is not what was said, {short(said, place)}")
 
 
 def _difference(text: str, other: str) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -219,7 +219,7 @@ class Simulation:
                 self.gone[id(said)] = said
         for message in messages:
             said = model.said[message.message_id]
-            said.latest = max(said.latest.replace(tzinfo=UTC), self.clock.now)
+            said.latest = max(said.latest, self.clock.now)
             check_message(said, message, self.codec.tiers)
             self.trace.update(f"{message.message_id} {message.text} {message.kept} {message.source}".encode())
         if messages:
@@ -254,7 +254,7 @@ class Simulation:
     def _tick_clock(self) -> None:
         for model in self.banks.values():
             for said in self._possible(model):
-                said.latest = max(said.latest.replace(tzinfo=UTC), self.clock.now)
+                said.latest = max(said.latest, self.clock.now)
 
     # storing
 
@@ -281,9 +281,18 @@ class Simulation:
         expires_at = message.expiry(now)
         text = None if image else message.text
         said = Said(
-            call.get("id"), own, text, thread, message.role, message.name, created_at, now, expires_at,
-            dict(message.metadata or {}), call,
-        )  # fmt: skip
+            id=call.get("id"),
+            word=own,
+            text=text,
+            thread=thread,
+            role=message.role,
+            name=message.name,
+            created_at=created_at,
+            arrived_at=now,
+            expires_at=expires_at,
+            metadata=dict(message.metadata or {}),
+            fields=call,
+        )
         if expires_at is not None and expires_at < now:
             call.pop("expires_after")
             said.expires_at = None
@@ -662,12 +671,20 @@ class Simulation:
                     continue
                 arrived = message.created_at if backdate else message.arrived_at
                 said = Said(
-                    message.message_id, origin.word, None if message.gaps or origin.fields.get("content") is not str
-                    else message.text, message.thread, message.role, message.name, message.created_at, arrived,
-                    message.expires_at, message.metadata, _line(message), policies=[own.policy], latest=now,
-                )  # fmt: skip
-                if origin.word not in message.text:
-                    said.word = ""
+                    id=message.message_id,
+                    word=origin.word if origin.word in message.text else "",
+                    text=None if message.parts else message.text,
+                    thread=message.thread,
+                    role=message.role,
+                    name=message.name,
+                    created_at=message.created_at,
+                    arrived_at=arrived,
+                    expires_at=message.expires_at,
+                    metadata=message.metadata,
+                    fields=_line(message),
+                    policies=[own.policy],
+                    latest=now,
+                )
                 if outcome.done:
                     own.said[message.message_id] = said
                 else:

@@ -75,7 +75,7 @@ class World:
         self.rng = Random(f"world {seed}")
         self.salt = self.rng.randrange(4096)
         self.faults = faults and self.rng.random() < 0.85
-        self.rate = self.rng.choice((0.02, 0.08, 0.2))
+        self.rate = self.rng.choice((0.05, 0.2, 0.5))
         self.number = 0
         self.backups = 0
         self.banks: dict[str, _Bank] = {}
@@ -89,7 +89,7 @@ class World:
                 and step.name not in ("advance", "reopen", "restore", "switch")
                 and self.rng.random() < self.rate
             ):
-                at = min(int(self.rng.expovariate(1 / 12)) + 1, 400)
+                at = min(int(self.rng.expovariate(1 / 8)) + 1, 400)
                 step = Step(step.name, step.arguments, Fault(self.rng.choice(FAULTS), at))
             yield step
 

@@ -46,8 +46,12 @@ def owned(seed: int, time: Clock) -> Iterator[None]:
                 module.utc_now = _now  # type: ignore[attr-defined]
         _clocks.append(time)
         stack.callback(_clocks.pop)
-        stack.enter_context(mock.patch("uuid.uuid4", lambda: uuid.UUID(int=rng.getrandbits(128), version=4)))  # noqa: PT008  a seam takes arguments
-        stack.enter_context(mock.patch("foxing.memory.lifecycle.changes.uuid4", lambda: uuid.uuid4()))  # noqa: PT008  a seam takes arguments
+
+        def uuid4() -> uuid.UUID:
+            return uuid.UUID(int=rng.getrandbits(128), version=4)
+
+        stack.enter_context(mock.patch("uuid.uuid4", uuid4))
+        stack.enter_context(mock.patch("foxing.memory.lifecycle.changes.uuid4", uuid4))
         stack.enter_context(mock.patch("secrets.randbits", rng.getrandbits))
         stack.enter_context(mock.patch("secrets.token_hex", lambda n=32: rng.randbytes(n).hex()))
         stack.enter_context(mock.patch("os.urandom", rng.randbytes))
