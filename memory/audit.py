@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from threading import Condition, Lock, Thread
@@ -184,7 +184,7 @@ class AuditLog:
         """Records the failure of a call."""
         outcome = error.problem if isinstance(error, FoxingError) else "interrupted"
         self._failures.add(error)
-        self._collect(replace(call.row, outcome=outcome))
+        self._collect(call.row._replace(outcome=outcome))
 
     def refuse(self, route: str, access: Access | None, bank: str | None, error: FoxingError) -> None:
         """Records a request that was refused, unless the call that it made is recorded. `route`: its method and path
@@ -414,12 +414,12 @@ class AuditLog:
                 for row in rows:
                     if row.number != end.number + 1:
                         return _broken(chain, end, f"the next event has the number {row.number}")
-                    if row.hash != _digest(end.hash, row):
+                    if row.hash != _digest(end.hash, row.number, row):
                         return _broken(chain, end, "the event was changed or moved")
-                    end = replace(end, number=row.number, hash=row.hash or NO_HASH)
+                    end = end._replace(number=row.number, hash=row.hash or NO_HASH)
                     if row.number == number:
                         if end.hash.hex() != hash:
-                            return _broken(chain, replace(end, number=number - 1), "it is not the event that was noted")
+                            return _broken(chain, end._replace(number=number - 1), "it is not the event that was noted")
                         anchored = True
         if (end.number, end.hash) != (chain.number, chain.hash):
             return _broken(chain, end, f"the chain has {chain.number} events, and those from here on are missing")
@@ -442,24 +442,25 @@ def _nothing() -> None:
 
 def _joined(chain: Chain, rows: "list[AuditRow]") -> "tuple[Chain, list[AuditRow]]":
     """Returns the chain with events at its end, and these with their numbers and hashes."""
+    number = chain.number
+    digest = chain.hash
     joined = []
     for row in rows:
-        numbered = replace(row, number=chain.number + 1)
-        digest = _digest(chain.hash, numbered)
-        joined.append(replace(numbered, hash=digest))
-        chain = replace(chain, number=chain.number + 1, hash=digest)
-    return chain, joined
+        number += 1
+        digest = _digest(digest, number, row)
+        joined.append(row._replace(number=number, hash=digest))
+    return chain._replace(number=number, hash=digest), joined
 
 
-def _digest(previous: bytes, row: AuditRow) -> bytes:
+def _digest(previous: bytes, number: int, row: AuditRow) -> bytes:
     at = row.at.astimezone(UTC).isoformat(timespec="microseconds")
-    who = [row.number, at, row.tenant, row.key_id, row.door]
+    who = [number, at, row.tenant, row.key_id, row.door]
     fields = json.dumps([*who, row.action, row.bank, row.subject, row.items, row.outcome])
     return hashlib.sha256(previous + fields.encode()).digest()
 
 
 def _event(row: AuditRow) -> AuditEvent:
-    return AuditEvent.model_validate({**vars(row), "hash": (row.hash or NO_HASH).hex()})
+    return AuditEvent.model_validate({**row._asdict(), "hash": (row.hash or NO_HASH).hex()})
 
 
 def _broken(chain: Chain, end: Chain, reason: str) -> AuditVerification:

@@ -1,7 +1,6 @@
 """The write of calls of `store` into one bank, in a transaction."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from functools import cached_property, partial
 
@@ -177,7 +176,7 @@ class BankWriter:
         self._limits.check(self._bank.id, len(new), size, request.now, request.key_id)
         plain = [item for item in new.values() if item.quarantine_rule is None]
         if len(plain) < len(new) and request.audit is not None:
-            event = replace(request.audit.row, action="quarantine", subject=None, items=len(new) - len(plain))
+            event = request.audit.row._replace(action="quarantine", subject=None, items=len(new) - len(plain))
             self.quarantine_events.append(event)
         self._released += released
         self._new += [(item, request.now) for item in plain]

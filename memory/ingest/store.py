@@ -212,10 +212,11 @@ class MessageStore:
         valid = [item.message for item in accepted]
         digest = b"" if key is None else keyed_digest(self._digest_key, _request_digest(valid, thread))
         key_id = Access.in_context(call.context).key_id
-        request = AcceptedCall(bank, keyed, digest, key, now, rules.bank_rules, redacted, key_id, call.bank_id)
         audit = log_of(self.database)
-        if audit is not None:
-            request = replace(request, audit=audit.store_call(call.context, bank, len(valid)))
+        record = None if audit is None else audit.store_call(call.context, bank, len(valid))
+        request = AcceptedCall(
+            bank, keyed, digest, key, now, rules.bank_rules, redacted, key_id, call.bank_id, audit=record
+        )
         if self._unsettled and request.may_double:
             return replace(request, reserved=self._unsettled.take(request.signature))
         return request

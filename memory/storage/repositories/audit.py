@@ -1,8 +1,8 @@
 """Audit events and the end of their chain."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 
@@ -16,8 +16,7 @@ CHAIN_LOCK = 0x617564697421
 NO_HASH = bytes(32)
 
 
-@dataclass(frozen=True)
-class AuditRow:
+class AuditRow(NamedTuple):
     """Row of an event. Without a number, it is not in the chain yet."""
 
     at: datetime
@@ -33,8 +32,7 @@ class AuditRow:
     hash: bytes | None = None
 
 
-@dataclass(frozen=True)
-class Chain:
+class Chain(NamedTuple):
     """Ends of the chain: its last event, and the last one that was purged."""
 
     number: int = 0
@@ -43,18 +41,19 @@ class Chain:
     purged_hash: bytes = NO_HASH
 
 
-_columns = [_e[name] for name in AuditRow.__dataclass_fields__]
+_columns = [_e[name] for name in AuditRow._fields]
 _insert = schema.audit_events.insert()
 _join = (
     schema.audit_events.update()
     .where(_e.id == bindparam("event"), _e.number.is_(None))
     .values(number=bindparam("place"), hash=bindparam("digest"))
 )
+_unchained = select(_e.id, *_columns).where(_e.number.is_(None)).order_by(_e.id).limit(bindparam("count"))
 
 
 def insert(connection: Connection, rows: Sequence[AuditRow]) -> None:
     """Inserts events."""
-    connection.execute(_insert, [asdict(row) for row in rows])
+    connection.execute(_insert, [row._asdict() for row in rows])
 
 
 def lock_chain(connection: Connection) -> Chain:
@@ -62,7 +61,7 @@ def lock_chain(connection: Connection) -> Chain:
     dialect_of(connection).lock(connection, CHAIN_LOCK)
     chain = find_chain(connection)
     if chain is None:
-        connection.execute(insert_into(connection, schema.audit_chain).values(asdict(Chain())))
+        connection.execute(insert_into(connection, schema.audit_chain).values(Chain()._asdict()))
         return Chain()
     return chain
 
@@ -75,13 +74,12 @@ def find_chain(connection: Connection) -> Chain | None:
 
 def set_chain(connection: Connection, chain: Chain) -> None:
     """Sets the ends of the chain."""
-    connection.execute(schema.audit_chain.update().values(asdict(chain)))
+    connection.execute(schema.audit_chain.update().values(chain._asdict()))
 
 
 def unchained(connection: Connection, limit: int) -> list[tuple[int, AuditRow]]:
     """Returns up to `limit` events that are not in the chain yet, with their row ids, oldest first."""
-    query = select(_e.id, *_columns).where(_e.number.is_(None)).order_by(_e.id).limit(limit)
-    return [(row[0], AuditRow(*row[1:])) for row in connection.execute(query)]
+    return [(row[0], AuditRow(*row[1:])) for row in connection.execute(_unchained, {"count": limit})]
 
 
 def join(connection: Connection, rows: Sequence[tuple[int, AuditRow]]) -> None:
@@ -127,8 +125,8 @@ def purge(connection: Connection, chain: Chain, before: datetime) -> Chain:
     if digest is None:  # the event is missing, which verification reports
         return chain
     connection.execute(schema.audit_events.delete().where(_e.number <= last))
-    return replace(chain, purged=last, purged_hash=bytes(digest))
+    return chain._replace(purged=last, purged_hash=bytes(digest))
 
 
 def _row(row: AuditRow) -> AuditRow:
-    return row if row.hash is None else replace(row, hash=bytes(row.hash))
+    return row if row.hash is None else row._replace(hash=bytes(row.hash))

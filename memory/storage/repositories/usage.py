@@ -52,9 +52,13 @@ def _addition(connection: Connection) -> Any:
 
 def of_day(connection: Connection, tenant: str, day: date) -> tuple[int, int]:
     """Returns the messages and bytes that a tenant has stored in a day."""
-    sums = (func.coalesce(func.sum(column), 0) for column in (_u.messages, _u.bytes))
-    row = connection.execute(select(*sums).where(_u.tenant == tenant, _u.day == day)).one()
+    row = connection.execute(_of_day, {"owner": tenant, "date": day}).one()
     return int(row[0]), int(row[1])
+
+
+_of_day = select(func.coalesce(func.sum(_u.messages), 0), func.coalesce(func.sum(_u.bytes), 0)).where(
+    _u.tenant == bindparam("owner"), _u.day == bindparam("date")
+)
 
 
 def rows(connection: Connection, tenant: str | None, since: date) -> list[Any]:
