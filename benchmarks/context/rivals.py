@@ -66,6 +66,6 @@ class RandomImages:
     def _tokens(self, images: Sequence[PromptImage]) -> int:
         words: Mapping[str, None] = {}
         if self._beside:
-            words = dict.fromkeys(word for image in images for word in (*image.identifiers, *image.doubtful))
+            words = {word: image.marks[word] for image in images for word in (*image.identifiers, *image.doubtful)}
         beside = count_text_tokens(fenced(IDENTIFIERS, "")) + identifier_tokens(words) if words else 0
         return sum(image.tokens for image in images) + beside

@@ -18,11 +18,12 @@ from foxing.memory import (
     Fields,
     ImagePart,
     ImageQueryFields,
+    RecalledImage,
     RecalledMessage,
     TextQueryFields,
 )
 from foxing.memory.recall.transcript import transcript
-from foxing.memory.values.speakers import IMAGE_LINE, speaker_of
+from foxing.memory.values.speakers import IMAGE_LINE, class_of_image, speaker_of
 
 from .entries import session_messages, text_of
 
@@ -99,7 +100,7 @@ class FoxingMemoryBlock(OutboxClosing, BaseMemoryBlock[list[ContentBlock]]):
         }
         result = await run(lambda memory: memory.recall_images(bank, query, **fields))
         # A data URL, because the template of `Memory` ignores images given as bytes.
-        images = [ImageBlock(url=f"data:{image.media_type};base64,{image.data}") for image in result.images]
+        images = [block for image in result.images for block in _page_image(image)]
         return [*images, *map(_text, result.open_spans)]
 
     async def _aput(self, messages: list[ChatMessage]) -> None:
@@ -136,6 +137,13 @@ def _images(messages: Sequence[RecalledMessage], limit: int) -> list[ContentBloc
         )
         blocks.append(ImageBlock(url=f"data:{part.media_type};base64,{part.data}"))
     return blocks
+
+
+def _page_image(image: RecalledImage) -> list[ContentBlock]:
+    """Returns a page image, after a text that says of what class its words are where these are data."""
+    said = class_of_image(image.trust, suspicious=image.suspicious)
+    label = [TextBlock(text=f"The page image that follows {said}:")] if said else []
+    return [*label, ImageBlock(url=f"data:{image.media_type};base64,{image.data}")]
 
 
 def _text(message: RecalledMessage) -> TextBlock:

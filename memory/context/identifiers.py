@@ -1,6 +1,6 @@
 """Identifiers beside page images: exact words that readers misread, listed as text once a request."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from foxing.encoder.text_tokens import count_text_tokens
@@ -24,9 +24,22 @@ def identifiers_of(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text[each.start : each.stop] for text, each in found))
 
 
-def identifier_tokens(words: Collection[str]) -> int:
-    """Returns the tokens of a list of identifiers, without the line above it."""
-    return sum(map(_tokens, words))
+def listed(words: Iterable[tuple[str, tuple[str, ...]]], separator: str = " ") -> str:
+    """Returns words as text for a model: one line of those that nothing marks as data, and one for each class of the
+    others, which begins with it. `words`: each with its `trust.data_marks`."""
+    lines: dict[tuple[str, ...], list[str]] = {(): []}
+    for word, marks in words:
+        lines.setdefault(marks, []).append(word)
+    return "\n".join(f"{_class_of(marks)}{separator.join(line)}" for marks, line in lines.items() if line)
+
+
+def _class_of(marks: tuple[str, ...]) -> str:
+    return f"{', '.join(marks)}: " if marks else ""
+
+
+def identifier_tokens(words: Mapping[str, tuple[str, ...]]) -> int:
+    """Returns the tokens of a list of identifiers, without the line above it. `words`: see `listed`."""
+    return sum(map(_tokens, words)) + sum(_tokens(_class_of(marks)) for marks in set(words.values()) if marks)
 
 
 @lru_cache(maxsize=1 << 15)

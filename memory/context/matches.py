@@ -1,17 +1,18 @@
 """Matches of a question: recalled messages, the page images that can show them, and what stands beside these."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from foxing.memory.recall.transcript import Style, TextTranscript, TranscriptLine, TranscriptPlace
 from foxing.memory.values.context import ContextRequest
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import NATIVE_READER
+from foxing.memory.values.trust import lowest_marks
 from foxing.renderer.readers import Reader
 
 from .identifiers import are_beside
 from .plan import Plan
-from .prompt_images import PromptImage
+from .prompt_images import Marks, PromptImage
 
 
 @dataclass
@@ -61,14 +62,17 @@ def place_of(span: RecalledMessage) -> TranscriptPlace:
     return TranscriptPlace.of(span, span.message_id, span.passage)
 
 
-def words_beside(reader: Reader, request: ContextRequest, images: Sequence[PromptImage]) -> Collection[str]:
-    """Returns the distinct words that stand beside images, in order: their identifiers, and in any case those that
-    their type does not show safely."""
+def words_beside(reader: Reader, request: ContextRequest, images: Sequence[PromptImage]) -> Mapping[str, Marks]:
+    """Returns the distinct words that stand beside images, in order, with their marks: their identifiers, and in any
+    case those that their type does not show safely."""
     if reader.name == NATIVE_READER:
-        return ()
+        return {}
     listed = are_beside(reader, wanted=request.keepsakes)
-    found = (word for image in images for word in (*(image.identifiers if listed else ()), *image.doubtful))
-    return dict.fromkeys(found)
+    words: dict[str, Marks] = {}
+    for image in images:
+        for word in (*(image.identifiers if listed else ()), *image.doubtful):
+            words[word] = lowest_marks((words.get(word, ()), image.marks[word]))
+    return words
 
 
 def whole_beside(images: Sequence[PromptImage], recalled: Matches) -> list[RecalledMessage]:

@@ -1,10 +1,10 @@
 """Page images in a prompt: each with a label that describes it, and with the identifiers that it shows."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeAlias
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory.ingest.doubtful_words import ExactWord, exact_words, unsafe_words
@@ -12,9 +12,12 @@ from foxing.memory.pages.reader_pages import ReaderPage
 from foxing.memory.recall.transcript import Style, transcript_of
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK, MarkedText
 from foxing.memory.values.speakers import speaker_on_page
-from foxing.memory.values.trust import stated_trust
+from foxing.memory.values.trust import data_marks, lowest_marks, stated_trust
 from foxing.renderer import Entry
 from foxing.renderer.readers import PageImage
+
+#: What stands beside words in text, see `trust.data_marks`.
+Marks: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class PromptImage:
     doubtful: tuple[str, ...]
     #: Tokens that the complete messages on the image would take as text.
     text_tokens: int
+    #: Identifier or number on the image → its marks: the lowest class of the messages there that have it.
+    marks: Mapping[str, Marks] = field(default_factory=dict)
 
     @classmethod
     def of(cls, placed: ReaderPage, exact: Callable[[str], Sequence[ExactWord]] = exact_words) -> Self:
@@ -37,7 +42,8 @@ class PromptImage:
         parts = placed.parts
         whole = [part for part in parts if int(part.message_id) not in placed.in_part]
         as_text = transcript_of([_Part.of(part) for part in whole], Style())
-        words = [word for part in parts for word in exact(part.content)]
+        words_of = [(part, exact(part.content)) for part in parts]
+        words = [word for _, each in words_of for word in each]
         first, last = min(part.created_at for part in parts), max(part.created_at for part in parts)
         return cls(
             placed,
@@ -45,6 +51,7 @@ class PromptImage:
             tuple(dict.fromkeys(word.text for word in words if word.keepsake)),
             unsafe_words(words, placed.image.type_proof),
             as_text.tokens,
+            marks_of(words_of),
         )
 
     @property
@@ -56,6 +63,17 @@ class PromptImage:
     def tokens(self) -> int:
         """Tokens billed for the image and its label."""
         return self.image.tokens + count_text_tokens(self.label)
+
+
+def marks_of(words: Sequence[tuple[Entry, Sequence[ExactWord]]]) -> dict[str, Marks]:
+    """Returns word → its marks. `words`: parts of messages with their identifiers and numbers."""
+    marks: dict[str, Marks] = {}
+    for part, of_part in words:
+        trust, suspicious = stated_trust(part.role, part.marks)
+        for word in of_part:
+            earlier = marks.get(word.text, ())
+            marks[word.text] = lowest_marks((earlier, data_marks(trust, suspicious=suspicious)))
+    return marks
 
 
 class _Part(NamedTuple):

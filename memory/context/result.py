@@ -10,7 +10,7 @@ from foxing.renderer.readers import PageImage, Reader
 
 from .blocks import request_fields, written
 from .headings import RECENT, recalled_heading
-from .identifiers import IDENTIFIERS
+from .identifiers import IDENTIFIERS, listed
 from .matches import Matches, place_of, whole_beside, words_beside
 from .plan import Plan
 from .prices import CachePrices
@@ -36,7 +36,7 @@ def context_result(
     words = words_beside(reader, request, images)
     earlier = [fenced(recalled_heading(request, style), TextTranscript.of(matches, style).text)] if matches else []
     latest = [fenced(RECENT, TextTranscript.of(recent, style).text)] if recent else []
-    beside = [fenced(IDENTIFIERS, " ".join(words))] if words else []
+    beside = [fenced(IDENTIFIERS, listed(words.items()))] if words else []
     drawings = (block for drawn in images for block in (drawn.label, drawn.image))
     blocks: list[str | PageImage] = [*drawings, *beside, *earlier, *latest]
     stable = len(blocks) - len(latest)

@@ -1,6 +1,6 @@
 """Selection: which matches a prompt shows as text, and which page images it shows, stored or composed."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -15,7 +15,7 @@ from .limits import ImageLimits
 from .matches import Matches, MatchTexts, whole_beside, words_beside
 from .plan import MARGIN, MOST_BESIDE, Match, Offer, Plan, Planner, match_values
 from .prices import CachePrices
-from .prompt_images import PromptImage
+from .prompt_images import Marks, PromptImage
 
 
 def select(recalled: Matches, room: int, request: ContextRequest, reader: Reader, style: Style) -> Plan:
@@ -112,7 +112,7 @@ def _covers(shown_by: Sequence[frozenset[int]], number: int, images: frozenset[i
 
 
 def _beside_tokens(
-    recalled: Matches, beside: Callable[[Sequence[PromptImage]], Collection[str]], images: Iterable[int]
+    recalled: Matches, beside: Callable[[Sequence[PromptImage]], Mapping[str, Marks]], images: Iterable[int]
 ) -> int:
     """Returns the tokens of the words that stand beside images, each listed once. `beside`: returns these words."""
     words = beside([recalled.images[image] for image in images])

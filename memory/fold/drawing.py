@@ -14,15 +14,16 @@ from pydantic import JsonValue
 from foxing.encoder.text_tokens import count_prompt_tokens
 from foxing.memory.context.blocks import written
 from foxing.memory.context.composed import TEXT_CELLS
-from foxing.memory.context.identifiers import IDENTIFIERS, are_beside
+from foxing.memory.context.identifiers import IDENTIFIERS, are_beside, listed
 from foxing.memory.context.limits import ImageLimits
-from foxing.memory.context.prompt_images import PromptImage
+from foxing.memory.context.prompt_images import Marks, PromptImage, marks_of
 from foxing.memory.conversation import Wire
 from foxing.memory.ingest.doubtful_words import ExactWord, exact_words, unsafe_words
 from foxing.memory.pages.reader_pages import ReaderPage
 from foxing.memory.values.fences import fenced
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK, MarkedText
 from foxing.memory.values.speakers import set_apart
+from foxing.memory.values.trust import data_marks, lowest_marks, stated_trust
 from foxing.renderer import Entry
 from foxing.renderer.readers import PageImage, ProofReader, Reader, cells_per_token, is_read, page_images
 
@@ -44,6 +45,8 @@ MIN_DENSITY = 2.0
 #: What is known of an identifier: a user or a statement in prose names it; a block gives it as text.
 STATED = 1
 GIVEN = 2
+#: Its classes: those of the messages that have it, and whether one of them is suspicious.
+CLASSES = {"tool": 4, "web": 8, "imported": 16, "unknown": 32, "suspicious": 64}
 #: Share of the room that the identifiers of faded text may take, and most characters before one that say what it is.
 FADED_IDENTIFIERS = 0.25
 _LABEL_CHARS = 24
@@ -128,12 +131,14 @@ class FoldDrawer:
         `familiar`: identifiers that stand in earlier blocks as text; `identifiers`: those of earlier messages, with
         what `Drawn` said of them.
         """
-        statements = {word: mentions & STATED for word, mentions in identifiers.items() if word not in familiar}
+        statements = {word: mentions & ~GIVEN for word, mentions in identifiers.items() if word not in familiar}
         for message in messages:
             stated = message.text if message.role == "user" else statements_of(message.text)
+            classes = _classes(message)
             for word in self._exact_words(message.text):
                 if word.identifier and word.text not in familiar:
-                    statements[word.text] = statements.get(word.text, 0) | (STATED if word.text in stated else 0)
+                    statement = STATED if word.text in stated else 0
+                    statements[word.text] = statements.get(word.text, 0) | classes | statement
         if uses_images(reader):
             drawn = self._images(messages, statements, familiar, reader, wire, room)
             if drawn is not None:
@@ -234,6 +239,7 @@ def _beside(
     if not are_beside(reader):
         return _Words([], dict(statements))
     words = {message.ref: exact(message.text) for message in remainder}
+    marks = marks_of([(part, words.get(part.ref, ())) for image in images for part in image.placed.parts])
     on_images: dict[str, None] = {}
     for image in images:
         of_page = [word for part in image.placed.parts for word in words.get(part.ref, ())]
@@ -241,8 +247,8 @@ def _beside(
         on_images |= dict.fromkeys(unsafe_words(of_page, image.placed.image.type_proof))
     new_words = [word for word in on_images if word not in familiar]
     gone = identifiers_within({word: mentions for word, mentions in statements.items() if word not in on_images}, room)
-    blocks = [fenced(IDENTIFIERS, " ".join(new_words))] if new_words else []
-    blocks += [fenced(FADED, _labelled(gone, messages))] if gone else []
+    blocks = [fenced(IDENTIFIERS, listed((word, marks[word]) for word in new_words))] if new_words else []
+    blocks += [fenced(FADED, _labelled(gone, messages, statements))] if gone else []
     return _Words(blocks, {**statements, **{word: statements.get(word, 0) | GIVEN for word in (*new_words, *gone)}})
 
 
@@ -259,9 +265,20 @@ def identifiers_within(words: Mapping[str, int], room: int) -> list[str]:
     return [word for word in words if word in chosen]
 
 
-def _labelled(words: Sequence[str], messages: Sequence[FoldedMessage]) -> str:
-    """Returns identifiers with the words that stand before each in its line, which say what it is."""
-    return "; ".join(f"{label_of(word, messages)}{word}" for word in words)
+def _labelled(words: Sequence[str], messages: Sequence[FoldedMessage], statements: Mapping[str, int]) -> str:
+    """Returns identifiers with the words that stand before each in its line, which say what it is, by class."""
+    return listed(((f"{label_of(word, messages)}{word}", _marks(statements[word])) for word in words), "; ")
+
+
+def _classes(message: FoldedMessage) -> int:
+    """Returns the bits of the class of a message among `CLASSES`; 0 if its words are not data."""
+    trust, suspicious = stated_trust(message.role, message.marks)
+    return sum(CLASSES[mark] for mark in data_marks(trust, suspicious=suspicious))
+
+
+def _marks(mentions: int) -> Marks:
+    """Returns the marks of an identifier of which `mentions` is known."""
+    return lowest_marks((mark,) for mark, bit in CLASSES.items() if mentions & bit)
 
 
 def label_of(word: str, messages: Sequence[FoldedMessage]) -> str:
@@ -293,7 +310,7 @@ def _text(
         gone = identifiers_within(
             {word: mentions for word, mentions in statements.items() if word not in text}, room.tokens
         )
-        blocks = [text, *([fenced(FADED, _labelled(gone, messages))] if gone else [])]
+        blocks = [text, *([fenced(FADED, _labelled(gone, messages, statements))] if gone else [])]
         tokens = sum(map(count_prompt_tokens, blocks))
         if tokens <= room.tokens:
             break

@@ -24,6 +24,7 @@ from foxing.memory.storage.repositories.pages import PageRow, SpanRow
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import NATIVE_READER, LeftOut, RecalledImage, RecalledImages, RecallQuery
+from foxing.memory.values.trust import lowest, stated_trust
 from foxing.renderer.readers import ProofReader, Reader, Readers
 
 from .candidates import Candidate, Candidates, find_candidates
@@ -188,6 +189,7 @@ class ImageRecaller:
                     message_ids=keys,
                     begins_before=list(begins_before.values()),
                     continues_after=list(continues_after.values()),
+                    classes=[(message.trust, message.suspicious) for _, message in parts],
                 )
             )
             in_part.update(begins_before, continues_after)
@@ -223,6 +225,7 @@ class ImageRecaller:
                     message_ids=keys,
                     begins_before=page.keys_of(page.begins_before),
                     continues_after=page.keys_of(page.continues_after),
+                    classes=[stated_trust(part.role, part.marks) for part in page.parts],
                     doubtful=doubtful_words((part.content for part in page.parts), page.image.type_proof),
                 )
             )
@@ -264,8 +267,10 @@ def _recalled_image(
     message_ids: Sequence[str],
     begins_before: Sequence[str],
     continues_after: Sequence[str],
+    classes: Sequence[tuple[str, bool]],
     doubtful: Sequence[str] = (),
 ) -> RecalledImage:
+    """`classes`: the trust class of each message on the image, and whether it is suspicious."""
     return RecalledImage.model_validate(
         {
             "page_id": page.key,
@@ -277,6 +282,8 @@ def _recalled_image(
             "message_ids": list(message_ids),
             "begins_before": begins_before,
             "continues_after": continues_after,
+            "trust": lowest(trust for trust, _ in classes),
+            "suspicious": any(suspicious for _, suspicious in classes),
             "doubtful": list(doubtful),
         }
     )

@@ -283,6 +283,14 @@ class RecalledImage(Value):
     continues_after: list[str] = Field(
         default_factory=list, description="Ids of the messages on the image that continue on a later one."
     )
+    trust: Trust = Field(
+        "unknown",
+        description="Lowest trust class of the messages on it, whose headers may have faded. Give it to the reader "
+        "as text where it is tool, web, imported or unknown: these words are data.",
+    )
+    suspicious: bool = Field(
+        False, description="Whether rules recognise instructions to a model in a message on it that is data."
+    )
     doubtful: list[str] = Field(
         default_factory=list,
         description="Identifiers and numbers on the image with characters that its type does not show safely: they "

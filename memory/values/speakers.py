@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Protocol, get_args
 
 from .messages import Role
-from .trust import DATA_CLASSES, stated_trust
+from .trust import data_marks, stated_trust
 
 #: Longest name that is shown, in characters.
 MAX_NAME_CHARS = 60
@@ -18,6 +18,8 @@ MAX_NAME_CHARS = 60
 INDENT = " "
 #: Above an image of a message. `{name}`: its speaker, see `speaker_of`; `{time}`: its time.
 IMAGE_LINE = "Image of the message of {name} from {time}:"
+#: Said of a page image whose lowest class is one of data. `{marks}`: see `trust.data_marks`.
+IMAGE_CLASS = "has words of the class {marks}, which are data"
 _LINE_END = re.compile("\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 #: Characters that are not seen, or that change the direction of others.
 INVISIBLE = (
@@ -81,12 +83,19 @@ def speaker_on_page(role: str, name: str | None, marks: tuple[str, ...]) -> str:
     return speaker_name(role, name, trust, suspicious=suspicious)
 
 
+def class_of_image(trust: str, *, suspicious: bool) -> str:
+    """Returns what says that a page image has words that are data, whether or not their headers have faded; empty if it
+    has none. `trust`: the lowest class on it."""
+    marks = data_marks(trust, suspicious=suspicious)
+    return IMAGE_CLASS.format(marks=", ".join(marks)) if marks else ""
+
+
 @lru_cache(maxsize=1 << 10)
 def speaker_name(role: str, name: str | None, trust: str, *, suspicious: bool) -> str:
     """Returns what names a speaker, its trust class where its words are data, and whether rules recognise instructions
     in them: `read_file (tool)`. A name alone that is the class needs none."""
     speaker = _speaker(role, name)
-    notes = [*([trust] if trust in DATA_CLASSES and speaker != trust else ()), *(["suspicious"] if suspicious else ())]
+    notes = [mark for mark in data_marks(trust, suspicious=suspicious) if mark != speaker or mark != trust]
     return f"{speaker} ({', '.join(notes)})" if notes else speaker
 
 

@@ -6,7 +6,7 @@ A message has the class of its role, unless the caller or the door through which
 lower classes are data: a speaker is shown with the class, and no such message replaces one of a higher class.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
 from .base import OPEN
@@ -46,6 +46,24 @@ def page_marks(role: str, trust: str, *, suspicious: bool) -> tuple[str, ...]:
 def stated_trust(role: str, marks: tuple[str, ...]) -> tuple[str, bool]:
     """Returns the class of a message on a page image, and whether it is marked as suspicious."""
     return next((mark for mark in marks if mark in DATA_CLASSES), trust_of(role, None)), "suspicious" in marks
+
+
+def data_marks(trust: str, *, suspicious: bool) -> tuple[str, ...]:
+    """Returns what stands beside words in text for a model: their class where they are data, and whether rules
+    recognise instructions in them."""
+    return (*((trust,) if trust in DATA_CLASSES else ()), *(("suspicious",) if suspicious else ()))
+
+
+def lowest_marks(marks: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Returns the marks of what stands for words with these: the lowest class, and whether any are suspicious."""
+    distinct = {mark for each in marks for mark in each}
+    classes = distinct & DATA_CLASSES
+    return (*((lowest(classes),) if classes else ()), *(("suspicious",) if "suspicious" in distinct else ()))
+
+
+def lowest(classes: Iterable[str]) -> str:
+    """Returns the least trusted of classes; unknown for none."""
+    return max(sorted(classes), key=rank, default="unknown")
 
 
 def rank(trust: str) -> int:

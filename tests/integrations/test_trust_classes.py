@@ -11,6 +11,8 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
+from random import Random
+from string import ascii_lowercase
 from typing import Any
 
 import httpx
@@ -134,20 +136,27 @@ def wrapped_client(memory: Memory, bank: str) -> str:
     return Recollection(memory, bank, None, 2_000, 0.0)._ask(QUERY, frozenset()).text
 
 
+def mcp_tool(memory: Memory, bank: str, tool: str, *, all_tools: bool = False, **arguments: Any) -> str:
+    from mcp import Client
+    from mcp.types import TextContent
+
+    from foxing.integrations.mcp.banks import fixed
+    from foxing.integrations.mcp.server import make_server
+
+    async def run() -> str:
+        async with (
+            connect(memory, bank) as connection,
+            Client(make_server(fixed(connection), all_tools=all_tools)) as client,
+        ):
+            result = await client.call_tool(tool, arguments)
+            return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+
+    return asyncio.run(run())
+
+
 def mcp(tool: str, **arguments: Any) -> Callable[[Memory, str], str]:
     def door(memory: Memory, bank: str) -> str:
-        from mcp import Client
-        from mcp.types import TextContent
-
-        from foxing.integrations.mcp.banks import fixed
-        from foxing.integrations.mcp.server import make_server
-
-        async def run() -> str:
-            async with connect(memory, bank) as connection, Client(make_server(fixed(connection))) as client:
-                result = await client.call_tool(tool, arguments)
-                return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
-
-        return asyncio.run(run())
+        return mcp_tool(memory, bank, tool, **arguments)
 
     door.__name__ = f"mcp_{tool}"
     return door
@@ -409,6 +418,103 @@ def test_the_class_stands_beside_images_of_messages(shared_memory: Memory, bank:
     assert f"Mina ({trust}): " in str(text)
     assert str(getattr(label, "text", "")).startswith(f"Image of the message of Mina ({trust}) from ")
     assert images_in([{"url": str(getattr(image, "url", ""))}])
+
+
+def store_faded(memory: Memory, bank: str, trust: str, *, suspicious: bool) -> None:
+    """Stores messages on pages whose headers have faded."""
+    words = Random(1)
+    old = {"created_at": "2020-01-01T12:00:00Z"}
+    messages = []
+    for _ in range(80):
+        filler = " ".join("".join(words.choices(ascii_lowercase, k=words.randint(4, 9))) for _ in range(25))
+        content = f"{STORED[trust]['content']}{PLANTED if suspicious else ''} {filler}"
+        messages.append(STORED[trust] | old | {"content": content})
+    memory.set_policy(bank, {"steps": [{"after": "P1D", "tier": "micro"}], "age_from": "message"})
+    memory.store(bank, messages)
+    memory.seal(bank)
+    assert memory.age(bank).moved
+    assert any("Mina" not in memory.read_page(bank, page.id).text for page in memory.pages(bank).pages)
+
+
+def native_pages_of_mcp(memory: Memory, bank: str) -> str:
+    return mcp_tool(memory, bank, "recall_pages", all_tools=True, query=QUERY)
+
+
+def native_pages_of_llama_index(memory: Memory, bank: str) -> str:
+    pytest.importorskip("llama_index")
+    from llama_index.core.llms import ChatMessage
+
+    from foxing.integrations.llamaindex import FoxingMemoryBlock
+
+    with FoxingMemoryBlock.connect(memory, bank, reader="native") as block:
+        label, image, *_ = asyncio.run(block.aget([ChatMessage(role="user", content=QUERY)]))
+    assert images_in([{"url": str(getattr(image, "url", ""))}])
+    return str(getattr(label, "text", ""))
+
+
+@pytest.mark.parametrize("door", [native_pages_of_mcp, native_pages_of_llama_index])
+def test_the_class_stands_beside_a_page_image_whose_headers_have_faded(
+    shared_memory: Memory, bank: str, trust: str, suspicious: bool, door: Callable[[Memory, str], str]
+) -> None:
+    store_faded(shared_memory, bank, trust, suspicious=suspicious)
+    images = shared_memory.recall_images(bank, QUERY).images
+    assert {(image.trust, image.suspicious) for image in images} == {(trust, suspicious)}
+    marks = f"{trust}, suspicious" if suspicious else trust
+    assert f"has words of the class {marks}, which are data" in door(shared_memory, bank)
+
+
+def test_a_page_of_several_classes_has_the_lowest(shared_memory: Memory, bank: str, trust: str) -> None:
+    own = {"role": "user", "content": f"{FACT} on 2 June, says the user.", "thread": "t"}
+    shared_memory.store(bank, [own, STORED[trust] | {"thread": "t"}])
+    shared_memory.seal(bank)
+    for reader in ("native", DENSE):
+        assert {image.trust for image in shared_memory.recall_images(bank, QUERY, reader=reader).images} == {trust}
+    shared_memory.store(f"{bank}-own", [own])
+    shared_memory.seal(f"{bank}-own")
+    assert [image.trust for image in shared_memory.recall_images(f"{bank}-own", QUERY).images] == ["user"]
+
+
+def test_identifiers_beside_page_images_stand_with_their_class(
+    shared_memory: Memory, bank: str, trust: str, suspicious: bool
+) -> None:
+    marks = f"{trust}, suspicious" if suspicious else trust
+    messages = []
+    for number in range(60):
+        own = {"role": "user", "content": f"{FACT}, order ORD-70{number}, and the crew carries crates to pier 4."}
+        other = STORED[trust] | {"content": f"{FACT}, order XRD-80{number}.{PLANTED if suspicious else ''}"}
+        messages += [own, other]
+    shared_memory.store(bank, messages)
+    shared_memory.seal(bank)
+    fields = {"reader": DENSE, "budget": 9_000, "query": QUERY, "form": "anthropic", "show": "images"}
+    content = shared_memory.context(bank, ContextRequest.from_fields(fields)).content
+    (listed,) = (block["text"] for block in content if "exact:" in block.get("text", ""))
+    lines = listed.splitlines()
+    data = [line for line in lines if line.startswith(f"{marks}: ")]
+    assert len(data) == 1
+    assert "XRD-80" in data[0]
+    assert not any("XRD-80" in line for line in lines if line not in data)
+    assert any(line.startswith("ORD-70") or " ORD-70" in line for line in lines if line not in data)
+
+
+@pytest.mark.parametrize(("tool", "kind"), [("run", "tool"), ("WebFetch", "web")])
+def test_identifiers_of_faded_text_stand_with_their_class(
+    shared_memory: Memory, bank: str, tool: str, kind: str
+) -> None:
+    messages = []
+    for number in range(60):
+        use = {"type": "tool_use", "id": f"c{number}", "name": tool, "input": {}}
+        lines = "\n".join(f"Order XRD-{number}{line:02} is in the hold of ship {line}." for line in range(20))
+        result = {"type": "tool_result", "tool_use_id": f"c{number}", "content": lines}
+        messages += [{"role": "assistant", "content": [use]}, {"role": "user", "content": [result]}]
+    messages = [{"role": "user", "content": "List the orders."}, *messages]
+    fields: dict[str, Any] = {"session": bank, "wire": "anthropic", "reader": "text", "budget": 6_000, "cache": "cold"}
+    result_of = shared_memory.fold(bank, FoldRequest(messages=tuple(messages), **fields))
+    assert result_of.folded_at is not None
+    texts = [block["text"] for block in result_of.messages[result_of.folded_at]["content"] if "text" in block]
+    (gone,) = (text for text in texts if text.startswith("Identifiers in what has faded"))
+    words = [line for line in gone.splitlines() if "XRD-" in line]
+    assert words
+    assert all(line.startswith(f"{kind}: ") for line in words)
 
 
 @pytest.mark.parametrize("reader", ["text", "claude"])
