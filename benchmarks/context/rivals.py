@@ -64,7 +64,7 @@ class RandomImages:
         return [key for key, share in shares.items() if share >= WHOLE], tokens, len(chosen)
 
     def _tokens(self, images: Sequence[PromptImage]) -> int:
-        words: Mapping[str, None] = {}
+        words: Mapping[str, tuple[str, ...]] = {}
         if self._beside:
             words = {word: image.marks[word] for image in images for word in (*image.identifiers, *image.doubtful)}
         beside = count_text_tokens(fenced(IDENTIFIERS, "")) + identifier_tokens(words) if words else 0
