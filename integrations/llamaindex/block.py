@@ -23,7 +23,7 @@ from foxing.memory import (
     TextQueryFields,
 )
 from foxing.memory.recall.transcript import transcript
-from foxing.memory.values.speakers import IMAGE_LINE, class_of_image, speaker_of
+from foxing.memory.values.speakers import IMAGE_LINE, speaker_of
 
 from .entries import session_messages, text_of
 
@@ -141,8 +141,8 @@ def _images(messages: Sequence[RecalledMessage], limit: int) -> list[ContentBloc
 
 def _page_image(image: RecalledImage) -> list[ContentBlock]:
     """Returns a page image, after a text that says of what class its words are where these are data."""
-    said = class_of_image(image.trust, suspicious=image.suspicious)
-    label = [TextBlock(text=f"The page image that follows {said}:")] if said else []
+    note = image.class_note
+    label = [TextBlock(text=f"The page image that follows {note}:")] if note else []
     return [*label, ImageBlock(url=f"data:{image.media_type};base64,{image.data}")]
 
 

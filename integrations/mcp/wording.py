@@ -17,7 +17,7 @@ from foxing.memory import (
 from foxing.memory.context.headings import RECALLED
 from foxing.memory.recall.transcript import Style, transcript, transcript_of
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
-from foxing.memory.values.speakers import class_of_image, one_line
+from foxing.memory.values.speakers import one_line
 
 from .recent import RecentThreads
 
@@ -112,8 +112,8 @@ def image_text(image: RecalledImage) -> str:
         caption += f"; partial messages that continue on a later page: {', '.join(image.continues_after)}"
     if image.doubtful:
         caption += f"; exactly, since the image may not show it: {' '.join(image.doubtful)}"
-    if said := class_of_image(image.trust, suspicious=image.suspicious):
-        caption += f"; {said}"
+    if note := image.class_note:
+        caption += f"; {note}"
     return f"{caption}:"
 
 

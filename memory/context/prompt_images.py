@@ -43,7 +43,7 @@ class PromptImage:
         whole = [part for part in parts if int(part.message_id) not in placed.in_part]
         as_text = transcript_of([_Part.of(part) for part in whole], Style())
         words_of = [(part, exact(part.content)) for part in parts]
-        words = [word for _, each in words_of for word in each]
+        words = [word for _, group in words_of for word in group]
         first, last = min(part.created_at for part in parts), max(part.created_at for part in parts)
         return cls(
             placed,

@@ -168,15 +168,15 @@ class Reindexer:
         """Returns the codes of messages as they are remembered now. May decode pages. Raises `EmbedderError`."""
         by_id, basis, remembered, pictured = self._read(bank_id, message_ids)
         ready = list(remembered)
-        left = [embedded_texts(remembered[i], by_id[i].name, pictured.get(i, ())) for i in ready]
+        remains = [embedded_texts(remembered[i], by_id[i].name, pictured.get(i, ())) for i in ready]
         passages = [by_id[i].passages for i in ready]
         pictures = {
-            (number, _original_passage(passage, len(left[number]), passages[number])): files
+            (number, _original_passage(passage, len(remains[number]), passages[number])): files
             for (number, passage), files in (
                 self._pictures(bank_id, remembered) if self.vectors.source.sees else {}
             ).items()
         }
-        texts = [_spread_texts(*pair) for pair in zip(left, passages, strict=True)]
+        texts = [_spread_texts(*pair) for pair in zip(remains, passages, strict=True)]
         codes = self.vectors.encode(texts, pictures)
         return PreparedTerms(basis, {}, changed=ready, codes=codes)
 
@@ -271,10 +271,10 @@ def _terms_of(
     return counts, faded, {i: len(parts) for i, parts in counts.items() if len(parts) != rows[i].passages}
 
 
-def _original_passage(number: int, left: int, passages: int) -> int:
-    """Returns the original passage in which passage `number` of the `left` that are left of a message is placed; see
+def _original_passage(number: int, remains: int, passages: int) -> int:
+    """Returns the original passage in which passage `number` of the `remains` that are left of a message is placed; see
     `passage_left`."""
-    return min(passages - 1, -(-number * passages // left))
+    return min(passages - 1, -(-number * passages // remains))
 
 
 def _spread(counts: Sequence[Counter[str]], passages: int) -> list[Counter[str]]:

@@ -14,6 +14,7 @@ from .base import INTEGRAL, OPEN, Cursor, Limit, MemoryRequest, Now, Tier, Timez
 from .gap_marks import GapMark
 from .messages import RecalledMessage, Role
 from .metadata import MetadataFilter, Scalar
+from .speakers import class_of_image
 from .trust import Trust
 
 Fidelity = Literal["remembered", "verbatim"]
@@ -296,6 +297,11 @@ class RecalledImage(Value):
         description="Identifiers and numbers on the image with characters that its type does not show safely: they "
         "differ from others by 2 px or less, have no glyph or are cut off. Give them to the reader as text.",
     )
+
+    @property
+    def class_note(self) -> str:
+        """What says that it has words that are data; empty if it has none."""
+        return class_of_image(self.trust, suspicious=self.suspicious)
 
 
 class RecalledImages(Value):

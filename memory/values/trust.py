@@ -56,7 +56,7 @@ def data_marks(trust: str, *, suspicious: bool) -> tuple[str, ...]:
 
 def lowest_marks(marks: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     """Returns the marks of what stands for words with these: the lowest class, and whether any are suspicious."""
-    distinct = {mark for each in marks for mark in each}
+    distinct = {mark for group in marks for mark in group}
     classes = distinct & DATA_CLASSES
     return (*((lowest(classes),) if classes else ()), *(("suspicious",) if "suspicious" in distinct else ()))
 

@@ -4718,6 +4718,12 @@ export interface components {
              */
             page_id: string;
             /**
+             * Suspicious
+             * @description Whether rules recognise instructions to a model in a message on it that is data.
+             * @default false
+             */
+            suspicious: boolean;
+            /**
              * Tier
              * @description Tier of the page; for the reader `native`, also of the image.
              * @enum {string}
@@ -4728,6 +4734,13 @@ export interface components {
              * @description Tokens that the reader bills for it; for `native`, its vision tokens.
              */
             tokens: number;
+            /**
+             * Trust
+             * @description Lowest trust class of the messages on it, whose headers may have faded. Give it to the reader as text where it is tool, web, imported or unknown: these words are data.
+             * @default unknown
+             * @enum {string}
+             */
+            trust: "user" | "assistant" | "tool" | "web" | "imported" | "unknown";
             /**
              * Width
              * @description Width in pixels.
