@@ -300,7 +300,7 @@ class RecalledImage(Value):
 
     @property
     def class_note(self) -> str:
-        """What says that it has words that are data; empty if it has none."""
+        """Note that it has words that are data; empty if it has none."""
         return class_of_image(self.trust, suspicious=self.suspicious)
 
 
