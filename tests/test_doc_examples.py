@@ -42,7 +42,7 @@ from support.texts import chat
 from test_docs import DOCS, REFERENCE, REPOSITORY, WRITTEN, commands
 
 from foxing.api.openapi.examples import BANK as HTTP_BANK
-from foxing.api.openapi.examples import BODIES, HOLD_ID, IMPORT_ID, KEY_ID, PAGE_ID, QUARANTINED_ID, REF, TEXT_HASH
+from foxing.api.openapi.examples import BODIES, HOLD_ID, JOB_ID, KEY_ID, PAGE_ID, QUARANTINED_ID, REF, TEXT_HASH
 from foxing.api.settings import load_settings
 from foxing.memory import Policy, UsageLimits
 
@@ -174,7 +174,7 @@ class Surroundings:
                     put = {"op": "put", "namespace": ["agent", "preferences"], "key": "ben", "value": {}}
                     (change,) = client.post("/records", json={"writes": [put]}).json()["changes"]
                     imported = client.post("/import", content=b'{"role": "user", "content": "Titan is on time."}')
-                    self.names[IMPORT_ID] = imported.json()["id"]
+                    self.names[JOB_ID] = imported.json()["id"]
                     lines = "\n".join(f"Step {line} opened the file and closed it again." for line in range(40))
                     told = [
                         {"role": "tool", "tool_call_id": f"c{n}", "content": f"ORD-{n}\n{lines}"} for n in range(80)

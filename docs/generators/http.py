@@ -10,7 +10,7 @@ from foxing.api.openapi.document import DEFAULT, examples_of, operations, proble
 from foxing.api.openapi.examples import (
     BANK,
     HOLD_ID,
-    IMPORT_ID,
+    JOB_ID,
     KEY_ID,
     MESSAGE_ID,
     PAGE_ID,
@@ -46,7 +46,8 @@ PATH_VALUES = {
     "thread": "titan-planning",
     "page_id": PAGE_ID,
     "message_id": MESSAGE_ID,
-    "import_id": IMPORT_ID,
+    "import_id": JOB_ID,
+    "job_id": JOB_ID,
     "hash": TEXT_HASH,
     "key_id": KEY_ID,
     "hold_id": HOLD_ID,

@@ -267,7 +267,7 @@ def test_files_are_imported_by_the_service(database: Path, foxing: Foxing, tmp_p
         path.write_text('{"role": "user"\n')
         refused = foxing.failure("import", str(path), "--bank", "both", "--timezone", "UTC")
     assert foxing.failure("import", str(path), "--bank", "both", "--timezone", "UTC") == refused
-    assert execute(f"sqlite:///{database}", "SELECT count(*) FROM imports") == [(4,)]
+    assert execute(f"sqlite:///{database}", "SELECT count(*) FROM bank_jobs") == [(4,)]
 
 
 def test_an_error_is_that_of_the_command_itself(database: Path, foxing: Foxing) -> None:
