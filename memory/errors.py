@@ -167,8 +167,12 @@ class WriteConflict(StorageError):
     """The server rolled back a transaction because of a conflict with another; a retry may succeed."""
 
 
+class LockTimeout(StorageError):
+    """Another transaction held a lock for too long, and the server rolled this one back; a retry may succeed."""
+
+
 class DatabaseTooNew(StorageError):
-    """The database was written by a newer version of Foxing."""
+    """A newer version of Foxing wrote or upgraded the database, so that this one may not use it."""
 
     kind = ProblemKind("database-too-new", 503, "The database is from a newer version").after(REPAIR_S)
 

@@ -37,8 +37,14 @@ class Maintenance:
         """Returns the revision of the schema; None if the database is empty."""
         return self._database.revision()
 
+    def rolls(self) -> bool:
+        """Returns True if processes of the version that made the schema may go on during the upgrade to this version
+        and after it, until they are replaced."""
+        return self._database.rolls()
+
     def migrate(self) -> None:
-        """Upgrades the schema to that of this version. Raises `DatabaseTooNew`, `NoDatabase`."""
+        """Upgrades the schema to that of this version, unless that of a newer version may be used as it is. Raises
+        `DatabaseTooNew`, `NoDatabase`."""
         self._database.migrate()
 
     def grant(self, role: str) -> None:

@@ -25,15 +25,18 @@ _OF_TENANT = {
     "holds": f"(tenant = {_TENANT} OR (tenant IS NULL AND (bank_id IS NULL OR EXISTS "
     "(SELECT 1 FROM banks WHERE banks.id = holds.bank_id))))",
 }
-#: Alembic's table of the revision.
-_revision = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+#: Alembic's table of the revision, with the oldest revision of a program that may use the database.
+_revision = Table(
+    "alembic_version", MetaData(), Column("version_num", String(32), primary_key=True), Column("oldest", String(32))
+)
 
 
-def create_tables(connection: Connection, revision: str) -> None:
-    """Creates all tables, at this revision, and the secret key of digests, which stays in the database."""
+def create_tables(connection: Connection, revision: str, oldest: str) -> None:
+    """Creates all tables, at this revision, for programs whose revision is `oldest` or later, and the secret key of
+    digests, which stays in the database."""
     for metadata in (schema.metadata, _revision.metadata):
         metadata.create_all(connection, checkfirst=False)
-    connection.execute(_revision.insert().values(version_num=revision))
+    connection.execute(_revision.insert().values(version_num=revision, oldest=oldest))
     connection.execute(schema.secrets.insert().values(name="digests", value=os.urandom(32)))
     if dialect_of(connection) is POSTGRESQL:
         _create_owner_policies(connection)

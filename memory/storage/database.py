@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -17,7 +17,15 @@ from sqlalchemy.pool import QueuePool
 
 from foxing import migrations
 from foxing.memory.access import Access
-from foxing.memory.errors import Closed, ConnectionLost, DatabaseTooNew, NoDatabase, StorageError, WriteConflict
+from foxing.memory.errors import (
+    Closed,
+    ConnectionLost,
+    DatabaseTooNew,
+    LockTimeout,
+    NoDatabase,
+    StorageError,
+    WriteConflict,
+)
 from foxing.memory.fair_semaphore import FairSemaphore
 from foxing.memory.values.sizes import PoolSizes
 from foxing.renderer.private_files import make_folder, of_sqlite, repair
@@ -43,16 +51,31 @@ RESTART_S = 20.0
 FIRST_PAUSE_S = 0.05
 MAX_PAUSE_S = 1.0
 FORKED = "this memory was opened before the process was forked; open one in the new process, with Memory(…)"
+#: Time for which a migration waits for a lock while calls of running processes wait behind it, in milliseconds.
+MIGRATION_LOCK_MS = 500
+MIGRATE_S = 300.0  # limit for a migration whose locks others hold
+CHECK_S = 1.0  # interval at which reads check that this version may use the database
 MIGRATION_LOCK = 0x666F78696E67  # "foxing": key of the advisory lock for migrations
 
 #: Revision at the beginning of the name of a migration.
 _REVISION = re.compile(r"\d{4}_\d\d_\d\d_\d{4}(?=_)")
+#: Declaration of a migration: the oldest revision of a program that may use the database after it.
+_OLDEST = re.compile(r'^oldest = "(\d{4}_\d\d_\d\d_\d{4})"', re.MULTILINE)
+_OLDEST_IN_DATABASE = "SELECT oldest FROM alembic_version"
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 #: Open databases; in a forked process, including those of its parent.
 _opened: "WeakSet[Database]" = WeakSet()
+
+
+class SchemaVersion(NamedTuple):
+    """Revision of a database, and the oldest revision of a program that may use it; None in one from before the first
+    release."""
+
+    revision: str
+    oldest: str | None
 
 
 class Database:
@@ -93,6 +116,8 @@ class Database:
         self.before_commit: Callable[[Connection], Callable[[], object]] | None = None
         self._closed = False
         self._purge_is_pending = False
+        #: Time until which reads do not look at the version again; None in a database that need not be of this version.
+        self._checked_until: float | None = None
         self._semaphore = FairSemaphore()
         _opened.add(self)
 
@@ -132,6 +157,7 @@ class Database:
         """Runs the block in a read-only transaction on one consistent snapshot. Yields its connection."""
         with self._connect(writing=False) as connection:
             reading = self.dialect.begin_read(connection)
+            self._check_version(reading, writing=False)
             self._limit(reading)
             with snapshot.reading(reading):
                 yield reading
@@ -142,14 +168,41 @@ class Database:
         """Runs the block in a transaction, committed when it ends and rolled back if it raises. Yields its connection.
         SQLite has one writer at a time; writers of a process are served in order of arrival. PostgreSQL runs them
         concurrently."""
-        with self._turn(), self._connect() as connection:
-            self.dialect.begin_write(connection)
+        with self._begin() as connection:
+            self._check_version(connection, writing=True)
             self._limit(connection)
             yield connection
             committed = None if self.before_commit is None else self.before_commit(connection)
             connection.commit()
         if committed is not None:
             committed()
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        """Begins a transaction that may write, rolled back unless the block commits it."""
+        with self._turn(), self._connect() as connection:
+            self.dialect.begin_write(connection)
+            yield connection
+
+    def _check_version(self, connection: Connection, *, writing: bool) -> None:
+        """Raises `DatabaseTooNew` in a transaction if a migration has shut this version out. Reads look at most once in
+        `CHECK_S` seconds."""
+        if self._checked_until is None:
+            return
+        now = monotonic()
+        if not writing and now < self._checked_until:
+            return
+        oldest = connection.exec_driver_sql(_OLDEST_IN_DATABASE).scalar()
+        if oldest is not None and oldest > newest_revision():
+            raise self._too_new(oldest)
+        self._checked_until = now + CHECK_S
+
+    def _too_new(self, oldest: str) -> DatabaseTooNew:
+        return DatabaseTooNew(
+            f"{self.display_url} was written by a newer version of Foxing and needs one of schema {oldest} or later "
+            f"(this one: {newest_revision()}); nothing was changed; upgrade foxing, or restore a backup made before "
+            "the upgrade"
+        )
 
     def _limit(self, connection: Connection) -> None:
         """Hides the banks of other tenants from a transaction for a caller of one."""
@@ -213,36 +266,69 @@ class Database:
             self._semaphore.release()
 
     def migrate(self) -> None:
-        """Creates the tables of this version in an empty database, or upgrades it to their schema. Raises
-        `DatabaseTooNew` if a newer version wrote the database, and `NoDatabase` if it is empty and must not be
-        created."""
-        revision = self._known_revision()
-        if revision == newest_revision():
+        """Creates the tables of this version in an empty database, or upgrades it to their schema. A database of a
+        newer version that this one may use stays as it is. Running processes of versions that may use the new schema go
+        on meanwhile: on PostgreSQL the migration begins again where it would have to wait for a lock, as long as others
+        would wait behind it, for `MIGRATE_S` seconds. Raises `DatabaseTooNew` if a newer version wrote the database,
+        and `NoDatabase` if it is empty and must not be created."""
+        version = self._usable_version()
+        if version is not None and version.revision >= newest_revision():
+            self._checked_until = 0.0
             return
-        if revision is None and not self._options.create:
+        if version is None and not self._options.create:
             raise self._missing()
-        with self.write() as connection:
-            self.dialect.disable_timeouts(connection)
-            self.dialect.lock(connection, MIGRATION_LOCK)  # several processes may start concurrently
-            if _revision_in(connection) is None:
-                create_tables(connection, newest_revision())
+        deadline = monotonic() + MIGRATE_S
+        while True:
+            try:
+                with self._begin() as connection:
+                    self._migrate_in(connection)
+                    connection.commit()
+                self._checked_until = 0.0
                 return
-            from alembic import command
+            except (LockTimeout, WriteConflict) as error:
+                if monotonic() > deadline:
+                    raise
+                log.warning("the migration waits for transactions of other processes: %s", error)
+                sleep(MAX_PAUSE_S)
 
-            config = alembic_config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+    def _migrate_in(self, connection: Connection) -> None:
+        self.dialect.disable_timeouts(connection)
+        self.dialect.lock(connection, MIGRATION_LOCK)  # several processes may start concurrently
+        version = _version_in(connection)
+        if version is None:
+            create_tables(connection, newest_revision(), oldest_revision())
+            return
+        if version.revision >= newest_revision():
+            return
+        self.dialect.limit_lock_waits(connection, MIGRATION_LOCK_MS)
+        oldest = max(version.oldest or "", oldest_revision())
+        if oldest != version.oldest:
+            # every transaction reads this table: those of versions that are shut out end before the first change
+            self.dialect.lock_table(connection, "alembic_version")
+        from alembic import command
+
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.execute(text("UPDATE alembic_version SET oldest = :oldest"), {"oldest": oldest})
+
+    def rolls(self) -> bool:
+        """Returns True if processes of the revision of the database may go on during the upgrade to this version, and
+        after it."""
+        version = self._version()
+        return version is None or oldest_revision() <= version.revision
 
     def check_revision(self) -> str:
-        """Returns the schema revision, which must be that of this version. Raises `StorageError` otherwise."""
-        current = self._known_revision()
+        """Returns the schema revision, which this version must be able to use. Raises `StorageError` otherwise."""
+        version = self._usable_version()
         head = newest_revision()
-        if current is None or current != head:
+        if version is None or version.revision < head:
             raise StorageError(
-                f"{self.display_url} has schema {current or '(none)'}, this version of Foxing needs {head}; run "
-                "foxing db upgrade first"
+                f"{self.display_url} has schema {version.revision if version else '(none)'}, this version of Foxing "
+                f"needs {head}; run foxing db upgrade first"
             )
-        return current
+        self._checked_until = 0.0
+        return version.revision
 
     def _missing(self) -> NoDatabase:
         return NoDatabase(
@@ -250,28 +336,31 @@ class Database:
             "expected one, correct its location"
         ).naming("database_url")
 
-    def _known_revision(self) -> str | None:
-        """Returns the schema revision; None if the database is empty. Raises `DatabaseTooNew`, or `StorageError` for a
-        revision before the first migration."""
-        current = self.revision()
-        if current is not None and current not in known_revisions():
-            if current < min(known_revisions()):
-                raise StorageError(
-                    f"{self.display_url} is from a version before the first release (schema {current}) and cannot be "
-                    "upgraded; export its banks with that version, and import them here"
-                )
-            raise DatabaseTooNew(
-                f"{self.display_url} was written by a newer version of Foxing (schema {current}); "
-                "upgrade foxing, or restore a backup made before the upgrade"
+    def _usable_version(self) -> SchemaVersion | None:
+        """Returns the version of the schema; None if the database is empty. Raises `DatabaseTooNew` for one that this
+        version may not use, or `StorageError` for a revision before the first migration."""
+        version = self._version()
+        if version is None:
+            return None
+        if version.oldest is None or version.revision < min(known_revisions()):
+            raise StorageError(
+                f"{self.display_url} is from a version before the first release (schema {version.revision}) and cannot "
+                "be upgraded; export its banks with that version, and import them here"
             )
-        return current
+        if version.oldest > newest_revision():
+            raise self._too_new(version.oldest)
+        return version
+
+    def _version(self) -> SchemaVersion | None:
+        with self._connect(writing=False) as connection:
+            version = _version_in(connection)
+            connection.rollback()
+            return version
 
     def revision(self) -> str | None:
         """Returns the schema revision of the database; None if it is empty."""
-        with self._connect(writing=False) as connection:
-            revision = _revision_in(connection)
-            connection.rollback()
-            return revision
+        version = self._version()
+        return None if version is None else version.revision
 
     def purge_deleted(self) -> bool:
         """Empties SQLite's write-ahead log, which still holds deleted data, and deletes unused blobs from object
@@ -325,11 +414,11 @@ class Database:
                 self.engine.dispose()
 
 
-def _revision_in(connection: Connection) -> str | None:
+def _version_in(connection: Connection) -> SchemaVersion | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
-    revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return None if revision is None else str(revision)
+    row = connection.execute(text("SELECT * FROM alembic_version")).mappings().first()
+    return None if row is None else SchemaVersion(str(row["version_num"]), row.get("oldest"))
 
 
 def _close_to_others(file: Path) -> None:
@@ -377,6 +466,23 @@ def known_revisions() -> frozenset[str]:
 def newest_revision() -> str:
     """Returns the schema revision of this version."""
     return _revisions(migration_folders())[-1]
+
+
+def oldest_revision() -> str:
+    """Returns the oldest revision of a program that may use a database of the newest one: the latest of those that the
+    migrations declare. One that declares none shuts out all earlier programs."""
+    return _oldest_revision(migration_folders())
+
+
+@cache
+def _oldest_revision(folders: tuple[Path, ...]) -> str:
+    declared = []
+    for file in (file for folder in folders for file in folder.glob("*.py")):
+        revision = _REVISION.match(file.name)
+        if revision is not None:
+            oldest = _OLDEST.search(file.read_text(encoding="utf-8"))
+            declared.append(revision[0] if oldest is None else oldest[1])
+    return max(declared)
 
 
 @cache

@@ -8,7 +8,7 @@ from json import JSONDecodeError
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
-from foxing.memory.errors import ConnectionLost, StorageError, WriteConflict
+from foxing.memory.errors import ConnectionLost, LockTimeout, StorageError, WriteConflict
 
 _LOST = (
     "closed the connection during a write, which was stored completely or not at all; try again with the same message "
@@ -77,13 +77,13 @@ _STATES = {
     "53100": _FULL,
     "53200": "is out of memory, and the last change was not stored; try again",
     "53300": _NO_SLOTS,
-    "55P03": _LOCKED,
     "57014": "cancelled a statement that took too long; try again, or raise the timeout",
     "58030": "cannot be written (disk error), and the last change was not stored; check the disk",
     "XX001": _DAMAGED,
     "XX002": "is damaged; rebuild its indexes or restore a backup",
 }
 _LOST_STATES = ("08", "57P01", "57P02", "57P03", "57P05")
+_LOCK_STATE = "55P03"
 _CONFLICT_STATES = ("40001", "40P01")  # serialization failure and deadlock: the other transaction continues
 
 
@@ -115,6 +115,8 @@ def _explained(error: Exception, url: str, lost: str) -> StorageError | None:
     state = getattr(cause, "sqlstate", None) or ""
     if state.startswith(_CONFLICT_STATES):
         return WriteConflict(f"the database {url} detected a deadlock or write conflict; try again")
+    if state == _LOCK_STATE:
+        return LockTimeout(f"the database {url} {_LOCKED}")
     if state in _STATES:
         return StorageError(f"the database {url} {_STATES[state]}")
     if state.startswith(_LOST_STATES):

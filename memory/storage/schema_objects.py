@@ -51,7 +51,7 @@ def _known(revision: str) -> frozenset[SchemaObject]:
     engine: Engine = create_engine("sqlite://", poolclass=StaticPool)
     try:
         with engine.begin() as connection:
-            create_tables(connection, revision)
+            create_tables(connection, revision, revision)
             return frozenset(dialect_of(connection).schema_objects(connection))
     finally:
         engine.dispose()

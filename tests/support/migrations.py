@@ -27,8 +27,8 @@ def add_later_migration(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     Table(
         "thread_notes",
         tables,
-        Column("thread_id", ForeignKey("threads.id"), primary_key=True),
-        Column("bank_id", Key, nullable=False),
+        Column("thread_id", ForeignKey("threads.id", ondelete="CASCADE"), primary_key=True),
+        Column("bank_id", Key, nullable=False, index=True),
         Column("text", user_text(), nullable=False),
     )
     monkeypatch.setattr(schema, "metadata", tables)

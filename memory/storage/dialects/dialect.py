@@ -64,6 +64,14 @@ class Dialect(ABC):
     def lock(self, connection: Connection, key: int) -> None:
         """Acquires the exclusive lock `key` until the end of the transaction."""
 
+    def lock_table(self, connection: Connection, table: str) -> None:
+        """Waits until no transaction uses a table, and keeps others from it until the end of this one."""
+        return
+
+    def limit_lock_waits(self, connection: Connection, within_ms: int) -> None:
+        """Makes the transaction fail with `LockTimeout` if it waits longer for a lock, behind which others wait."""
+        return
+
     @abstractmethod
     def disable_timeouts(self, connection: Connection) -> None:
         """Disables all timeouts for the transaction."""

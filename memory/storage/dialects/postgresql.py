@@ -95,6 +95,14 @@ class PostgreSQL(Dialect):
         """Acquires a transaction-level advisory lock."""
         connection.execute(select(func.pg_advisory_xact_lock(key)))
 
+    def lock_table(self, connection: Connection, table: str) -> None:
+        """Acquires an ACCESS EXCLUSIVE lock."""
+        connection.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+
+    def limit_lock_waits(self, connection: Connection, within_ms: int) -> None:
+        """Sets the lock timeout."""
+        connection.execute(text(f"SET LOCAL lock_timeout = {within_ms}"))
+
     def disable_timeouts(self, connection: Connection) -> None:
         """Disables the timeouts of locks, statements and idle transactions."""
         for limit in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):

@@ -372,7 +372,7 @@ def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
 @pytest.mark.both_databases
 def test_a_database_of_a_newer_version_is_refused(foxing: Foxing) -> None:
     foxing.json("db", "upgrade")
-    execute(foxing.database, "UPDATE alembic_version SET version_num = 'from_the_future'")
+    execute(foxing.database, "UPDATE alembic_version SET version_num = 'from_the_future', oldest = 'from_the_future'")
     for command in (["banks"], ["db", "upgrade"]):
         assert foxing.failure(*command)["type"] == "urn:foxing:problem:database-too-new"
     assert foxing.json("db", "upgrade", "--dry-run")["before"] == "from_the_future"

@@ -104,7 +104,10 @@ def test_another_schema_is_not_checked(tmp_path: Path) -> None:
     foxing = Foxing(str(tmp_path / "empty.db"))
     assert "foxing db upgrade" in foxing.failure("db", "check")["detail"]
     Memory(tmp_path / "newer.db").close()
-    execute(f"sqlite:///{tmp_path / 'newer.db'}", "UPDATE alembic_version SET version_num = '2999_01_01_0001'")
+    execute(
+        f"sqlite:///{tmp_path / 'newer.db'}",
+        "UPDATE alembic_version SET version_num = '2999_01_01_0001', oldest = '2999_01_01_0001'",
+    )
     newer = Foxing(str(tmp_path / "newer.db"))
     assert newer.failure("db", "check")["type"].endswith("database-too-new")
 

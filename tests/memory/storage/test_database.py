@@ -31,7 +31,7 @@ def test_a_database_that_must_exist_is_not_created(tmp_path: Path) -> None:
 def test_database_of_a_newer_version_is_rejected(database_path: Path) -> None:
     Memory(database_path).close()
     connection = sqlite3.connect(database_path)
-    connection.execute("UPDATE alembic_version SET version_num = '2999_01_01_0001'")
+    connection.execute("UPDATE alembic_version SET version_num = '2999_01_01_0001', oldest = '2999_01_01_0001'")
     connection.commit()
     connection.close()
     with pytest.raises(DatabaseTooNew, match="upgrade foxing"):

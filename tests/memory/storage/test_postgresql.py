@@ -127,7 +127,7 @@ def test_a_wrong_password_is_reported(url: str) -> None:
 
 def test_a_database_of_a_newer_version_is_refused(postgres_server: PostgresServer) -> None:
     url = postgres_server.new_database()
-    execute(url, "UPDATE alembic_version SET version_num = '2999_01_01_0001'")
+    execute(url, "UPDATE alembic_version SET version_num = '2999_01_01_0001', oldest = '2999_01_01_0001'")
     with pytest.raises(DatabaseTooNew, match="upgrade foxing"):
         Memory(url)
 

@@ -118,7 +118,7 @@ def test_a_backup_of_a_newer_version_is_refused(
     database_url: str, elsewhere: Callable[[], str], programs: Programs, tmp_path: Path
 ) -> None:
     Memory(database_url).close()
-    execute(database_url, "UPDATE alembic_version SET version_num = '2999_01_01_0001'")
+    execute(database_url, "UPDATE alembic_version SET version_num = '2999_01_01_0001', oldest = '2999_01_01_0001'")
     made(database_url, tmp_path / "backup", programs)
     url = elsewhere()
     with pytest.raises(DatabaseTooNew, match="upgrade foxing"):

@@ -8,6 +8,7 @@ import pytest
 from support.command_line import Foxing, start
 from support.databases import execute
 from support.service import check_problem, serve
+from support.waiting import wait_until
 
 from foxing.memory import DatabaseTooNew, Memory, StorageError
 
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("message_ages"
 def newer(database_url: str, store: Fill) -> str:
     with Memory(database_url) as memory:
         store(memory, range(5))
-    execute(database_url, f"UPDATE alembic_version SET version_num = '{NEWER}'")
+    execute(database_url, f"UPDATE alembic_version SET version_num = '{NEWER}', oldest = '{NEWER}'")
     return database_url
 
 
@@ -60,6 +61,26 @@ def test_the_service_does_not_start_on_it(newer: str) -> None:
     assert "Traceback" not in errors
 
 
+def test_a_running_service_that_is_shut_out_refuses_and_writes_nothing(database_url: str, store: Fill) -> None:
+    rows = ("SELECT * FROM messages ORDER BY id", "SELECT * FROM banks", "SELECT count(*) FROM pages")
+    with Memory(database_url) as memory:
+        store(memory, range(5))
+        with serve(memory) as client:
+            assert client.get("/readyz").status_code == 200
+            execute(database_url, f"UPDATE alembic_version SET version_num = '{NEWER}', oldest = '{NEWER}'")
+            before = [execute(database_url, query) for query in rows]
+            message = {"id": "new", "role": "user", "content": "hello"}
+            answer = client.post("/v1/banks/ana/messages", json={"messages": [message]})
+            document = check_problem(answer, 503, "database-too-new")
+            assert f"needs one of schema {NEWER} or later" in document["detail"]
+            assert "upgrade foxing" in document["detail"]
+            with pytest.raises(DatabaseTooNew):
+                memory.erase_bank("ana")
+            wait_until(lambda: client.get("/readyz").status_code == 503)
+            check_problem(client.post("/v1/banks/ana/recall", json={"query": "parcels"}), 503, "database-too-new")
+    assert [execute(database_url, query) for query in rows] == before
+
+
 def test_a_service_whose_database_is_migrated_meanwhile_says_so(
     database_url: str, store: Fill, later: datetime
 ) -> None:
@@ -68,7 +89,7 @@ def test_a_service_whose_database_is_migrated_meanwhile_says_so(
         with serve(memory) as client:
             execute(database_url, "ALTER TABLE messages RENAME COLUMN parts TO pieces")
             execute(database_url, "ALTER TABLE records RENAME TO documents")
-            execute(database_url, f"UPDATE alembic_version SET version_num = '{NEWER}'")
+            execute(database_url, f"UPDATE alembic_version SET version_num = '{NEWER}'")  # declared to be usable
             message = {"id": "new", "role": "user", "content": "hello"}
             answer = client.post("/v1/banks/ana/messages", json={"messages": [message]})
             document = check_problem(answer, 503, "storage")
@@ -78,7 +99,5 @@ def test_a_service_whose_database_is_migrated_meanwhile_says_so(
         with pytest.raises(StorageError, match="lacks a column of this version"):
             memory.recall("ana", "parcels")
     assert execute(database_url, "SELECT count(*) FROM messages") == [(5,)]
-    with pytest.raises(DatabaseTooNew):
-        Memory(database_url)
     execute(database_url, "ALTER TABLE messages RENAME COLUMN pieces TO parts")
     execute(database_url, "ALTER TABLE documents RENAME TO records")
