@@ -129,7 +129,7 @@ def test_processes_of_two_versions_serve_during_an_upgrade(database_url: str, ne
     environment = {"FOXING_TIME_TRAVEL": "true", "FOXING_AGEING_INTERVAL_S": "1", "PYTHONWARNINGS": "ignore"}
     with Memory(database_url) as memory:
         for client in range(STORING):
-            memory.store(f"agent-{client}", [{"role": "user", "content": "The first parcel.", "id": "first"}])
+            memory.store(f"agent-{client}", [{"role": "user", "content": "The first parcel."}])
     with ExitStack() as stack:
         older = [start(*serve, **environment) for _ in range(2)]
         for process in older:
@@ -154,16 +154,20 @@ def test_processes_of_two_versions_serve_during_an_upgrade(database_url: str, ne
         stack.callback(late.kill)
         assert httpx.get(f"{_url(late)}/readyz", verify=False).status_code == 200
         _end(late)
+        replacements = []
         for place, process in enumerate(older):
             replacement = start_python(NEXT, str(next_migrations), *serve, **environment)
             stack.callback(replacement.kill)
             url = _url(replacement)
             load.urls[place] = url
+            replacements.append(replacement)
             _end(process)
             time.sleep(PHASE_S)
         load.stop.set()
         for future in clients:
             future.result()
+        for process in replacements:
+            _end(process)
         assert load.failed == []
         assert len(load.acknowledged) > stored_by_older > 0
         assert load.calls["recall"] > 0
