@@ -14,18 +14,21 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
 from support.command_line import Foxing, start
-from support.databases import execute
+from support.databases import PostgresServer, execute
 from support.migrations import LATER, REPOSITORY, add_later_migration
 from support.processes import ForkedProcess, start_python
 
 from foxing.memory import DatabaseTooNew, Memory
+from foxing.memory.storage.database import MIGRATION_LOCK_MS, Database
 
 #: `foxing` of the next version; the first argument is the folder of its migrations.
 NEXT = """
 import sys
 from pathlib import Path
 import pytest
+from sqlalchemy import text
 from support.migrations import add_later_migration
 add_later_migration(pytest.MonkeyPatch(), Path(sys.argv.pop(1)))
 from foxing.api.cli.main import main
@@ -38,7 +41,7 @@ CALL_S = 60.0
 #: Longest time that any call may take while the database is upgraded.
 LONGEST_S = 10.0
 
-pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
+pytestmark = pytest.mark.slow
 
 
 @dataclass
@@ -124,6 +127,7 @@ def next_migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     return tmp_path / "later"
 
 
+@pytest.mark.both_databases
 def test_processes_of_two_versions_serve_during_an_upgrade(database_url: str, next_migrations: Path) -> None:
     serve = ("--database", database_url, "serve", "--port", "0", "--json")
     environment = {"FOXING_TIME_TRAVEL": "true", "FOXING_AGEING_INTERVAL_S": "1", "PYTHONWARNINGS": "ignore"}
@@ -189,6 +193,7 @@ def test_processes_of_two_versions_serve_during_an_upgrade(database_url: str, ne
     assert Foxing(database_url).json("db", "check")["ok"]
 
 
+@pytest.mark.both_databases
 def test_an_upgrade_that_shuts_out_running_processes(database_url: str, tmp_path: Path) -> None:
     folder = tmp_path / "later"
     with Memory(database_url) as memory:
@@ -196,8 +201,8 @@ def test_an_upgrade_that_shuts_out_running_processes(database_url: str, tmp_path
         with pytest.MonkeyPatch.context() as patch:
             add_later_migration(patch, folder)
             (file,) = folder.glob("*.py")
-            text = file.read_text(encoding="utf-8")
-            file.write_text(text.replace('oldest = "2026_12_02_1430"\n', ""), encoding="utf-8")
+            source = file.read_text(encoding="utf-8")
+            file.write_text(source.replace('oldest = "2026_12_02_1430"\n', ""), encoding="utf-8")
             assert not Foxing(database_url).json("db", "upgrade", "--dry-run")["rolling"]
             assert "shuts out" in Foxing(database_url).text("db", "upgrade", "--dry-run")
             Foxing(database_url).json("db", "upgrade")
@@ -206,3 +211,26 @@ def test_an_upgrade_that_shuts_out_running_processes(database_url: str, tmp_path
     with pytest.raises(DatabaseTooNew):
         Memory(database_url)
     assert execute(database_url, "SELECT count(*) FROM messages") == [(1,)]
+
+
+def test_calls_do_not_queue_behind_an_upgrade_that_waits(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    url = postgres_server.new_database()
+    with Memory(url) as memory, Database(url) as other, ThreadPoolExecutor(1) as pool:
+        memory.store("ana", [{"role": "user", "content": "hello"}])
+        with pytest.MonkeyPatch.context() as patch:
+            add_later_migration(patch, tmp_path / "later")
+            with other.engine.connect() as connection:  # a dump, say
+                connection.execute(text("SELECT * FROM threads"))
+                upgrade = pool.submit(Foxing(url).json, "db", "upgrade")
+                longest_s = 0.0
+                for number in range(40):
+                    started = time.monotonic()
+                    memory.store("ana", [{"role": "user", "content": f"message {number}"}], thread=f"t{number}")
+                    longest_s = max(longest_s, time.monotonic() - started)
+                    time.sleep(0.1)
+                assert not upgrade.done()
+                assert other.revision() != LATER
+            assert upgrade.result(timeout=60)["after"] == LATER
+    print(f"longest store {longest_s:.2f} s")
+    assert longest_s < MIGRATION_LOCK_MS / 1000 + 2
+    postgres_server.give_back(url)
