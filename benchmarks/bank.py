@@ -71,7 +71,7 @@ def measure_bank(memory: Memory, bank: str, language: str, messages: Sequence[Ba
     memory.store(bank, messages)
     rows: list[BankRow] = []
     for tier in _tiers(memory, bank):
-        seconds = _age_to(memory, bank, tier) if rows else _seal(memory, bank)
+        seconds = age_to(memory, bank, tier) if rows else _seal(memory, bank)
         info = memory.bank(bank)
         rows.append(
             BankRow(
@@ -101,7 +101,7 @@ def _seal(memory: Memory, bank: str) -> float:
     return perf_counter() - start
 
 
-def _age_to(memory: Memory, bank: str, tier: str) -> float:
+def age_to(memory: Memory, bank: str, tier: str) -> float:
     """Ages all pages to `tier` and returns the seconds taken."""
     step = PolicyStep.model_validate({"after": timedelta(seconds=1), "tier": tier})
     memory.set_policy(bank, Policy(steps=(step,), undo_window=NO_UNDO))

@@ -10,6 +10,8 @@ from typing import Any
 from benchmarks.decay.measurement import WEAK
 from benchmarks.resume.measurement import BM25_MESSAGE, BM25_THREAD, FOXING_THREAD, RIGHT_THREAD, SAME_BYTES
 
+from benchmarks.sizing import sizing
+
 from .results import Results
 
 Row = dict[str, Any]
@@ -459,6 +461,45 @@ TABLES: Mapping[str, Table] = {
             "metadata": "{metadata_bits:.2f}",
             "total": "{total_bits:.2f}",
             "zstd -19 of all text": "{zstd_bits:.2f}",
+        },
+    ),
+    "sizing-costs": Table(
+        ("sizing",),
+        lambda results: [{**row, **results["sizing"]} for row in results["sizing"]["steps"]],
+        {
+            "step": "{step}",
+            "CPU time": "{cpu_ms:.0f} ms",
+            "a CPU second does": "{per_cpu_s:.2f}",
+            "processor": "{processor}, {cores} cores, load {load[0]:.1f}",
+        },
+    ),
+    "sizing-calls": Table(
+        ("sizing",),
+        lambda results: results["sizing"]["calls"],
+        {
+            "call": "{call}",
+            "callers": "{callers}",
+            "a second, one process": "{per_s:.0f}",
+            "p50 · p99": "{p50_ms:.0f} · {p99_ms:.0f} ms",
+            "CPU time": "{cpu_ms:.1f} ms",
+        },
+    ),
+    "sizing-bytes": Table(
+        ("sizing",),
+        lambda results: results["sizing"]["tiers"],
+        {"tier": "`{tier}`", "bytes of a message": "{bytes_per_message:.0f}"},
+    ),
+    "sizing": Table(
+        ("sizing",),
+        lambda results: sizing(results["sizing"]),
+        {
+            "messages a day": "{messages:,}",
+            "cores for stores": "{store_cores:.1f}",
+            "for recalls": "{recall_cores:.1f}",
+            "of PostgreSQL": "{database_cores:.1f}",
+            "of workers": "{worker_cores:.1f}",
+            "storage after three years": "{terabytes:,.2f} TB",
+            "cost a month": "${dollars:,.0f}",
         },
     ),
     "recall": Table(

@@ -76,7 +76,7 @@ def measure_scaling(
     errors: list[str] = []
     memory: dict[int, list[float]] = {1: [], processes: []}
     for number in range(pairs):
-        outcomes: dict[int, dict[str, _Measured]] = {}
+        outcomes: dict[int, dict[str, Measured]] = {}
         for count in (1, processes) if number % 2 == 0 else (processes, 1):
             outcomes[count], mib = _run(folder, count, seconds, database)
             memory[count].append(mib)
@@ -100,7 +100,7 @@ def measure_scaling(
 
 
 @dataclass(frozen=True)
-class _Measured:
+class Measured:
     """Outcome of a load, and CPU seconds of the service."""
 
     outcome: Outcome
@@ -108,14 +108,16 @@ class _Measured:
 
     @property
     def number(self) -> int:
+        """Number of successful requests."""
         return len(self.outcome.times_ms)
 
     @property
     def cpu_ms(self) -> float:
+        """CPU time of the service for each request, in ms."""
         return round(self.cpu_s / max(1, self.number) * 1e3, 2)
 
 
-def _pair(load: str, callers: int, one: _Measured, several: _Measured, seconds: float) -> LoadPair:
+def _pair(load: str, callers: int, one: Measured, several: Measured, seconds: float) -> LoadPair:
     rates = [measured.number / seconds for measured in (one, several)]
     return LoadPair(
         load=load,
@@ -130,9 +132,9 @@ def _pair(load: str, callers: int, one: _Measured, several: _Measured, seconds: 
     )
 
 
-def _run(folder: Path, processes: int, seconds: float, database: str | None) -> tuple[dict[str, _Measured], float]:
+def _run(folder: Path, processes: int, seconds: float, database: str | None) -> tuple[dict[str, Measured], float]:
     """Outcomes of all loads on a service of so many processes, and its memory in MiB."""
-    outcomes: dict[str, _Measured] = {}
+    outcomes: dict[str, Measured] = {}
     with _service(folder, processes, RECALLING, database) as service:
         url = service.url()
         with client(url) as connection:
@@ -141,7 +143,7 @@ def _run(folder: Path, processes: int, seconds: float, database: str | None) -> 
                 checked(connection.get("/readyz", headers={"Connection": "close"}))
         service.wait_until_idle(IDLE_WITHIN_S)
         recalls = Task(url, "recall", BANK, CALLERS["recalls"], seconds, pause_s=0)
-        outcomes["recalls"] = _measured(service, recalls)
+        outcomes["recalls"] = measured(service, recalls)
         mib = service.tree_mib()
         service.terminate()
     with _service(folder, processes, STORING, database) as service:
@@ -152,9 +154,9 @@ def _run(folder: Path, processes: int, seconds: float, database: str | None) -> 
             checked(connection.put("/v1/banks/stores/policy", json={}))
         service.wait_until_idle(IDLE_WITHIN_S)
         one_bank = Task(url, "store", "stores", CALLERS["stores_one_bank"], seconds, pause_s=0)
-        outcomes["stores_one_bank"] = _measured(service, one_bank)
+        outcomes["stores_one_bank"] = measured(service, one_bank)
         fifty = Task(url, "store", "stores", CALLERS["stores_fifty_banks"], seconds, pause_s=0, banks=BANKS)
-        outcomes["stores_fifty_banks"] = _measured(service, fifty)
+        outcomes["stores_fifty_banks"] = measured(service, fifty)
         service.terminate()
     return outcomes, mib
 
@@ -163,13 +165,14 @@ def _service(folder: Path, processes: int, environment: Mapping[str, str], datab
     return Service(folder, environment=environment, database=database, processes=processes)
 
 
-def _measured(service: Service, task: Task) -> _Measured:
+def measured(service: Service, task: Task) -> Measured:
+    """Runs clients against a service and returns their outcome."""
     begin_at = time.time() + START_S
     group = Clients(replace(task, begin_at=begin_at))
     try:
         time.sleep(max(0.0, begin_at - time.time()))
         before = service.tree_processor_s()
         outcome = group.outcome()
-        return _Measured(outcome, service.tree_processor_s() - before)
+        return Measured(outcome, service.tree_processor_s() - before)
     finally:
         group.stop()
