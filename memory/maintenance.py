@@ -38,8 +38,8 @@ class Maintenance:
         return self._database.revision()
 
     def rolls(self) -> bool:
-        """Returns True if processes of the version that made the schema may go on during the upgrade to this version
-        and after it, until they are replaced."""
+        """Returns True if processes of the version that made the schema may keep running during the upgrade to this
+        version and after it, until they are replaced."""
         return self._database.rolls()
 
     def migrate(self) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from benchmarks.decay.measurement import WEAK
 from benchmarks.resume.measurement import BM25_MESSAGE, BM25_THREAD, FOXING_THREAD, RIGHT_THREAD, SAME_BYTES
-
 from benchmarks.sizing import sizing
 
 from .results import Results

@@ -118,6 +118,8 @@ class Database:
         self._purge_is_pending = False
         #: Time until which reads do not look at the version again; None in a database that need not be of this version.
         self._checked_until: float | None = None
+        #: The oldest version that the database named when it last admitted this one.
+        self._oldest: str | None = None
         self._semaphore = FairSemaphore()
         _opened.add(self)
 
@@ -193,8 +195,10 @@ class Database:
         if not writing and now < self._checked_until:
             return
         oldest = connection.exec_driver_sql(_OLDEST_IN_DATABASE).scalar()
-        if oldest is not None and oldest > newest_revision():
-            raise self._too_new(oldest)
+        if oldest != self._oldest:
+            if oldest is not None and oldest > newest_revision():
+                raise self._too_new(oldest)
+            self._oldest = oldest
         self._checked_until = now + CHECK_S
 
     def _too_new(self, oldest: str) -> DatabaseTooNew:

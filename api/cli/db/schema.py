@@ -13,7 +13,7 @@ def upgrade(
     as_json: JsonOption = False,
 ) -> None:
     """Upgrade the schema of the database to this version. Commands that open a memory also do this. `--dry-run` says
-    whether running processes of the version before may go on."""
+    whether running processes of the version before may keep running."""
     from foxing.memory import Maintenance
 
     state = state_of(context)
