@@ -425,7 +425,7 @@ def store_faded(memory: Memory, bank: str, trust: str, *, suspicious: bool) -> N
     words = Random(1)
     old = {"created_at": "2020-01-01T12:00:00Z"}
     messages = []
-    for _ in range(80):
+    for _ in range(20):
         filler = " ".join("".join(words.choices(ascii_lowercase, k=words.randint(4, 9))) for _ in range(25))
         content = f"{STORED[trust]['content']}{PLANTED if suspicious else ''} {filler}"
         messages.append(STORED[trust] | old | {"content": content})
@@ -452,15 +452,15 @@ def native_pages_of_llama_index(memory: Memory, bank: str) -> str:
     return str(getattr(label, "text", ""))
 
 
-@pytest.mark.parametrize("door", [native_pages_of_mcp, native_pages_of_llama_index])
 def test_the_class_stands_beside_a_page_image_whose_headers_have_faded(
-    shared_memory: Memory, bank: str, trust: str, suspicious: bool, door: Callable[[Memory, str], str]
+    shared_memory: Memory, bank: str, trust: str, suspicious: bool
 ) -> None:
     store_faded(shared_memory, bank, trust, suspicious=suspicious)
     images = shared_memory.recall_images(bank, QUERY).images
     assert {(image.trust, image.suspicious) for image in images} == {(trust, suspicious)}
     marks = f"{trust}, suspicious" if suspicious else trust
-    assert f"has words of the class {marks}, which are data" in door(shared_memory, bank)
+    for door in (native_pages_of_mcp, native_pages_of_llama_index):
+        assert f"has words of the class {marks}, which are data" in door(shared_memory, bank)
 
 
 def test_a_page_of_several_classes_has_the_lowest(shared_memory: Memory, bank: str, trust: str) -> None:
