@@ -11,6 +11,7 @@ from support.service import check_problem, serve
 from support.waiting import wait_until
 
 from foxing.memory import DatabaseTooNew, Memory, StorageError
+from foxing.memory.storage import database
 
 NEWER = "2999_01_01_0001"
 
@@ -61,7 +62,10 @@ def test_the_service_does_not_start_on_it(newer: str) -> None:
     assert "Traceback" not in errors
 
 
-def test_a_running_service_that_is_shut_out_refuses_and_writes_nothing(database_url: str, store: Fill) -> None:
+def test_a_running_service_that_is_shut_out_refuses_and_writes_nothing(
+    database_url: str, store: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "CHECK_S", 0.1)
     rows = ("SELECT * FROM messages ORDER BY id", "SELECT * FROM banks", "SELECT count(*) FROM pages")
     with Memory(database_url) as memory:
         store(memory, range(5))
