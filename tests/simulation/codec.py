@@ -1,7 +1,7 @@
 """A small deterministic codec: the image carries the cells of its page, and the stream their characters."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import MappingProxyType
 from unittest import mock
@@ -72,6 +72,8 @@ class PackedCodec:
     repertoire = None
 
     def __init__(self) -> None:
+        #: Called before pages are encoded, as another process may act then.
+        self.before_encode: Callable[[], object] = lambda: None
         self.tiers = MappingProxyType({tier.name: self._spec(tier.name, tier.tokens) for tier in OWN_TIERS})
 
     @staticmethod
@@ -88,6 +90,7 @@ class PackedCodec:
         )
 
     def encode(self, images: Sequence[Image.Image], tier: str) -> list[VisionTokens]:
+        self.before_encode()
         return [self._encode(_cells_of(image), tier) for image in images]
 
     def _encode(self, cells: Cells, tier: str) -> VisionTokens:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -31,6 +31,7 @@ from foxing.memory import (
 )
 from foxing.memory.ingest.importers import ImportOptions, import_file
 from foxing.renderer import FoxingError
+from foxing.renderer.clock import MAX_CLOCK_SKEW
 from foxing.renderer.tiers import tier_rank
 
 from .codec import PackedCodec, packed_images
@@ -38,7 +39,7 @@ from .embedder import WordEmbedder
 from .faults import Faults, Killed, during
 from .model import BankModel, Finding, Said, check, check_message, resolve, short
 from .steps import Step
-from .surroundings import Clock, owned
+from .surroundings import Clock, owned, small_batches
 
 #: Steps that change no words.
 READING = frozenset({"recall", "window", "context", "backup", "check", "conflict"})
@@ -72,6 +73,7 @@ class Simulation:
         self.codec = codec or PackedCodec()
         rng = Random(f"options {seed}")
         self.embedder = WordEmbedder(slow=rng.random() < 0.5) if embedder is None and rng.random() < 0.5 else None
+        self.small = rng.random() < 0.5
         self.options = MemoryOptions(embedder=self.embedder or embedder or "none", read_images=False)
         self.banks: dict[str, BankModel] = {}
         #: Messages that were erased.
@@ -89,6 +91,8 @@ class Simulation:
 
     def __enter__(self) -> "Simulation":
         self._stack.enter_context(owned(self.seed, self.clock))
+        if self.small:
+            self._stack.enter_context(small_batches())
         if not self.native:
             self._stack.enter_context(packed_images())
         self._open()
@@ -108,8 +112,11 @@ class Simulation:
         return self._memory
 
     def _open(self) -> None:
+        self._memory = self._opened()
+
+    def _opened(self) -> Memory:
         database = DatabaseOptions(self.path, busy_timeout_s=5)
-        self._memory = Memory(database, codec=self.codec, clock=self.clock, options=self.options)
+        return Memory(database, codec=self.codec, clock=self.clock, options=self.options)
 
     def _switch_now(self) -> None:
         self._memory, self._other = self._other, self._memory
@@ -134,13 +141,16 @@ class Simulation:
         """Runs a step and checks everything that it may concern. Raises `Finding`."""
         call, settle = getattr(self, f"_{step.name}")(**step.arguments)
         self.calls[step.name] += 1
-        with during(step.fault) as faults, self._embedder_failing(step) as embedder:
+        with during(step.fault) as faults, self._embedder_failing(step) as embedder, self._erasing(step) as erased:
             outcome = self._outcome(call, faults)
             if self._memory is not None and not faults.dead:
                 self._memory._late.wait()
             faults.happened |= embedder is not None and embedder.failures > 0
             outcome = replace(outcome, fault=outcome.fault or faults.happened)
-        if faults.happened and step.fault is not None:
+        for bank, said in erased:
+            if said.id in self.banks[bank].said:
+                self.gone[id(said)] = self.banks[bank].said.pop(said.id)
+        if (faults.happened or erased) and step.fault is not None:
             self.coverage[step.fault.kind, step.name] += 1
         if step.name not in READING or outcome.fault:
             self._exports.clear()
@@ -163,6 +173,41 @@ class Simulation:
             yield embedder
         finally:
             embedder.fails = False
+
+    @contextmanager
+    def _erasing(self, step: Step) -> Iterator[list[tuple[str, Said]]]:
+        """Has another memory erase a message while a step encodes pages, if its fault says so. Yields what it has
+        erased."""
+        erased: list[tuple[str, Said]] = []
+        banks = sorted(name for name, model in self.banks.items() if model.said)
+        if step.fault is None or step.fault.kind != "erasure" or not isinstance(self.codec, PackedCodec) or not banks:
+            yield erased
+            return
+        bank = step.arguments.get("bank", banks[step.fault.at % len(banks)])
+        calls = 0
+        number = step.fault.at
+
+        def act() -> None:
+            nonlocal calls
+            calls += 1
+            said = list(self.banks[bank].said.values()) if bank in self.banks else []
+            if calls != 1 + number % 3 or not said:
+                return
+            other = self._opened()
+            try:
+                chosen = said[number * 7919 % len(said)]
+                other.erase_message(bank, chosen.id or "")
+                erased.append((bank, chosen))
+            except NotFound:
+                pass  # it has expired, or the step itself has erased it
+            finally:
+                other._database.close()
+
+        self.codec.before_encode = act
+        try:
+            yield erased
+        finally:
+            self.codec.before_encode = lambda: None
 
     @staticmethod
     def _outcome(call: Callable[[], Any], faults: Faults) -> Outcome:
@@ -378,8 +423,10 @@ class Simulation:
                 for said in model.said.values()
                 if said.expires_at is not None and said.expires_at <= now
             ]
+            whole = outcome.done and not outcome.fault
+            leased = self._leased() if whole else set()
             for name, said in expiring:
-                if outcome.done and not outcome.fault and not self._leased():
+                if whole and not leased:
                     self.gone[id(said)] = self.banks[name].said.pop(said.id or "")
                 else:
                     said.doubtful = True
@@ -388,21 +435,26 @@ class Simulation:
                 check(not report.failed_banks, f"tick failed: {report.failed_banks}")
                 check(not report.unreadable, f"tick left pages: {report.unreadable}")
             self.verify_all()
-            if outcome.done and not outcome.fault and not self._leased():
-                self._check_tiers(now)
-                if expiring:
+            if whole:
+                self._check_tiers(now, leased)
+                if expiring and not leased:
                     self.check_gone()
 
         return (lambda: self.memory.tick()), settle
 
-    def _leased(self) -> bool:
-        """True if a job or a page may still be leased by a process that was killed."""
+    def _leased(self) -> set[str]:
+        """Returns the pages that may still be leased by a process that was killed, all of them if a job may be. Raises
+        `Finding` for a job that a tick should have taken."""
+        now = self.clock.now
         with closing(sqlite3.connect(self.path)) as file:
-            jobs = file.execute("SELECT count(*) FROM jobs").fetchone()[0]
-            pages = file.execute("SELECT count(*) FROM pages WHERE lease_owner IS NOT NULL").fetchone()[0]
-        return bool(jobs or pages)
+            jobs = file.execute("SELECT kind, lease_until FROM jobs").fetchall()
+            pages = file.execute('SELECT "key", lease_until FROM pages WHERE lease_owner IS NOT NULL').fetchall()
+            names = {key for (key,) in file.execute('SELECT "key" FROM pages')}
+        for kind, until in jobs:
+            check(_is_leased(until, now), f"a tick at {now} left the job {kind}, whose lease ends at {until}")
+        return names if jobs else {key for key, until in pages if _is_leased(until, now)}
 
-    def _check_tiers(self, now: datetime) -> None:
+    def _check_tiers(self, now: datetime, leased: set[str]) -> None:
         """Checks that pages are at the tier that their policy sets, or lower."""
         for name, model in self.banks.items():
             try:
@@ -414,7 +466,7 @@ class Simulation:
                 for page in message.page_ids:
                     arrivals[page] = max(arrivals.get(page, message.arrived_at), message.arrived_at)
             for page in pages:
-                if page.pinned or page.id not in arrivals:
+                if page.pinned or page.id not in arrivals or page.id in leased:
                     continue
                 age = model.policy.age_of_message(page.last_at, arrivals[page.id])
                 tier = model.policy.tier_at(age.at(now), self.codec.tiers)
@@ -789,6 +841,11 @@ class Simulation:
                 rows = sorted(map(repr, file.execute(f'SELECT * FROM "{table}"')))
                 digest.update(f"{table} {rows}".encode())
         return digest.hexdigest()
+
+
+def _is_leased(until: str | None, now: datetime) -> bool:
+    """True if a lease has not ended, and was not set by a clock that was ahead."""
+    return until is not None and now < datetime.fromisoformat(until).replace(tzinfo=UTC) <= now + MAX_CLOCK_SKEW
 
 
 def _word_of(parts: list[Mapping[str, Any]]) -> str:

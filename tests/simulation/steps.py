@@ -24,8 +24,11 @@ POLICIES: tuple[Mapping[str, Any], ...] = (
     {"seal_after": "P2D", "undo_window": "P1D"},
     {"images": "keep", "undo_window": "P60D"},
 )
-#: Faults of the storage, which happen at a statement or a commit of the step, and of the embedder.
-FAULTS = ("kill", "kill-after-commit", "full", "read-only", "embedder")
+#: Faults of the storage, which happen at a statement or a commit of the step, of the embedder, and an erasure by
+#: another process while pages are encoded.
+FAULTS = ("kill", "kill-after-commit", "full", "read-only", "embedder", "erasure")
+#: Calls that encode pages, which meet an erasure most of the time.
+ENCODING = frozenset({"tick", "seal", "age", "undo", "reencode", "erase_thread", "erase_message"})
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ class World:
                 and self.rng.random() < self.rate
             ):
                 at = min(int(self.rng.expovariate(1 / 8)) + 1, 400)
-                step = Step(step.name, step.arguments, Fault(self.rng.choice(FAULTS), at))
+                kinds = FAULTS if step.name in ENCODING else FAULTS[:-1]
+                step = Step(step.name, step.arguments, Fault(self.rng.choice(kinds), at))
             yield step
 
     def _bank(self) -> str:

@@ -56,3 +56,21 @@ def owned(seed: int, time: Clock) -> Iterator[None]:
         stack.enter_context(mock.patch("secrets.token_hex", lambda n=32: rng.randbytes(n).hex()))
         stack.enter_context(mock.patch("os.urandom", rng.randbytes))
         yield
+
+
+@contextmanager
+def small_batches() -> Iterator[None]:
+    """Has a few pages and messages fill batches and segments, so that work has several transactions."""
+    with ExitStack() as stack:
+        for name, number in (
+            ("ingest.seal.PAGES_AT_ONCE", 2),
+            ("lifecycle.rewrite.BATCH", 2),
+            ("lifecycle.undo.BATCH", 2),
+            ("lifecycle.erase.BATCH", 2),
+            ("lifecycle.embed.BATCH", 8),
+            ("index.packed_index.SEGMENT", 16),
+            ("index.packed_index.SEGMENT_POSTINGS", 600),
+            ("index.packed_index.RECENT", 6),
+        ):
+            stack.enter_context(mock.patch(f"foxing.memory.{name}", number))
+        yield
