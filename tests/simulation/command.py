@@ -107,7 +107,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--embedder", help="Name of an embedder; by default a small one or none, by the seed.")
     parser.add_argument("--no-faults", action="store_true")
     parser.add_argument("--shrink", type=float, default=0, metavar="SECONDS", help="Shrink failures for so long.")
+    parser.add_argument("--first", action="store_true", help="Stop with the first finding.")
+    parser.add_argument("--digest", action="store_true", help="Print digests of the trace and of the rows of --seed.")
     asked = parser.parse_args(arguments)
+    if asked.digest:
+        print(*digest(asked.seed, asked.steps))
+        return 0
     options: dict[str, Any] = {"embedder": asked.embedder}
     if asked.native:
         from foxing.encoder import load_codec
@@ -128,7 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if asked.shrink:
                 fewest = shrink(seed, steps[: number + 1], reason, asked.shrink, **options)
                 print("\n".join(f"    {step}" for step in fewest), flush=True)
-        if asked.seconds is not None and time.monotonic() - start > asked.seconds:
+        late = asked.seconds is not None and time.monotonic() - start > asked.seconds
+        if late or (asked.first and totals.findings):
             break
     report(totals, time.monotonic() - start)
     return 1 if totals.findings else 0

@@ -447,11 +447,12 @@ class Simulation:
         `Finding` for a job that a tick should have taken."""
         now = self.clock.now
         with closing(sqlite3.connect(self.path)) as file:
-            jobs = file.execute("SELECT kind, lease_until FROM jobs").fetchall()
+            jobs = file.execute("SELECT bank_id, kind, lease_until FROM jobs").fetchall()
             pages = file.execute('SELECT "key", lease_until FROM pages WHERE lease_owner IS NOT NULL').fetchall()
             names = {key for (key,) in file.execute('SELECT "key" FROM pages')}
-        for kind, until in jobs:
-            check(_is_leased(until, now), f"a tick at {now} left the job {kind}, whose lease ends at {until}")
+        busy = {bank for bank, _, until in jobs if _is_leased(until, now)}  # banks whose other jobs wait
+        for bank, kind, until in jobs:
+            check(bank in busy, f"a tick at {now} left the job {kind}, whose lease ends at {until}")
         return names if jobs else {key for key, until in pages if _is_leased(until, now)}
 
     def _check_tiers(self, now: datetime, leased: set[str]) -> None:
