@@ -17,6 +17,7 @@ from foxing.memory.errors import Closed, NotFound, StorageError
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, jobs, records
 from foxing.memory.storage.repositories.jobs import DueJob, Lease, QueueLag, QueueLength
+from foxing.memory.storage.repositories.schedule import following_kinds
 from foxing.memory.telemetry import operation
 from foxing.memory.values.reports import PageSkipped, TickReport
 from foxing.renderer import FoxingError, Progress
@@ -150,6 +151,7 @@ class JobQueue:
             last_id = job.id
             done.add((job.bank_id, job.kind))
             result = self._do(job, now)
+            done -= {(job.bank_id, kind) for kind in following_kinds(job.kind)}  # what it did may have made them due
             if result is not None:
                 results.append(result)
         return _tick_report(now, results)

@@ -10,7 +10,7 @@ from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import dialect_of, insert_into
 from foxing.renderer.clock import MAX_CLOCK_SKEW
 
-from .schedule import ALWAYS_DUE, KINDS, JobKind
+from .schedule import ALWAYS_DUE, KINDS, JobKind, following_kinds
 
 _c = schema.jobs.c
 _due = schema.schedule.c
@@ -81,8 +81,8 @@ def fill(connection: Connection, now: datetime, *, codec: str, created_at: datet
 
 def add_following(connection: Connection, job: DueJob, now: datetime, created_at: datetime) -> int:
     """Adds the jobs of the same bank that come after this kind and are due at `now`. Returns how many."""
-    later = KINDS[KINDS.index(job.kind) + 1 :]
-    return _add(connection, and_(_due.bank_id == job.bank_id, _due.kind.in_(later), _due.due_at <= now), created_at)
+    kinds = following_kinds(job.kind)
+    return _add(connection, and_(_due.bank_id == job.bank_id, _due.kind.in_(kinds), _due.due_at <= now), created_at)
 
 
 def _due_at(now: datetime, codec: str) -> ColumnElement[bool]:

@@ -32,6 +32,11 @@ SUSPENDED: tuple[JobKind, ...] = ("erase", "age", "purge")
 ALWAYS_DUE = datetime.min.replace(tzinfo=UTC)
 
 
+def following_kinds(kind: JobKind) -> tuple[JobKind, ...]:
+    """Returns the kinds of jobs that come after `kind`."""
+    return KINDS[KINDS.index(kind) + 1 :]
+
+
 @dataclass(frozen=True)
 class DueTime:
     """Time at which one kind of job of a bank is next due."""

@@ -138,6 +138,19 @@ def test_a_failed_job_waits_and_the_next_tick_tries_it_again(database_url: str) 
         assert memory.operations.jobs.length() == EMPTY
 
 
+def test_a_tick_ages_the_pages_that_it_seals_after_an_ageing_job_of_the_queue(database_url: str) -> None:
+    with Memory(database_url, clock=lambda: START + 40 * DAY) as memory:
+        memory.store("ana", conversation(3))
+        memory.seal("ana")
+        memory.tick(now=START + DAY)
+        memory.operations.jobs.fill(START + 40 * DAY)
+        assert memory.operations.jobs.length().waiting == 1  # as a tick that was killed leaves it
+        memory.store("ana", conversation(3, first=3))
+        report = memory.tick()
+        assert (report.sealed_pages, report.moved_pages) == (1, 2)
+        assert memory.operations.jobs.length() == EMPTY
+
+
 def test_pauses_double_up_to_an_hour() -> None:
     assert [retry_delay(attempts).total_seconds() for attempts in (1, 2, 3)] == [30, 60, 120]
     assert retry_delay(1000) == MAX_RETRY_DELAY
