@@ -6,7 +6,7 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
@@ -121,8 +121,8 @@ def import_request(bank: str, path: str | Path, fields: Mapping[str, object], *,
 
 
 def json_of(body: Mapping[str, object]) -> dict[str, object]:
-    """Returns a body as JSON types: None members are omitted, times are RFC 3339 strings, and models contain only the
-    fields that were set."""
+    """Returns a body as JSON types: None members are omitted, times are RFC 3339 strings, durations ISO 8601 strings,
+    and models contain only the fields that were set. Raises `InvalidInput` for other types."""
     return {name: _json(value) for name, value in body.items() if value is not None}
 
 
@@ -131,11 +131,15 @@ def _json(value: object) -> object:
         return value.model_dump(mode="json", by_alias=True, exclude_unset=True)
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, timedelta):
+        return values.policy.iso_duration(value)
     if isinstance(value, Mapping):
         return {key: _json(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_json(inner) for inner in value]
-    return value
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise InvalidInput(f"a value of type {type(value).__name__} cannot be sent; use types of JSON, times and durations")
 
 
 def read(kind: type[V], content: bytes, headers: Mapping[str, str]) -> V:

@@ -50,7 +50,7 @@ _ISO_PATTERN = r"^P(?=[0-9T])([0-9]{1,4}D)?(T(?=[0-9])([0-9]{1,4}H)?([0-9]{1,4}M
 _ISO_DURATION = re.compile(r"[+-]?P")
 
 
-def _iso(duration: timedelta) -> str:
+def iso_duration(duration: timedelta) -> str:
     """Returns a duration in ISO 8601, in days and seconds, since years and months vary in length."""
     seconds = duration.seconds + duration.microseconds / 1e6
     time = f"T{seconds:g}S" if seconds else ""
@@ -68,7 +68,7 @@ Duration = Annotated[
     timedelta,
     Field(ge=timedelta(0), le=LONGEST, strict=False, json_schema_extra={"pattern": _ISO_PATTERN}),
     BeforeValidator(_check_duration),
-    PlainSerializer(_iso, when_used="json"),
+    PlainSerializer(iso_duration, when_used="json"),
 ]
 
 

@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -413,6 +413,15 @@ def test_a_newer_service_may_say_more(client: Client, bank: str) -> None:
         read(RecallResult, json.dumps({**answer, "text_tokens": "many"}).encode(), {})
     with pytest.raises(ValidationError):
         RecallResult.model_validate(answer)
+
+
+def test_durations_are_sent_and_other_types_refused(client: Client, bank: str) -> None:
+    client.store(bank, [{"role": "user", "content": "for a day", "id": "m0", "expires_after": timedelta(days=1)}])
+    expires_at = client.message(bank, "m0").expires_at
+    assert expires_at is not None
+    assert timedelta(hours=23) < expires_at - datetime.now(UTC) <= timedelta(days=1)
+    with pytest.raises(InvalidInput, match="type set"):
+        client.store(bank, [{"role": "user", "content": "a", "metadata": {"tags": {"a"}}}])
 
 
 def test_a_request_with_an_unknown_field_is_refused(client: Client, bank: str) -> None:
