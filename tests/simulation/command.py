@@ -12,7 +12,7 @@ from typing import Any
 
 from .model import Finding
 from .simulation import YEAR_S, Simulation
-from .steps import Step, World
+from .steps import FAULTS, Step, World
 
 
 @dataclass
@@ -23,6 +23,8 @@ class Totals:
     bank_years: float = 0.0
     calls: Counter[str] = field(default_factory=Counter)
     coverage: Counter[tuple[str, str]] = field(default_factory=Counter)
+    #: Number of calls by door and name.
+    doors: Counter[tuple[str, str]] = field(default_factory=Counter)
     findings: list[tuple[int, int, str]] = field(default_factory=list)
 
 
@@ -53,6 +55,7 @@ def play(seed: int, steps: Sequence[Step], totals: Totals | None = None, **optio
             totals.bank_years += simulation.bank_s / YEAR_S
             totals.calls += simulation.calls
             totals.coverage += simulation.coverage
+            totals.doors += simulation.doors
     return failure
 
 
@@ -146,9 +149,8 @@ def report(totals: Totals, seconds: float) -> None:
         f"{totals.steps} steps, {totals.steps / seconds:.1f} a second; {totals.bank_years:.0f} bank-years, "
         f"{totals.bank_years * 3600 / seconds:.0f} an hour; {len(totals.findings)} findings"
     )
-    kinds = sorted({kind for kind, _ in totals.coverage})
-    print("| call | runs | " + " | ".join(kinds) + " |")
-    print("|---|---|" + "---|" * len(kinds))
+    print("| call | runs | over HTTP | " + " | ".join(FAULTS) + " |")
+    print("|---|---|---|" + "---|" * len(FAULTS))
     for name in sorted(totals.calls):
-        counts = " | ".join(str(totals.coverage[kind, name]) for kind in kinds)
-        print(f"| {name} | {totals.calls[name]} | {counts} |")
+        counts = " | ".join(str(totals.coverage[kind, name]) for kind in FAULTS)
+        print(f"| {name} | {totals.calls[name]} | {totals.doors['http', name]} | {counts} |")

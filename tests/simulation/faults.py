@@ -1,4 +1,5 @@
-"""Faults of the storage: a process that ends, a disk that is full, a file that may not be written."""
+"""Faults at a statement or a commit: a process that ends, a disk that is full, a file that may not be written, a clock
+that jumps."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -10,8 +11,12 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from .steps import Fault
+from .surroundings import Clock
 
 MESSAGES = {"full": "database or disk is full", "read-only": "attempt to write a readonly database"}
+#: Seconds by which the clock jumps.
+AHEAD = (90, 10_000, 2 * 86_400, 400 * 86_400)
+BACK = (1, 900, 10_000, 2 * 86_400, 400 * 86_400)
 _WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "BEGIN IMMEDIATE")
 
 
@@ -26,8 +31,9 @@ def _statement_error(message: str) -> Exception:
 class Faults:
     """Fault of one step. Once the process is killed, no statement or commit is run."""
 
-    def __init__(self, fault: Fault | None) -> None:
+    def __init__(self, fault: Fault | None, clock: Clock) -> None:
         self.fault = fault
+        self.clock = clock
         self.count = 0
         self.happened = False
         self.dead = False
@@ -49,6 +55,15 @@ class Faults:
         if fault.kind == "kill" and self.count == fault.at:
             self.happened = self.dead = True
             raise Killed
+        if fault.kind == "clock-runs":  # else it stands still during a step
+            self.happened = True
+            self.clock.move(1)
+        elif fault.kind == "clock-ahead" and not self.happened:
+            self.happened = True
+            self.clock.move(AHEAD[fault.at % len(AHEAD)])
+        elif fault.kind == "clock-back" and not self.happened:
+            self.happened = True
+            self.clock.move(-BACK[fault.at % len(BACK)])
         if fault.kind in MESSAGES and write:  # until the end of the step
             self.happened = True
             raise error(MESSAGES[fault.kind])
@@ -61,9 +76,9 @@ class Faults:
 
 
 @contextmanager
-def during(fault: Fault | None) -> Iterator[Faults]:
+def during(fault: Fault | None, clock: Clock) -> Iterator[Faults]:
     """Has a fault happen within the block, in all databases of this process."""
-    faults = Faults(fault)
+    faults = Faults(fault, clock)
     if fault is None:
         yield faults
         return

@@ -2,19 +2,49 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from foxing.memory import Policy, RecalledMessage
-from foxing.memory.values.policy import Age
 
 GAP = " … "
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
+#: Names of the tiers, the sharpest first.
+TIERS = ("large", "base", "small", "tiny", "micro")
+
+
 class Finding(AssertionError):
     """Something that must not be."""
+
+
+# what a policy says, without the code that the product has for it
+
+
+def age_start(policy: Policy, created_at: datetime, arrived_at: datetime) -> datetime:
+    """Returns the time from which the age of a message counts."""
+    return max(created_at, arrived_at) if policy.age_from == "arrival" else created_at
+
+
+def tier_of_age(policy: Policy, age: timedelta) -> str:
+    """Returns the tier that a policy sets for an age."""
+    return next((step.tier for step in reversed(policy.steps) if age >= step.after), policy.fresh)
+
+
+def exact_until(policy: Policy, start: datetime) -> datetime:
+    """Returns the time before which the text of messages whose age counts from `start` must not fade."""
+    if policy.keep_text == "always":
+        return NEVER
+    last = TIERS.index(policy.keep_text.removeprefix("until:")) if ":" in policy.keep_text else None
+
+    def keeps(tier: str) -> bool:
+        return tier == policy.fresh if last is None else TIERS.index(tier) < last
+
+    if not keeps(policy.fresh):
+        return start
+    return next((start + step.after for step in policy.steps if not keeps(step.tier)), NEVER)
 
 
 @dataclass
@@ -43,17 +73,28 @@ class Said:
     latest: datetime = LONG_AGO
     #: What was read last, None after what may sharpen it.
     last: RecalledMessage | None = None
-    keepsakes: tuple[str, ...] | None = None
+    #: Whether its time is that of the clock when it was stored.
+    dated_by_clock: bool = False
+    #: Earliest and latest time of the clock while it was stored, if the clock moved then.
+    window: tuple[datetime, datetime] | None = None
 
-    def exact_at_least_until(self, tiers: Mapping[str, object]) -> datetime:
+    def exact_at_least_until(self) -> datetime:
         """Returns the time before which no policy lets its text fade."""
-        times = []
-        for policy in self.policies:
-            age = policy.age_of_message(self.created_at, self.arrived_at)
-            until = policy.forecast(Age(age.start), tiers).exact_until
-            if until is not None:
-                times.append(until)
-        return min(times, default=NEVER)
+        starts = [(policy, age_start(policy, self.created_at, self.arrived_at)) for policy in self.policies]
+        return min((exact_until(policy, start) for policy, start in starts), default=NEVER)
+
+    def adopt(self, message: RecalledMessage) -> None:
+        """Takes the times of a message that was stored while the clock moved, if they are between both times."""
+        if self.window is None:
+            return
+        earliest, latest = self.window
+        if self.dated_by_clock:
+            check(earliest <= message.created_at <= latest, f"message {self.id}: time {message.created_at}")
+            self.created_at = message.created_at
+        check(earliest <= message.arrived_at <= latest, f"message {self.id}: arrived at {message.arrived_at}")
+        self.arrived_at = message.arrived_at
+        self.expires_at = message.expires_at
+        self.window = None
 
 
 @dataclass
@@ -114,9 +155,10 @@ def _is_subsequence(text: str, whole: str) -> bool:
     return all(character in rest for character in text if not character.isspace())
 
 
-def check_message(said: Said, message: RecalledMessage, tiers: Mapping[str, object]) -> None:
+def check_message(said: Said, message: RecalledMessage) -> None:
     """Checks a message as it is read against what was said."""
     name = f"message {said.id}"
+    said.adopt(message)
     check(message.thread == said.thread, f"{name}: thread {message.thread!r}, not {said.thread!r}")
     check(message.role == said.role, f"{name}: role {message.role!r}, not {said.role!r}")
     check(message.name == said.name, f"{name}: name {message.name!r}, not {said.name!r}")
@@ -135,7 +177,7 @@ def check_message(said: Said, message: RecalledMessage, tiers: Mapping[str, obje
         check_part_of(said.text, message)
         if not message.gaps and message.kept == 1 and not message.uncertain:
             _check_same(f"{name}, without a mark", message.text, said.text)
-        exact = said.exact_at_least_until(tiers)
+        exact = said.exact_at_least_until()
         check(said.latest >= exact, f"{name}: faded at {said.latest}, is to be exact until {exact}")
     if said.last is not None:
         check(message.kept <= said.last.kept + 1e-6, f"{name}: kept {said.last.kept} before, {message.kept} now")
@@ -193,5 +235,11 @@ def _settle(model: BankModel, group: Iterable[Said], others: list[RecalledMessag
 def _fits(said: Said, message: RecalledMessage) -> bool:
     if said.id is not None:
         return said.id == message.message_id
-    same = said.thread == message.thread and said.created_at == message.created_at
-    return same and said.role == message.role and said.word in message.text and said.text in (None, message.text)
+    dated = said.created_at == message.created_at or (said.window is not None and said.dated_by_clock)
+    return (
+        said.thread == message.thread
+        and dated
+        and said.role == message.role
+        and said.word in message.text
+        and said.text in (None, message.text)
+    )

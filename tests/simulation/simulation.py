@@ -3,8 +3,11 @@
 import hashlib
 import json
 import logging
+import os
 import shutil
+import signal
 import sqlite3
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -16,9 +19,12 @@ from random import Random
 from typing import Any
 
 from foxing.encoder import Codec
+from foxing.integrations.client import Client
 from foxing.memory import (
     Conflict,
     DatabaseOptions,
+    Forgotten,
+    InvalidInput,
     InvalidTime,
     Maintenance,
     Memory,
@@ -32,18 +38,34 @@ from foxing.memory import (
 from foxing.memory.ingest.importers import ImportOptions, import_file
 from foxing.renderer import FoxingError
 from foxing.renderer.clock import MAX_CLOCK_SKEW
-from foxing.renderer.tiers import tier_rank
 
 from .codec import PackedCodec, packed_images
 from .embedder import WordEmbedder
 from .faults import Faults, Killed, during
-from .model import BankModel, Finding, Said, check, check_message, resolve, short
+from .folds import BANK as SESSION_BANK
+from .folds import Session, prefix
+from .model import (
+    TIERS,
+    BankModel,
+    Finding,
+    Said,
+    age_start,
+    check,
+    check_message,
+    resolve,
+    short,
+    tier_of_age,
+)
+from .service import client_of
 from .steps import Step
 from .surroundings import Clock, owned, small_batches
 
 #: Steps that change no words.
-READING = frozenset({"recall", "window", "context", "backup", "check", "conflict"})
+READING = frozenset({"recall", "window", "context", "backup", "check", "conflict", "view", "images", "fork"})
 YEAR_S = 365.25 * 86_400
+PNG = b"\x89PNG"
+#: Seconds after which a forked process that waits is ended.
+FORK_S = 30
 
 
 @dataclass(frozen=True)
@@ -53,12 +75,21 @@ class Outcome:
     result: Any = None
     error: FoxingError | None = None
     killed: bool = False
-    #: Whether a fault happened during it.
+    #: Whether a fault happened during it that lets it fail.
     fault: bool = False
+    #: Times of the clock before and after it, if the clock moved.
+    moved: tuple[datetime, datetime] | None = None
+    #: Whether another process erased something meanwhile.
+    beside: bool = False
 
     @property
     def done(self) -> bool:
         return self.error is None and not self.killed
+
+    @property
+    def calm(self) -> bool:
+        """Whether nothing happened beside it that changes what it may answer."""
+        return not self.fault and self.moved is None and not self.beside
 
 
 class Simulation:
@@ -71,6 +102,7 @@ class Simulation:
         self.clock = Clock()
         self.native = codec is not None
         self.codec = codec or PackedCodec()
+        self.sessions: dict[str, Session] = {}
         rng = Random(f"options {seed}")
         self.embedder = WordEmbedder(slow=rng.random() < 0.5) if embedder is None and rng.random() < 0.5 else None
         self.small = rng.random() < 0.5
@@ -81,6 +113,8 @@ class Simulation:
         self.backups: dict[int, tuple[Path, dict[str, BankModel]]] = {}
         self.coverage: Counter[tuple[str, str]] = Counter()
         self.calls: Counter[str] = Counter()
+        #: Number of calls by door and name.
+        self.doors: Counter[tuple[str, str]] = Counter()
         self.bank_s = 0.0
         self.trace = hashlib.sha256()
         self._exports: dict[str, list[RecalledMessage]] = {}
@@ -88,6 +122,8 @@ class Simulation:
         self._memory: Memory | None = None
         #: Another memory on the same file, as of another process.
         self._other: Memory | None = None
+        #: Client of the service, during a step that goes through it.
+        self._client: Client | None = None
 
     def __enter__(self) -> "Simulation":
         self._stack.enter_context(owned(self.seed, self.clock))
@@ -110,6 +146,11 @@ class Simulation:
     def memory(self) -> Memory:
         assert self._memory is not None
         return self._memory
+
+    @property
+    def caller(self) -> Any:
+        """The memory, or the client of the service over it."""
+        return self._client or self.memory
 
     def _open(self) -> None:
         self._memory = self._opened()
@@ -141,24 +182,49 @@ class Simulation:
         """Runs a step and checks everything that it may concern. Raises `Finding`."""
         call, settle = getattr(self, f"_{step.name}")(**step.arguments)
         self.calls[step.name] += 1
-        with during(step.fault) as faults, self._embedder_failing(step) as embedder, self._erasing(step) as erased:
-            outcome = self._outcome(call, faults)
+        self.doors[step.door, step.name] += 1
+        before = self.clock.now
+        through = self._through_service(call) if step.door == "http" else call
+        moves = step.fault is not None and step.fault.kind.startswith("clock")
+        with (
+            during(step.fault, self.clock) as faults,
+            self._embedder_failing(step) as embedder,
+            self._erasing(step) as erased,
+        ):
+            outcome = self._outcome(through, faults)
             if self._memory is not None and not faults.dead:
                 self._memory._late.wait()
             faults.happened |= embedder is not None and embedder.failures > 0
-            outcome = replace(outcome, fault=outcome.fault or faults.happened)
+            outcome = replace(outcome, fault=not moves and (outcome.fault or faults.happened))
+        if moves and faults.happened:
+            times = sorted((before, self.clock.now))
+            outcome = replace(outcome, moved=(times[0], times[1]))
+            self._tick_clock()
+        outcome = replace(outcome, beside=bool(erased))
         for bank, said in erased:
             if said.id in self.banks[bank].said:
                 self.gone[id(said)] = self.banks[bank].said.pop(said.id)
         if (faults.happened or erased) and step.fault is not None:
             self.coverage[step.fault.kind, step.name] += 1
-        if step.name not in READING or outcome.fault:
+        if step.name not in READING or not outcome.calm:
             self._exports.clear()
         if outcome.killed:
             self._drop()
-            self._open()
+            if step.name != "restore":
+                self._open()
         settle(outcome)
         self._note(step, outcome)
+
+    def _through_service(self, call: Callable[[], Any]) -> Callable[[], Any]:
+        def serve() -> Any:
+            with client_of(self.memory) as client:
+                self._client = client
+                try:
+                    return call()
+                finally:
+                    self._client = None
+
+        return serve
 
     @contextmanager
     def _embedder_failing(self, step: Step) -> Iterator[WordEmbedder | None]:
@@ -219,7 +285,9 @@ class Simulation:
             return Outcome(error=error, fault=faults.happened, killed=faults.dead)
         except Finding:
             raise
-        except Exception as error:
+        except BaseException as error:
+            if faults.dead:  # the end of the process, among the errors of a task group
+                return Outcome(killed=True, fault=True)
             raise Finding(f"{type(error).__name__} is not a documented error: {error}") from error
         if faults.dead:  # a thread or a handler met the end of the process
             return Outcome(result, killed=True, fault=True)
@@ -236,6 +304,8 @@ class Simulation:
         if error is None or isinstance(error, errors):
             return
         if outcome.fault and isinstance(error, StorageError):
+            return
+        if outcome.moved is not None and isinstance(error, InvalidTime):
             return
         raise Finding(f"{type(error).__name__}: {error}") from error
 
@@ -265,7 +335,7 @@ class Simulation:
         for message in messages:
             said = model.said[message.message_id]
             said.latest = max(said.latest, self.clock.now)
-            check_message(said, message, self.codec.tiers)
+            check_message(said, message)
             self.trace.update(f"{message.message_id} {message.text} {message.kept} {message.source}".encode())
         if messages:
             info = self.memory.bank(bank)
@@ -313,7 +383,7 @@ class Simulation:
             self._permit(outcome, *([Conflict] if any(said.id in known for said, _ in new) else []))
             self._add(bank, [said for said, _ in new], outcome)
 
-        return (lambda: self.memory.store(bank, [fields for _, fields in new], thread=thread)), settle
+        return (lambda: self.caller.store(bank, [fields for _, fields in new], thread=thread)), settle
 
     def _new(self, fields: Mapping[str, Any], thread: str, now: datetime) -> tuple[Said, dict[str, Any]]:
         call = dict(fields)
@@ -337,6 +407,7 @@ class Simulation:
             expires_at=expires_at,
             metadata=dict(message.metadata or {}),
             fields=call,
+            dated_by_clock="created_at" not in call,
         )
         if expires_at is not None and expires_at < now:
             call.pop("expires_after")
@@ -354,6 +425,9 @@ class Simulation:
         for said in new:
             said.policies.append(model.policy)
             said.latest = self.clock.now
+            if outcome.moved is not None:
+                said.window = outcome.moved
+                said.doubtful = said.expires_at is not None
         if outcome.done:
             for said, key in zip(new, outcome.result.ids, strict=True):
                 if key not in model.said:
@@ -373,15 +447,16 @@ class Simulation:
         fields = {**said.fields, "created_at": said.created_at}
 
         def settle(outcome: Outcome) -> None:
-            future = said.created_at > self.clock.now or (said.expires_at or self.clock.now) <= self.clock.now
+            now = self._latest(outcome)
+            future = said.created_at > self.clock.now or (said.expires_at or now) <= now
             self._permit(outcome, *([InvalidTime, Conflict] if future else []))
-            if outcome.done and not said.doubtful:
+            if outcome.done and not said.doubtful and (said.expires_at is None or outcome.calm):
                 check(outcome.result.duplicates == 1, f"message {id} was stored twice")
             if outcome.done and outcome.result.stored:
                 self._refresh(said)
             self.verify(bank)
 
-        return (lambda: self.memory.store(bank, [fields], thread=said.thread)), settle
+        return (lambda: self.caller.store(bank, [fields], thread=said.thread)), settle
 
     def _refresh(self, said: Said) -> None:
         said.last = None
@@ -397,7 +472,7 @@ class Simulation:
             check(not outcome.done, f"other words were accepted under the id {id}")
             self.verify(bank)
 
-        return (lambda: self.memory.store(bank, [{"role": "user", "content": "others", "id": id}])), settle
+        return (lambda: self.caller.store(bank, [{"role": "user", "content": "others", "id": id}])), settle
 
     def _skip(self) -> Any:
         return (lambda: None), (lambda outcome: None)
@@ -417,16 +492,18 @@ class Simulation:
 
         def settle(outcome: Outcome) -> None:
             self._permit(outcome)
+            at = now if outcome.moved is None else outcome.moved[0]
+            latest = now if outcome.moved is None else outcome.moved[1]
             expiring = [
                 (name, said)
                 for name, model in self.banks.items()
                 for said in model.said.values()
-                if said.expires_at is not None and said.expires_at <= now
+                if said.expires_at is not None and said.expires_at <= latest
             ]
             whole = outcome.done and not outcome.fault
-            leased = self._leased() if whole else set()
+            leased = self._leased() if whole and outcome.calm else set()
             for name, said in expiring:
-                if whole and not leased:
+                if whole and outcome.calm and not leased:
                     self.gone[id(said)] = self.banks[name].said.pop(said.id or "")
                 else:
                     said.doubtful = True
@@ -435,8 +512,8 @@ class Simulation:
                 check(not report.failed_banks, f"tick failed: {report.failed_banks}")
                 check(not report.unreadable, f"tick left pages: {report.unreadable}")
             self.verify_all()
-            if whole:
-                self._check_tiers(now, leased)
+            if whole and outcome.calm:
+                self._check_tiers(at, leased)
                 if expiring and not leased:
                     self.check_gone()
 
@@ -469,10 +546,10 @@ class Simulation:
             for page in pages:
                 if page.pinned or page.id not in arrivals or page.id in leased:
                     continue
-                age = model.policy.age_of_message(page.last_at, arrivals[page.id])
-                tier = model.policy.tier_at(age.at(now), self.codec.tiers)
-                due = tier_rank(page.tier) >= tier_rank(tier)
-                check(due, f"page {page.id} is at {page.tier} after a tick, its age {age.at(now)} calls for {tier}")
+                age = now - age_start(model.policy, page.last_at, arrivals[page.id])
+                tier = tier_of_age(model.policy, age)
+                due = TIERS.index(page.tier) >= TIERS.index(tier)
+                check(due, f"page {page.id} is at {page.tier} after a tick, its age {age} calls for {tier}")
 
     # what changes pages
 
@@ -480,9 +557,7 @@ class Simulation:
         """Returns a call that changes no words, and its settlement."""
 
         def settle(outcome: Outcome) -> None:
-            self._permit(
-                outcome, *errors, *([] if bank in self.banks and not self.banks[bank].doubtful else [NotFound])
-            )
+            self._permit(outcome, *errors, *self._absent(bank))
             model = self.banks.get(bank)
             if sharpens and model is not None:
                 for said in model.said.values():
@@ -492,30 +567,28 @@ class Simulation:
         return call, settle
 
     def _seal(self, bank: str) -> Any:
-        return self._of_bank(bank, lambda: self.memory.seal(bank))
+        return self._of_bank(bank, lambda: self.caller.seal(bank))
 
     def _age(self, bank: str) -> Any:
-        return self._of_bank(bank, lambda: self.memory.age(bank))
+        return self._of_bank(bank, lambda: self.caller.age(bank))
 
     def _pin(self, bank: str, number: int, pinned: bool) -> Any:
         def call() -> None:
-            pages = self.memory.pages(bank, limit=500).pages
+            pages = self.caller.pages(bank, limit=500).pages
             if pages:
                 page = pages[number % len(pages)]
-                info = self.memory.pin(bank, page.id, pinned=pinned)
+                info = self.caller.pin(bank, page.id, pinned=pinned)
                 check(info.pinned == pinned, "a page was pinned, and is not")
 
         return self._of_bank(bank, call)
 
     def _undo(self, bank: str, number: int | None) -> Any:
-        from foxing.memory import Forgotten
-
         def call() -> None:
             page = None
             if number is not None:
-                pages = self.memory.pages(bank, limit=500).pages
+                pages = self.caller.pages(bank, limit=500).pages
                 page = pages[number % len(pages)].id if pages else None
-            report = self.memory.undo(bank, page=page)
+            report = self.caller.undo(bank, page=page)
             check(not report.unreadable, f"undo left {report.unreadable}")
 
         return self._of_bank(bank, call, Forgotten, sharpens=True)
@@ -540,7 +613,7 @@ class Simulation:
                 said.policies.append(model.policy)
             self.verify(bank)
 
-        return (lambda: self.memory.set_policy(bank, parsed)), settle
+        return (lambda: self.caller.set_policy(bank, parsed)), settle
 
     def _reindex(self, bank: str, words: bool) -> Any:
         from foxing.memory import EmbedderError
@@ -548,14 +621,19 @@ class Simulation:
         return self._of_bank(bank, lambda: self.memory.operations.reindex(bank, words=words), EmbedderError)
 
     def _reencode(self, bank: str) -> Any:
-        return self._of_bank(bank, lambda: self.memory.operations.reencode(bank))
+        return self._of_bank(bank, lambda: self.caller.operations.reencode(bank))
 
     # recall
 
     def _recall(self, bank: str, query: str, limit: int, track: bool) -> Any:
+        def call() -> Any:
+            if self._client is not None:
+                return self._client.recall(bank, query, limit=limit)
+            return self.memory.recall(bank, query, limit=limit, track=track)
+
         def settle(outcome: Outcome) -> None:
             self._permit(outcome)
-            if not outcome.done or outcome.fault:
+            if not outcome.done or not outcome.calm:
                 return
             messages = {message.message_id: message for message in self.exported(bank)}
             for span in outcome.result.spans:
@@ -573,7 +651,7 @@ class Simulation:
                 for message in exact[:limit] if model is not None and len(exact) <= limit else []:
                     check(message.message_id in ids, f"{message.message_id} is not found by its word {query}")
 
-        return (lambda: self.memory.recall(bank, query, limit=limit, track=track)), settle
+        return call, settle
 
     def _window(self, bank: str, until_days: int, since_days: int) -> Any:
         now = self.clock.now
@@ -581,11 +659,11 @@ class Simulation:
         until = now - timedelta(days=until_days)
 
         def call() -> list[str]:
-            return [span.message_id for span in self.memory.recall(bank, since=since, until=until, limit=500).spans]
+            return [span.message_id for span in self.caller.recall(bank, since=since, until=until, limit=500).spans]
 
         def settle(outcome: Outcome) -> None:
             self._permit(outcome)
-            if not outcome.done or outcome.fault:
+            if not outcome.done or not outcome.calm:
                 return
             expected = [m.message_id for m in self.exported(bank) if since <= m.created_at < until][:500]
             check(outcome.result == expected, f"the window {since} to {until} has {outcome.result}, not {expected}")
@@ -594,13 +672,117 @@ class Simulation:
 
     def _context(self, bank: str, reader: str, budget: int, query: str) -> Any:
         def settle(outcome: Outcome) -> None:
-            from foxing.memory import InvalidInput
-
             self._permit(outcome, InvalidInput)
 
-        return (lambda: self.memory.context(bank, reader=reader, budget=budget, query=query)), settle
+        return (lambda: self.caller.context(bank, reader=reader, budget=budget, query=query)), settle
+
+    # pages and images
+
+    def _view(self, bank: str, number: int, tier: str | None) -> Any:
+        """Looks at a page: its image, its reading, and what it would be at a lower tier."""
+
+        def call() -> None:
+            pages = self.caller.pages(bank, limit=500).pages
+            if not pages:
+                return
+            page = pages[number % len(pages)]
+            check(self.caller.page_image(bank, page.id, tier).startswith(PNG), "an image of a page is no PNG")
+            reading = self.caller.read_page(bank, page.id, tier)
+            check(0 <= reading.kept <= 1, f"page {page.id}: kept {reading.kept}")
+            said = {} if bank not in self.banks else self.banks[bank].said
+            for message in reading.messages:
+                known = message.message_id in said or bool(self.banks[bank].unknown)
+                check(known, f"page {page.id} shows {message.message_id}, which nobody has stored")
+            if page.tier != "micro":
+                self.caller.preview_page(bank, page.id, "micro")
+
+        return self._of_bank(bank, call, Forgotten, InvalidInput)
+
+    def _images(self, bank: str, query: str, reader: str) -> Any:
+        def settle(outcome: Outcome) -> None:
+            self._permit(outcome, InvalidInput, *self._absent(bank))
+            if not outcome.done or not outcome.calm:
+                return
+            messages = {message.message_id: message for message in self.exported(bank)}
+            for span in (*outcome.result.open_spans, *outcome.result.whole_spans):
+                message = messages.get(span.message_id)
+                check(message is not None, f"images show {span.message_id}, which is not in the bank")
+                if message is not None and span.passage is None and not span.left_out:
+                    check(span.text == message.text, f"images show {span.message_id} otherwise than its export")
+
+        return (lambda: self.caller.recall_images(bank, query, reader=reader)), settle
+
+    # sessions
+
+    def _fold(self, session: str, turns: list[Mapping[str, Any]], reader: str, budget: int, cache: str) -> Any:
+        state = self.sessions.setdefault(session, Session())
+        state.add(turns)
+        request = state.request(session, reader, budget, cache)
+
+        def settle(outcome: Outcome) -> None:
+            self._permit(outcome, InvalidInput)  # what must stay exceeds the budget
+            try:
+                result = outcome.result if outcome.done else self.memory.fold(SESSION_BANK, request)
+            except InvalidInput:
+                return
+            state.check(result, request)
+            again = self.memory.fold(SESSION_BANK, request)
+            if again.fold == result.fold:
+                check(prefix(again) == prefix(result), f"fold {again.fold} of {session} is another when repeated")
+            state.check(again, request)
+            with suppress(NotFound):
+                state.check_stored(session, list(self.memory.export(SESSION_BANK)), again)
+
+        return (lambda: self.caller.fold(SESSION_BANK, request)), settle
+
+    # processes
+
+    def _fork(self) -> Any:
+        """Forks, as programs do that have opened a memory; the new process must not be able to use it."""
+
+        def call() -> int:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 on: this process has threads
+                child = os.fork()
+            if child == 0:
+                code = 3
+                try:
+                    signal.alarm(FORK_S)
+                    code = self._use_in_child()
+                finally:
+                    os._exit(code)
+            _, status = os.waitpid(child, 0)
+            return os.waitstatus_to_exitcode(status)
+
+        def settle(outcome: Outcome) -> None:
+            self._permit(outcome)
+            self._exports.clear()
+            self.verify_all()
+            meanings = {1: "stores in the memory of its parent", 2: "stores in the file that its parent has open"}
+            code = outcome.result
+            check(code == 0, f"a forked process {meanings.get(code, f'ends with {code}')}")
+
+        return call, settle
+
+    def _use_in_child(self) -> int:
+        """Returns 0 if a forked process can store neither by the memory that it has inherited nor by another one."""
+        messages = [{"role": "user", "content": "from a forked process"}]
+        with suppress(StorageError):
+            self.memory.store("forked", messages)
+            return 1
+        with suppress(StorageError):
+            self._opened().store("forked", messages)
+            return 2
+        return 0
 
     # erasure
+
+    def _absent(self, bank: str) -> list[type[FoxingError]]:
+        """Returns the error of a bank that may not exist."""
+        return [] if bank in self.banks and not self.banks[bank].doubtful else [NotFound]
+
+    def _latest(self, outcome: Outcome) -> datetime:
+        return self.clock.now if outcome.moved is None else outcome.moved[1]
 
     def _forget(self, bank: str, messages: list[Said], outcome: Outcome) -> None:
         """Settles an erasure in a bank, and looks for what is left."""
@@ -625,12 +807,12 @@ class Simulation:
         said = list(model.said.values())[number % len(model.said)]
 
         def settle(outcome: Outcome) -> None:
-            expired = said.expires_at is not None and said.expires_at <= self.clock.now
+            expired = said.expires_at is not None and said.expires_at <= self._latest(outcome)
             self._permit(outcome, *([NotFound] if expired or said.doubtful else []))
             self._forget(bank, [said], outcome)
             self._look_for_gone(outcome)
 
-        return (lambda: self.memory.erase_message(bank, said.id or "")), settle
+        return (lambda: self.caller.erase_message(bank, said.id or "")), settle
 
     def _erase_thread(self, bank: str, thread: str) -> Any:
         model = self.banks.get(bank)
@@ -642,7 +824,7 @@ class Simulation:
             self._forget(bank, messages, outcome)
             self._look_for_gone(outcome)
 
-        return (lambda: self.memory.erase_thread(bank, thread)), settle
+        return (lambda: self.caller.erase_thread(bank, thread)), settle
 
     def _erase_person(self, person: str) -> Any:
         of_banks = {
@@ -651,7 +833,7 @@ class Simulation:
         }
 
         def call() -> Any:
-            return self.memory.operations.persons.erase(person, dry_run=False)
+            return self.caller.operations.persons.erase(person, dry_run=False)
 
         def settle(outcome: Outcome) -> None:
             certain = any(not s.doubtful and s.expires_at is None for part in of_banks.values() for s in part)
@@ -681,7 +863,7 @@ class Simulation:
             self.verify(bank)
             self._look_for_gone(outcome)
 
-        return (lambda: self.memory.erase_bank(bank)), settle
+        return (lambda: self.caller.erase_bank(bank)), settle
 
     def _settle_bank(self, bank: str, model: BankModel) -> None:
         """Settles an interrupted erasure: the bank is there as a whole, or not at all."""
@@ -783,8 +965,12 @@ class Simulation:
 
         def settle(outcome: Outcome) -> None:
             self._permit(outcome)
+            if not outcome.done:  # the file is there as a whole, or not at all
+                call()
             self.banks = deepcopy(banks)
             self.gone.clear()
+            for session in self.sessions.values():
+                session.last = None
             self._tick_clock()
             for model in self.banks.values():
                 for said in model.said.values():
@@ -877,4 +1063,5 @@ def _difference(before: list[Any], after: list[Any]) -> str:
     return f"{len(before)} messages, then {len(after)}"
 
 
-logging.getLogger("foxing").setLevel(logging.CRITICAL)
+for logger in ("foxing", "asyncio"):  # a process that ends has tasks whose errors nobody reads
+    logging.getLogger(logger).setLevel(logging.CRITICAL + 1)

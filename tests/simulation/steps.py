@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from io import BytesIO
 from random import Random
@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from .languages import LANGUAGES, content, own_word
+from .languages import ENGLISH, LANGUAGES, content, fact, own_word, text
 
 PEOPLE = ("Ann", "Bo", "Chidi", "Müller")
 THREADS = ("daily", "harbour", "垂直")
@@ -24,9 +24,30 @@ POLICIES: tuple[Mapping[str, Any], ...] = (
     {"seal_after": "P2D", "undo_window": "P1D"},
     {"images": "keep", "undo_window": "P60D"},
 )
-#: Faults of the storage, which happen at a statement or a commit of the step, of the embedder, and an erasure by
-#: another process while pages are encoded.
-FAULTS = ("kill", "kill-after-commit", "full", "read-only", "embedder", "erasure")
+#: Faults at a statement or a commit of the step, of the embedder, and an erasure by another process while pages are
+#: encoded.
+FAULTS = (
+    "kill",
+    "kill-after-commit",
+    "full",
+    "read-only",
+    "clock-ahead",
+    "clock-back",
+    "clock-runs",
+    "embedder",
+    "erasure",
+)
+#: Steps that no fault meets.
+FAULTLESS = frozenset({"advance", "reopen", "switch", "fork"})
+#: Calls that the HTTP service has.
+SERVED = frozenset(
+    {
+        *("store", "again", "conflict", "seal", "age", "recall", "window", "context", "pin", "undo", "policy", "fold"),
+        *("erase_message", "erase_thread", "erase_person", "erase_bank", "move", "view", "images", "reencode"),
+    }
+)
+SESSIONS = ("refactor", "release notes")
+READERS = ("text", "native", "claude")
 #: Calls that encode pages, which meet an erasure most of the time.
 ENCODING = frozenset({"tick", "seal", "age", "undo", "reencode", "erase_thread", "erase_message"})
 
@@ -47,11 +68,14 @@ class Step:
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     fault: Fault | None = None
+    #: Way to the bank: "python" or "http".
+    door: str = "python"
 
     def __str__(self) -> str:
         values = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
         fault = "" if self.fault is None else f", fault=Fault({self.fault.kind!r}, {self.fault.at})"
-        return f"simulation.run(Step({self.name!r}, dict({values}){fault}))"
+        door = "" if self.door == "python" else f", door={self.door!r}"
+        return f"simulation.run(Step({self.name!r}, dict({values}){fault}{door}))"
 
 
 def picture(rng: Random) -> str:
@@ -79,6 +103,7 @@ class World:
         self.salt = self.rng.randrange(4096)
         self.faults = faults and self.rng.random() < 0.85
         self.rate = self.rng.choice((0.05, 0.2, 0.5))
+        self.served = self.rng.choice((0.0, 0.05, 0.3))
         self.number = 0
         self.backups = 0
         self.banks: dict[str, _Bank] = {}
@@ -87,14 +112,12 @@ class World:
         """Yields the first steps."""
         for _ in range(number):
             step = self._step()
-            if (
-                self.faults
-                and step.name not in ("advance", "reopen", "restore", "switch")
-                and self.rng.random() < self.rate
-            ):
+            if self.faults and step.name not in FAULTLESS and self.rng.random() < self.rate:
                 at = min(int(self.rng.expovariate(1 / 8)) + 1, 400)
                 kinds = FAULTS if step.name in ENCODING else FAULTS[:-1]
-                step = Step(step.name, step.arguments, Fault(self.rng.choice(kinds), at))
+                step = replace(step, fault=Fault(self.rng.choice(kinds), at))
+            if step.name in SERVED and self.rng.random() < self.served:
+                step = replace(step, door="http")
             yield step
 
     def _bank(self) -> str:
@@ -132,6 +155,10 @@ class World:
             "switch": 6,
             "reindex": 0.7,
             "reencode": 0.5,
+            "view": 2,
+            "images": 1.5,
+            "fold": 4,
+            "fork": 0.3,
         }
         name = rng.choices(list(weights), list(weights.values()))[0]
         if not self.banks:
@@ -146,7 +173,7 @@ class World:
     def _nothing(self, bank: str) -> dict[str, Any]:
         return {}
 
-    _tick = _check = _reopen = _switch = _nothing
+    _tick = _check = _reopen = _switch = _fork = _nothing
 
     def _message(self, bank: str) -> dict[str, Any]:
         rng = self.rng
@@ -203,18 +230,44 @@ class World:
         return {"bank": bank, "query": query, "limit": rng.choice((1, 5, 50)), "track": rng.random() < 0.5}
 
     def _window(self, bank: str) -> dict[str, Any]:
-        days = sorted(self.rng.randrange(0, 800) for _ in range(2))
+        days = sorted(self.rng.sample(range(800), 2))
         return {"bank": bank, "until_days": days[0], "since_days": days[1]}
 
     def _context(self, bank: str) -> dict[str, Any]:
-        readers = ("text", "native", "claude")
         words = self.banks[bank].words
         query = self.rng.choice(words) if words else "harbour"
         return {
             "bank": bank,
-            "reader": self.rng.choice(readers),
+            "reader": self.rng.choice(READERS),
             "budget": self.rng.choice((300, 2_000)),
             "query": query,
+        }
+
+    def _images(self, bank: str) -> dict[str, Any]:
+        words = self.banks[bank].words
+        query = self.rng.choice(words) if words else "harbour"
+        return {"bank": bank, "query": query, "reader": self.rng.choice(READERS[1:])}
+
+    def _view(self, bank: str) -> dict[str, Any]:
+        return {"bank": bank, "number": self.rng.randrange(20), "tier": self.rng.choice((None, "small", "micro"))}
+
+    def _fold(self, bank: str) -> dict[str, Any]:
+        rng = self.rng
+        turns = []
+        for _ in range(rng.randrange(1, 9)):
+            self.number += 1
+            word = own_word(self.number, self.salt)
+            request = rng.choice(rng.choice(LANGUAGES))
+            output = text(rng, word, rng.randrange(200, 6_000))
+            turns.append(
+                {"word": word, "request": request, "path": fact(rng), "output": output, "answer": rng.choice(ENGLISH)}
+            )
+        return {
+            "session": rng.choice(SESSIONS),
+            "turns": turns,
+            "reader": rng.choice(READERS[::2]),
+            "budget": rng.choice((12_000, 30_000)),
+            "cache": rng.choice(("warm", "cold")),
         }
 
     def _pin(self, bank: str) -> dict[str, Any]:
