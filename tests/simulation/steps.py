@@ -37,6 +37,8 @@ FAULTS = (
     "embedder",
     "erasure",
 )
+#: Faults that leave a step unfinished.
+INTERRUPTING = frozenset({"kill", "kill-after-commit", "full", "read-only"})
 #: Steps that no fault meets.
 FAULTLESS = frozenset({"advance", "reopen", "switch", "fork"})
 #: Calls that the HTTP service has.
@@ -107,15 +109,20 @@ class World:
         self.number = 0
         self.backups = 0
         self.banks: dict[str, _Bank] = {}
+        #: Steps that come next.
+        self.queue: list[Step] = []
 
     def steps(self, number: int) -> Iterator[Step]:
         """Yields the first steps."""
         for _ in range(number):
-            step = self._step()
+            step = self.queue.pop(0) if self.queue else self._step()
             if self.faults and step.name not in FAULTLESS and self.rng.random() < self.rate:
                 at = min(int(self.rng.expovariate(1 / 8)) + 1, 400)
                 kinds = FAULTS if step.name in ENCODING else FAULTS[:-1]
                 step = replace(step, fault=Fault(self.rng.choice(kinds), at))
+                if step.name in ENCODING and step.fault.kind in INTERRUPTING and self.rng.random() < 0.3:
+                    # the clock of a machine is often set when it starts again
+                    self.queue += [Step("advance", {"seconds": self._step_of_clock()}), Step("tick")]
             if step.name in SERVED and self.rng.random() < self.served:
                 step = replace(step, door="http")
             yield step
@@ -220,8 +227,12 @@ class World:
         seconds = rng.choice((0, 60, 3_600, 86_400, 86_400 * 3, 86_400 * 8, 86_400 * 31, 86_400 * 120, 86_400 * 370))
         seconds *= rng.random()
         if self.faults and rng.random() < 0.08:
-            seconds = -rng.choice((1, 120, 4_000, 86_400, 86_400 * 20)) * rng.random()
+            seconds = self._step_of_clock()
         return {"seconds": round(seconds, 3)}
+
+    def _step_of_clock(self) -> float:
+        """Returns the seconds by which a clock is set back."""
+        return round(-self.rng.choice((1, 120, 4_000, 86_400, 86_400 * 20)) * self.rng.random(), 3)
 
     def _recall(self, bank: str) -> dict[str, Any]:
         rng = self.rng
