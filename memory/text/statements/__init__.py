@@ -12,6 +12,7 @@ from .comparison import SentencePairs, Speakers, value_words
 from .incidence import Pairs, in_common, incidence, lacking
 from .questions import AnswerPairs, Asked
 from .sentences import Sentence, sentences
+from .tokens import language_of
 from .wording import CODES, asks_for_the_past, wording
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "in_common",
     "incidence",
     "lacking",
+    "language_of",
     "sentences",
     "value_words",
     "wording",

@@ -1,0 +1,205 @@
+"""Standing facts: clauses of a message that state what holds: a state, a goal, a value, a constraint or a promise.
+
+They are recognised by rules, which are data: one TOML file of patterns for each language. A sentence is left out that
+is a question, supposes something, reports what others say or tells of the past, and a message that plays a role or is
+meant ironically; quotations and code are not read. Rules know words, not meaning: they miss what is implied.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from foxing.memory.values.facts import KINDS, FactKind
+
+from .statements import language_of
+
+DATA = Path(__file__).with_name("data") / "facts"
+#: Characters that are read of a message, from its beginning.
+READ_CHARS = 4_000
+#: Most clauses of a message, and characters of a sentence that is read.
+MOST_CLAUSES, LONGEST = 8, 400
+#: Characters of the shortest clause.
+SHORTEST = 4
+
+_FENCED = re.compile(r"```[^`]{0,4000}(?:```|\Z)")
+_QUOTED = re.compile(
+    r"[“„«][^“”„«»\n]{1,300}[”“»]|\"[^\"\n]{1,300}\"|[「『《][^」』》\n]{1,300}[」』》]|(?<![\w])'[^'\n]{1,200}'(?![a-z])"
+    r"|‘[^’\n]{1,200}’(?![a-z])|^>[^\n]{0,400}|<[^<>\n]{1,200}>|https?://\S{1,300}",
+    re.MULTILINE,
+)
+_CODE = re.compile(
+    r"^(?:[ \t]*(?:def |class |return\b|import |from \S+ import |if .{1,80}:$|for .{1,80}:$|while |try:|except\b|else:|#|//"
+    r"|\$ |SELECT |INSERT |UPDATE |FAILED|ERROR|Traceback|at [\w.$]+\(|\w+\.\w+(?:Exception|Error)|npm ERR|-[rwx-]{9} )"
+    r"|\d{4}-\d\d-\d\d[T ]\d\d:|.{0,200}[{};]$)[^\n]{0,400}$",
+    re.MULTILINE,
+)
+#: A sentence with its end.
+_SENTENCE = re.compile(
+    r"[^\n.!?…。！？]{1,400}(?:(?<=\d)\.(?=\s?\w)|(?<=\b\w)\.(?=\w)|(?<=\bDr|\bMr|\bSt)\.|\.(?=\w)"
+    r"|[^\n.!?…。！？]{1,400}){0,12}[.!?…。！？]{0,4}[\"'”»)]?"
+)
+_WORD = re.compile(r"\w")
+_QUESTION = re.compile(r"[?？]\W{0,3}$")
+_BREAKS = re.compile(r"[:：;；](?=\s|\W|[^\x00-\x7f])|\s[–—-]\s")
+_COMMA = re.compile(r"[,，、](?!\d)")
+#: Ends that are no words of the statement.
+_EDGES = " \t,，;；:：–—-"
+
+
+class Clause(NamedTuple):
+    """A clause of a message that states what holds, or says that something has changed."""
+
+    #: Half-open range of characters.
+    start: int
+    stop: int
+    #: None if it only says that something has changed.
+    kind: FactKind | None
+    #: Whether an earlier statement may end with it.
+    changes: bool
+
+
+class Rules(NamedTuple):
+    """Patterns of one language."""
+
+    nothing: re.Pattern[str]
+    excluded: re.Pattern[str]
+    brief: re.Pattern[str]
+    kinds: dict[FactKind, re.Pattern[str]]
+    of_assistant: re.Pattern[str]
+    changes: re.Pattern[str]
+
+
+#: Syllables of Hangul that end with ㄹ, for `{ㄹ}` in patterns.
+FINAL_L = f"[{''.join(chr(code) for code in range(0xAC08, 0xD7A4, 28))}]"
+#: Beginnings of a question, which is one up to its last comma as well.
+_ASKS = re.compile(
+    r"\W*(?:how|what|when|where|who|whose|which|why|can|could|do|does|is|are|should|would|will|wie|was|wann|wo|wer|wen"
+    r"|welche[rsn]?|warum|wieso|womit|kann|soll|sollte|hast|gibt|comment|quand|où|qui|quels?|quelles?|pourquoi|combien"
+    r"|est-ce|c'est quoi|tu|vous)\b",
+    re.IGNORECASE,
+)
+#: Beginnings of clauses that say what follows from the one before.
+_CONSEQUENCE = re.compile(
+    r"\s*(?:so|but|and then|otherwise|deshalb|also|aber|donc|du coup|mais|所以|但|可是|그래서|그런데|근데)\b",
+    re.IGNORECASE,
+)
+#: Beginnings of clauses that need none before them.
+_INDEPENDENT = re.compile(
+    r"\s*(?:(?:and|und|et|but|aber|mais|so|also|well|ok|nun|bon) )?(?:I|I'\w+|we|we'\w+|my|our|there's|it|she|he|they"
+    r"|ich|wir|mein\w*|unser\w*|je|j'|nous|on|mon|ma|notre|il|elle|tout|我|我们|咱|나|나는|난|저|저는|우리|제가|내가)(?:\b|(?<=')|(?<=[^\x00-\x7f]))",
+    re.IGNORECASE,
+)
+
+
+@cache
+def rules_of(code: str) -> Rules | None:
+    """Returns the rules of a language; None for one without."""
+    path = DATA / f"{code}.toml"
+    if not path.exists():
+        return None
+    source: dict[str, str] = tomllib.loads(path.read_text(encoding="utf-8"))
+    patterns = {
+        name: re.compile(
+            "|".join(f"(?:{line})" for line in text.replace("{ㄹ}", FINAL_L).strip().splitlines()), re.IGNORECASE
+        )
+        for name, text in source.items()
+    }
+    kinds = {kind: patterns[kind] for kind in KINDS}
+    return Rules(
+        patterns["nothing"],
+        patterns["not"],
+        patterns["brief"],
+        kinds,
+        patterns["promise_assistant"],
+        patterns["changes"],
+    )
+
+
+def clauses_of(text: str, role: str) -> list[Clause]:
+    """Returns the clauses of a message that state what holds, or that something has changed, in order. `role`: of the
+    speaker; an assistant states promises alone, and nobody but user and assistant states anything."""
+    if role not in ("user", "assistant") or not _WORD.search(text):
+        return []
+    rules = rules_of(language_of(text[:READ_CHARS]))
+    if rules is None:
+        return []
+    read = _readable(text[:READ_CHARS])
+    if rules.nothing.search(read):
+        return []
+    found: list[Clause] = []
+    for match in _SENTENCE.finditer(read):
+        if match.end() - match.start() <= LONGEST:
+            found += _of_sentence(read, match.start(), match.end(), rules, role)
+        if len(found) >= MOST_CLAUSES:
+            break
+    return found[:MOST_CLAUSES]
+
+
+def _readable(text: str) -> str:
+    """Returns a text with blanks in place of code and quotations, each character in its place."""
+    text = text.replace("’", "'")
+    for pattern in (_FENCED, _CODE, _QUOTED):
+        text = pattern.sub(lambda match: "·" * len(match[0]), text)
+    return text
+
+
+def _of_sentence(text: str, start: int, stop: int, rules: Rules, role: str) -> Iterator[Clause]:
+    """Yields the clauses of the sentence between `start` and `stop`."""
+    sentence = text[start:stop]
+    if _QUESTION.search(sentence):
+        commas = [match.start() for match in _COMMA.finditer(sentence)]
+        sentence = sentence[: commas[-1]] if commas and not _ASKS.match(sentence) else ""
+    if not _WORD.search(sentence) or rules.excluded.search(sentence):
+        return
+    changes = role == "user" and rules.changes.search(sentence) is not None
+    kinds = {"promise": rules.of_assistant} if role == "assistant" else rules.kinds
+    marks = [(match.start(), match.end(), kind) for kind, pattern in kinds.items() if (match := pattern.search(sentence))]
+    if marks and all(kind == "state" for _, _, kind in marks) and rules.brief.search(sentence):
+        marks = []
+    if not marks:
+        if changes:
+            yield _clause(text, start, start + len(sentence), None, changes=True)
+        return
+    parts = _parts(sentence)
+    kind_of: dict[int, FactKind] = {}
+    for begin, end, kind in marks:
+        number = next(n for n, (_, part_stop) in enumerate(parts) if begin < part_stop or n == len(parts) - 1)
+        last = next(n for n, (_, part_stop) in enumerate(parts) if end <= part_stop or n == len(parts) - 1)
+        for place in range(number, last + 1):
+            kind_of.setdefault(place, kind)
+    first = min(kind_of)
+    groups: list[tuple[int, int, FactKind]] = []
+    for number in sorted(kind_of):
+        kind = kind_of[number]
+        if groups and (groups[-1][2] == kind or not _INDEPENDENT.match(sentence, parts[number][0])):
+            groups[-1] = (groups[-1][0], number + 1, groups[-1][2])
+        else:
+            groups.append((number, number + 1, kind))
+    for place, (number, end, kind) in enumerate(groups):
+        begin = number
+        if number == first and not _INDEPENDENT.match(sentence, parts[number][0]):
+            breaks = [match.end() for match in _BREAKS.finditer(sentence, 0, parts[number][0] + 1)]
+            begin = next((n for n, (at, _) in enumerate(parts) if not breaks or at >= breaks[-1] - 1), number)
+            begin = min(begin, number)
+        following = groups[place + 1][0] if place + 1 < len(groups) else len(parts)
+        while end < following and not _CONSEQUENCE.match(sentence, parts[end][0]):
+            end += 1
+        yield _clause(text, start + parts[begin][0], start + parts[end - 1][1], kind, changes=changes)
+
+
+def _parts(sentence: str) -> list[tuple[int, int]]:
+    """Returns the ranges between the commas and colons of a sentence."""
+    edges = sorted(match.end() for pattern in (_COMMA, _BREAKS) for match in pattern.finditer(sentence))
+    bounds = [0, *edges, len(sentence)]
+    return [(a, b) for a, b in zip(bounds, bounds[1:], strict=False) if a < b]
+
+
+def _clause(text: str, start: int, stop: int, kind: FactKind | None, *, changes: bool) -> Clause:
+    """Returns a clause without blanks at its edges."""
+    part = text[start:stop]
+    start += len(part) - len(part.lstrip(_EDGES))
+    return Clause(start, start + len(text[start:stop].rstrip(_EDGES)), kind, changes)
