@@ -52,7 +52,7 @@ Kind: TypeAlias = Literal["change", "read", "none"]
 _BANK = re.compile(r"[A-Za-z0-9._:@~-]{1,251}")
 _GENERATED = re.compile(r"[0-9a-f]{8}|[0-9a-f]{32}")
 #: Parameters that name what a call concerns.
-_SUBJECTS = ("message_id", "thread", "page_id", "page", "key_id", "job_id", "hold_id", "person")
+_SUBJECTS = ("message_id", "thread", "page_id", "page", "key_id", "job_id", "hold_id", "person", "fact_id")
 
 log = logging.getLogger(__name__)
 _door: ContextVar[AuditDoor | None] = ContextVar("door", default=None)
@@ -493,6 +493,8 @@ CALLS: Mapping[str, Mapping[str, Kind]] = {
             "change",
         ),
         **dict.fromkeys(("pin", "set_policy", "export"), "change"),
+        **dict.fromkeys(("pin_fact", "correct_fact", "dismiss_fact"), "change"),
+        "facts": "read",
         **dict.fromkeys(("message", "recall", "recall_images", "context", "fetch", "savings", "pages", "page"), "read"),
         **dict.fromkeys(("page_image", "read_page", "preview_page", "page_tokens", "banks", "threads", "bank"), "read"),
         "policy": "read",

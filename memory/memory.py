@@ -40,6 +40,7 @@ from .values.banks import BankEnd, BankInfo, Banks
 from .values.base import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES, Value, checked
 from .values.compression import CompressRequest, CompressResult, RetrieveResult
 from .values.context import ContextFields, ContextRequest, ContextResult
+from .values.facts import FACT_TOKENS, Fact, FactCorrection, Facts
 from .values.fold import FoldRequest, FoldResult
 from .values.forecasts import PolicyForecast
 from .values.messages import FetchResult, MessageInfo, NewMessage, RecalledMessage, StoreResult
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from .bulk.work import BulkWork
     from .codec_source import OptionsOfCodecs
     from .context.builder import ContextBuilder
+    from .facts import StandingFacts
     from .fold.compressor import Compressor
     from .fold.folder import Folder
     from .holds import LegalHolds
@@ -255,6 +257,14 @@ class Memory:
         from .pages.view import PageViewer
 
         return PageViewer(self._database, self._decoder, self._index.document_frequencies, self._clock)
+
+    @once
+    def _facts(self) -> StandingFacts:
+        from .facts import StandingFacts
+
+        return StandingFacts(
+            self._database, self._vectors, self._assembler, lambda: self._store, self._options.gap_mark
+        )
 
     @once
     def _jobs(self) -> JobQueue:
@@ -464,6 +474,37 @@ class Memory:
         newest. `bank`: None for all banks together. Raises `NotFound`, `InvalidInput`, `InvalidTime`."""
         window = SavingsWindow.from_fields({"by": by, "since": since, "until": until, "limit": limit})
         return self._ledger.savings(bank, window)
+
+    def facts(
+        self,
+        bank: str,
+        *,
+        at: str | datetime | None = None,
+        subject: str | None = None,
+        max_tokens: int = FACT_TOKENS,
+        timezone: str | None = None,
+    ) -> Facts:
+        """Returns the standing facts of a bank: clauses of messages that state what holds, pinned ones first, then the
+        newest, as many as `max_tokens` hold as text. What rules do not recognise is not among them.
+
+        `at`: what held at that time, by default now; text in words, as a date or in RFC 3339. `subject`: of whom, by
+        name, role or a word such as "daughter". Raises `NotFound`, `InvalidInput`, `InvalidTime`.
+        """
+        until = None if at is None else self.now(at, timezone)
+        return self._facts.list(bank, self.now(), at=until, subject=subject, max_tokens=max_tokens)
+
+    def pin_fact(self, bank: str, fact_id: str, *, pinned: bool = True) -> Fact:
+        """Pins a fact, which is then listed first and ended by no message, or unpins it. Raises `NotFound`."""
+        return self._facts.pin(bank, fact_id, pinned=pinned)
+
+    def correct_fact(self, bank: str, fact_id: str, text: str) -> Fact:
+        """Stores a statement of the user in place of a fact, and returns it. A repeated call stores nothing new. Raises
+        `NotFound`, `InvalidInput`."""
+        return self._facts.correct(bank, fact_id, FactCorrection.from_fields({"text": text}), self.now())
+
+    def dismiss_fact(self, bank: str, fact_id: str) -> Fact:
+        """Dismisses a fact: it holds no more from now on. Its message stays. Raises `NotFound`."""
+        return self._facts.dismiss(bank, fact_id, self.now())
 
     def fetch(self, bank: str, refs: str | Sequence[str]) -> FetchResult:
         """Returns the complete messages, as remembered now, of one or up to 100 references, such as those on a page

@@ -23,6 +23,7 @@ from foxing.memory.storage.repositories import (
 from foxing.memory.storage.repositories.images import NewImage
 from foxing.memory.storage.repositories.quarantine import QuarantineRow
 from foxing.memory.storage.secrets import message_digest
+from foxing.memory.text.facts import MarkedClause, marked_clauses
 from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.planted import planted_form
 from foxing.memory.text.speakers import index_terms
@@ -36,6 +37,8 @@ from .validate import validate_message
 
 DEFAULT_THREAD = "main"
 LONG_PASSAGES = 64  # a message of more, about 40 kB, is embedded after the call: that takes seconds for each 100 kB
+#: Classes whose words are no facts: instructions and claims of pages and tools.
+UNREAD_CLASSES = DATA_CLASSES - {"imported"}
 MAX_MARK_CHARS = 80  # of what stands in an excerpt in place of what is left out
 
 
@@ -118,6 +121,13 @@ class AcceptedMessage:
     def terms(self) -> Sequence[Counter[str]]:
         """Index terms of each passage, with counts."""
         return index_terms(self.text, self.message.name, self.passages)
+
+    @cached_property
+    def facts(self) -> Sequence[MarkedClause]:
+        """Its clauses that state what holds, or that something has changed; of data none are read."""
+        if self.message.trust_class in UNREAD_CLASSES or self.suspicious:
+            return ()
+        return marked_clauses(self.text, self.message.role)
 
     @property
     def is_long(self) -> bool:

@@ -22,6 +22,7 @@ from foxing.memory.storage.dialects import dialect_of
 from foxing.memory.storage.repositories import (
     banks,
     expiries,
+    facts,
     idempotency,
     images,
     messages,
@@ -220,6 +221,10 @@ class BankWriter:
                 images.insert(connection, bank.id, {row.id: item.images})
         items = {message_id: item for message_id, (_, item) in self._whole.items()}
         self._index.replace(connection, bank.id, {i: item.terms for i, item in items.items()})
+        facts.delete_of(connection, bank.id, list(items))
+        facts.insert(
+            connection, bank.id, [(row.id, row.created_at, item.facts) for row, item in self._whole.values()]
+        )
         codes = [item.code for item in items.values()]
         self._vectors.replace(connection, bank.id, list(items), None if None in codes else joined(codes))
         added = sum(len(item.text) - row.chars for row, item in self._whole.values())
@@ -251,6 +256,10 @@ class BankWriter:
         coded = {i: item.code for i, item in zip(ids, items, strict=True) if item.code is not None}
         if coded:
             self._vectors.add(connection, bank.id, list(coded), joined(list(coded.values())))
+        stated = [
+            (i, item.message.created_at or now, item.facts) for i, (item, now) in zip(ids, self._new, strict=True)
+        ]
+        facts.insert(connection, bank.id, stated)
         if len(coded) < len(ids):
             self._vectors.add(connection, bank.id, [i for i in ids if i not in coded], None)
         seal_at = min(self._age(item, now) for item, now in self._new).when(self._policy.seal_after)

@@ -248,7 +248,7 @@ class MessageStore:
             replace(request, messages=[ready.get(item, item) for item in request.messages]) for request in requests
         ]
         for item in (item for request in encoded for item in request.messages if item not in stored):
-            _ = item.terms  # computed here, before the transaction
+            _ = item.terms, item.facts  # computed here, before the transaction
         return encoded
 
     def _known(self, request: AcceptedCall) -> list[AcceptedMessage]:

@@ -470,6 +470,31 @@ recall_weights = Table(
     sqlite_with_rowid=False,
 )
 
+#: Standing facts: clauses of messages that state what holds, and those that say that something has changed. Rows have
+#: no words; see `foxing.memory.facts`.
+facts = Table(
+    "facts",
+    metadata,
+    Column("bank_id", Key, primary_key=True),
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    #: Range of characters in the message as it was stored.
+    Column("start", Integer, primary_key=True, autoincrement=False),
+    Column("stop", Integer, nullable=False),
+    #: Null for a clause that only says that something has changed.
+    Column("kind", String(10)),
+    Column("changes", Boolean, nullable=False),
+    #: Time of the message.
+    Column("said_at", UtcDateTime, nullable=False),
+    #: A byte for each of its words, too short to tell the word, by which a clause is found among what has not faded.
+    Column("marks", LargeBinary, nullable=False),
+    Column("pinned", Boolean, nullable=False, server_default=false()),
+    #: Time at which it was dismissed or corrected, and the message that corrects it.
+    Column("closed_at", UtcDateTime),
+    Column("closed_by", BigInteger),
+    Index("ix_facts_bank_id_said_at", "bank_id", "said_at", "message_id"),
+    sqlite_with_rowid=False,
+)
+
 #: Numbers of erased messages, so that their references are told from unknown ones, and the ids of those that were turns
 #: of a session, so that no way in stores them again. Nothing else of them is kept.
 erased_messages = Table(

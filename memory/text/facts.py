@@ -7,11 +7,13 @@ meant ironically; quotations and code are not read. Rules know words, not meanin
 
 import re
 import tomllib
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 from foxing.memory.values.facts import KINDS, FactKind
 
@@ -153,11 +155,13 @@ def _of_sentence(text: str, start: int, stop: int, rules: Rules, role: str) -> I
     if _QUESTION.search(sentence):
         commas = [match.start() for match in _COMMA.finditer(sentence)]
         sentence = sentence[: commas[-1]] if commas and not _ASKS.match(sentence) else ""
-    if not _WORD.search(sentence) or rules.excluded.search(sentence):
+    if not _WORD.search(sentence):
         return
     changes = role == "user" and rules.changes.search(sentence) is not None
     kinds = {"promise": rules.of_assistant} if role == "assistant" else rules.kinds
     marks = [(match.start(), match.end(), kind) for kind, pattern in kinds.items() if (match := pattern.search(sentence))]
+    if (marks or changes) and rules.excluded.search(sentence):
+        return
     if marks and all(kind == "state" for _, _, kind in marks) and rules.brief.search(sentence):
         marks = []
     if not marks:
@@ -203,3 +207,81 @@ def _clause(text: str, start: int, stop: int, kind: FactKind | None, *, changes:
     part = text[start:stop]
     start += len(part) - len(part.lstrip(_EDGES))
     return Clause(start, start + len(text[start:stop].rstrip(_EDGES)), kind, changes)
+
+
+#: Words that are marked: whole ones, and single ideographs.
+_MARKED = re.compile(r"[^\W_\u3400-\u9fff]{1,80}|[\u3400-\u9fff]")
+#: Most words of a clause that are marked.
+MOST_MARKS = 96
+
+
+class MarkedClause(NamedTuple):
+    """A clause with the marks by which it is found again once words of its message have faded."""
+
+    clause: Clause
+    #: A byte for each of its words.
+    marks: bytes
+
+
+def marked_clauses(text: str, role: str) -> list[MarkedClause]:
+    """Returns `clauses_of` with their marks."""
+    return [MarkedClause(clause, marks_of(text[clause.start : clause.stop])) for clause in clauses_of(text, role)]
+
+
+def marks_of(text: str) -> bytes:
+    """Returns a byte for each word of a text, which many words have."""
+    return bytes(crc32(match[0].casefold().encode("utf-8", "surrogatepass")) & 0xFF for match in _MARKED.finditer(text))[
+        :MOST_MARKS
+    ]
+
+
+def place_of(marks: bytes, text: str, gaps: Sequence[int]) -> tuple[int, int] | None:
+    """Returns the range of what is left of a clause in a text of which words have faded; None if it is too little to
+    tell. Words of the clause are missing only where the text has a gap. `gaps`: places of gap marks, ascending."""
+    words = [(match.start(), match.end(), marks_of(match[0])[0]) for match in _MARKED.finditer(text)]
+    best: tuple[int, int, int] = (0, 0, 0)
+    for first in range(len(words)):
+        at = marks.find(words[first][2])
+        while at >= 0 and len(marks) - at > best[0]:
+            length = _run(marks, at, words, first, gaps)
+            if length > best[0]:
+                best = (length, words[first][0], words[first + length - 1][1])
+            at = marks.find(words[first][2], at + 1)
+    return best[1:] if best[0] >= min(LEAST_WORDS, len(marks)) else None
+
+
+#: Words that must be left of a clause for it to be told from others.
+LEAST_WORDS = 3
+
+
+def _run(marks: bytes, at: int, words: Sequence[tuple[int, int, int]], first: int, gaps: Sequence[int]) -> int:
+    """Returns how many words from `first` on are those of a clause from its word `at` on."""
+    length = 1
+    for (_, before, _), (start, _, mark) in zip(words[first:], words[first + 1 :], strict=False):
+        has_gap = bisect_left(gaps, before) < bisect_left(gaps, start)
+        following = marks.find(mark, at + 1) if has_gap else at + 1
+        if not at < following < len(marks) or marks[following] != mark:
+            break
+        at = following
+        length += 1
+    return length
+
+
+#: Beginnings of clauses about somebody else: those of the speaker by what they are, and names.
+_OTHERS = re.compile(
+    r"\W{0,3}(?:(?:ach ja|oh|ok|well|just so you know|对了|아 맞다)\W{1,3})?(?:(?:und|and|et) )?"
+    r"(?:(?i:(?:my|our|mein[er]?|unser[er]?|mon|ma|notre) (?P<kin>[\w'-]{2,24}))(?='s| |,)"
+    r"|(?P<han>(?:我|咱)(?:妈|爸|奶奶|爷爷|女儿|儿子|老公|老婆|妻子|丈夫|妹妹|姐姐|哥哥|弟弟|孩子)|奶奶|爷爷|孩子)"
+    r"|(?P<hangul>(?:우리 )?(?:딸|아들|엄마|아빠|아버지|어머니|남편|아내|할머니|할아버지|동생|아이))(?=[은는이가께 ])"
+    r"|(?P<name>[A-ZÄÖÜÉÈ][\wäöüßéèêëïîôç'-]{2,20})(?=(?:'s)? (?:is|has|can't|mustn't|must|hat|ist|darf|verträgt|est|a|ne|n')\b))"
+)
+#: Words with a capital letter that are no names.
+_NO_NAMES = frozenset({"She", "This", "That", "There", "Das", "Der", "Die", "Sie", "Elle", "Ils", "Cela", "Here", "What"})
+
+
+def other_subject(clause: str) -> tuple[int, int] | None:
+    """Returns the range of the words of a clause that name whom it is about; None if that is the speaker."""
+    match = _OTHERS.match(clause)
+    if match is None or match["name"] in _NO_NAMES:
+        return None
+    return match.span(match.lastgroup or 0)

@@ -5,6 +5,7 @@ if TYPE_CHECKING:
     from . import audit as audit
     from . import banks as banks
     from . import context as context
+    from . import facts as facts
     from . import fold as fold
     from . import holds as holds
     from . import imports as imports

@@ -45,6 +45,7 @@ _EXPENDABLE = frozenset(
         "embeddings",
         "embedding_segments",
         "recall_weights",
+        "facts",
         "erased_messages",
         "message_ranges",
         "image_places",

@@ -433,6 +433,8 @@ def delete(connection: Connection, bank_id: int, rows: Collection[Message]) -> N
     recall_weights = schema.recall_weights
     of_bank = (recall_weights.c.bank_id == bank_id, columns.among(recall_weights.c.message_id, ids))
     connection.execute(recall_weights.delete().where(*of_bank))
+    facts = schema.facts
+    connection.execute(facts.delete().where(facts.c.bank_id == bank_id, columns.among(facts.c.message_id, ids)))
     images.delete_of(connection, bank_id, ids)
     expiries.remove(connection, bank_id, ids)
     connection.execute(schema.messages.delete().where(columns.among(_c.id, ids)))

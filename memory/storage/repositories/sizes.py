@@ -12,7 +12,7 @@ from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference
 from foxing.memory.storage.dialects import dialect_of
 from foxing.memory.values.sizes import DatabaseSizes, TenantSizes
 
-from . import banks, embeddings, image_trash, images, quarantine, recall_weights, records
+from . import banks, embeddings, facts, image_trash, images, quarantine, recall_weights, records
 from .batches import sum_by_bank
 from .sealed import ranges
 
@@ -139,6 +139,7 @@ _sizes = {
         sum_by_bank(_k.bank_id, _size(_k.key) + _size(cast(_k.answer, Text))),
         sum_by_bank(schema.erased_messages.c.bank_id, literal(ERASED_ROW_BYTES)),
         *recall_weights.SIZES,
+        *facts.SIZES,
         *quarantine.SIZES,
     ],
     "records": records.SIZES,

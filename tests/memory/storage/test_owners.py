@@ -20,6 +20,7 @@ from foxing.memory.storage.repositories import (
     bank_jobs,
     banks,
     embeddings,
+    facts,
     folds,
     idempotency,
     images,
@@ -110,6 +111,9 @@ def filled(url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     names = "bank_id, image_id, media_type, width, height, bytes, content, purge_at"
     execute(url, f"INSERT INTO image_trash ({names}) VALUES ({dropped})")
     execute(url, f"INSERT INTO recall_weights VALUES ({bank}, 1, 1) ON CONFLICT DO NOTHING")
+    fact = f"{bank}, 1, 0, 4, 'goal', false, now(), '\\x00'"
+    names = "bank_id, message_id, start, stop, kind, changes, said_at, marks"
+    execute(url, f"INSERT INTO facts ({names}) VALUES ({fact}) ON CONFLICT DO NOTHING")
     execute(url, f"INSERT INTO message_expiries VALUES ({bank}, 1, now())")
     held = f"'h', {bank}, 'case', now(), 'ana'"
     execute(url, f"INSERT INTO holds (key, bank_id, reason, since, owner) VALUES ({held})")
@@ -198,6 +202,7 @@ def test_repositories_find_nothing_of_another_owner(filled: str) -> None:
         "embeddings": lambda connection: embeddings.codes_after(connection, bank, 1, 0),
         "packed embeddings": lambda connection: list(integrity.code_segments(connection, bank)),
         "recall_weights": lambda connection: recall_weights.strengths(connection, bank, ids, now),
+        "facts": lambda connection: facts.newest(connection, bank, None, 1),
         "trash": lambda connection: trash.entries(connection, bank),
         "answers": lambda connection: idempotency.find_answer(connection, bank, "once", now - timedelta(days=999)),
         "records": lambda connection: list(records.every(connection, records.RecordFilter(bank, (), False, now), None)),
