@@ -80,9 +80,16 @@ class StandingFacts:
         self._gap_mark = gap_mark
 
     def list(
-        self, bank: str, now: datetime, *, at: datetime | None = None, subject: str | None = None, max_tokens: int
+        self,
+        bank: str,
+        now: datetime,
+        *,
+        at: datetime | None = None,
+        subject: str | None = None,
+        max_tokens: int,
+        newest_last: bool = False,
     ) -> Facts:
-        """Implements `Memory.facts`."""
+        """Implements `Memory.facts`. `newest_last`: in the order of time, so that a new fact comes after the others."""
         if not 1 <= max_tokens <= MAX_FACT_TOKENS:
             raise InvalidInput(f"max_tokens must be from 1 to {MAX_FACT_TOKENS:,}, not {max_tokens}")
         if subject is not None and not 1 <= len(subject.strip()) <= MAX_SUBJECT_CHARS:
@@ -98,7 +105,8 @@ class StandingFacts:
             holds = [row for row in rows if row.kind is not None and _is_open(row, at) and row not in ended]
             holds.sort(key=lambda row: not row.pinned)
             stored = StoredMessages.fetch(connection, bank_row.id, [by_id[i] for i in {r.message_id for r in holds}])
-        return self._shown(holds, by_id, stored, subject, max_tokens)
+        listed = self._shown(holds, by_id, stored, subject, max_tokens)
+        return _newest_last(listed) if newest_last else listed
 
     def _shown(
         self,
@@ -257,9 +265,9 @@ class _Lines:
         #: True once a fact had no room.
         self.is_full = False
 
-    def add(self, fact: Fact) -> bool:
-        """Adds a fact, unless it has no room."""
-        month = "pinned" if fact.pinned else f"{fact.said_at:%Y-%m}"
+    def add(self, fact: Fact, *, flat: bool = False) -> bool:
+        """Adds a fact, unless it has no room. `flat`: under its month also if it is pinned."""
+        month = "pinned" if fact.pinned and not flat else f"{fact.said_at:%Y-%m}"
         is_plain = fact.role == "user" and fact.name is None and fact.trust == "user"
         speaker = "" if is_plain else f"{speaker_name(fact.role, fact.name, fact.trust, suspicious=False)}: "
         added = [*([f"{month}:"] if month != self._month else []), f"- {speaker}{one_line(fact.text)}"]
@@ -276,6 +284,13 @@ class _Lines:
     def text(self) -> str:
         """The lines."""
         return "\n".join(self._lines)
+
+
+def _newest_last(listed: Facts) -> Facts:
+    """Returns facts in the order of time, as many as their tokens hold."""
+    lines = _Lines(listed.text_tokens)
+    facts = [fact for fact in sorted(reversed(listed.facts), key=lambda fact: fact.said_at) if lines.add(fact, flat=True)]
+    return listed.model_copy(update={"facts": facts, "rendered": lines.text, "text_tokens": lines.tokens})
 
 
 def clause_left(row: FactRow, remembered: RememberedMessage, gap_mark: str) -> str | None:

@@ -232,7 +232,9 @@ class Memory:
 
         readers = self._options.readers
         weights = self._recall_weights
-        return ContextBuilder(self._database, self._recaller, self._assembler, readers, weights, self._proofs)
+        return ContextBuilder(
+            self._database, self._recaller, self._assembler, readers, weights, lambda: self._facts, self._proofs
+        )
 
     @once
     def _folder(self) -> Folder:

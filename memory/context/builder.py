@@ -1,11 +1,12 @@
 """Builds context: recalled messages, as text or page images, whichever show more per billed token, followed by the last
 messages verbatim."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from foxing.memory.errors import NotFound
+from foxing.memory.facts import StandingFacts
 from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.lifecycle.recall_weights import RecallWeights
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
@@ -23,13 +24,14 @@ from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.text.zones import zone_of
 from foxing.memory.values.base import MAX_LIMIT
 from foxing.memory.values.context import ContextRequest, ContextResult
+from foxing.memory.values.facts import Facts
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import RecallQuery
 from foxing.renderer import PageLayout
 from foxing.renderer.readers import ProofReader, Reader, Readers, cells_per_token
 
 from .composed import IN_USE, TEXT_CELLS, Composer
-from .headings import heading_tokens, recalled_heading
+from .headings import FACTS, heading_tokens, recalled_heading
 from .matches import Matches, given_keys
 from .message_images import offers, with_images
 from .prompt_images import PromptImage
@@ -57,14 +59,16 @@ class ContextBuilder:
         assembler: MessageAssembler,
         readers: Readers,
         recall_weights: RecallWeights,
+        facts: Callable[[], StandingFacts],
         proofs: ProofReader | None = None,
     ) -> None:
-        """`proofs`: see `ReaderPages`."""
+        """`facts`: the standing facts; `proofs`: see `ReaderPages`."""
         self.database = database
         self.recaller = recaller
         self.assembler = assembler
         self.readers = readers
         self.recall_weights = recall_weights
+        self._facts = facts
         self._reader_pages = ReaderPages(database, assembler.decoder, PromptImage.of, proofs=proofs)
         self._images = MessageImages(database)
         self._composer = Composer(self._reader_pages.proofs)
@@ -76,6 +80,8 @@ class ContextBuilder:
         style = Style(self.recaller.gap_mark, zone_of(request.timezone), refs=request.refs)
         recent = self._recent(bank, request, style, now)
         room = request.budget - reserved_tokens(recent.lines, request.budget, style)
+        facts = self._standing(bank, request, room, now)
+        room -= facts.text_tokens + heading_tokens(FACTS) if facts is not None else 0
         head = heading_tokens(recalled_heading(request, style))
         taken = {message.message_id for message in recent.messages}
         recalled = self._recall(bank, request, reader, now, taken, room - head, style)
@@ -89,10 +95,10 @@ class ContextBuilder:
         if request.show != "text" and reader.accepts_images and not request.cached_tokens:
             recalled, plan = select_composed(recalled, plan, left, request, reader, style, self._composer)
         while True:
-            result = context_result(request, reader, recalled, plan, recent.lines, style)
+            result = context_result(request, reader, recalled, plan, recent.lines, style, facts)
             result = with_images(result, images, request, reader)
             if not (plan.texts or plan.images) and result.billed_tokens > request.budget:
-                return context_result(request, reader, recalled, plan, recent.lines, style)
+                return context_result(request, reader, recalled, plan, recent.lines, style, facts)
             if result.billed_tokens <= request.budget or not (plan.texts or plan.images):
                 if weighs:
                     self._record(bank, given_keys(recalled, plan), recalled, now)
@@ -102,6 +108,17 @@ class ContextBuilder:
                 plan = replace(plan, texts=plan.texts - {max(plan.texts)})
             else:
                 plan = replace(plan, images=plan.images - {max(plan.images)})
+
+    def _standing(self, bank: str, request: ContextRequest, room: int, now: datetime) -> Facts | None:
+        """Returns the standing facts with which the content begins, the newest last; None without any."""
+        most = min(request.facts, room) - heading_tokens(FACTS)
+        if most < 1:
+            return None
+        try:
+            facts = self._facts().list(bank, now, max_tokens=most, newest_last=True)
+        except NotFound:
+            return None
+        return facts if facts.facts else None
 
     def _recent(self, bank_name: str, request: ContextRequest, style: Style, now: datetime) -> RecentMessages:
         """Returns the last messages of the thread, or of the bank, that are included verbatim, without those already in

@@ -13,6 +13,7 @@ from foxing.memory.conversation import Fields, ProviderMessage, Wire, parse_mess
 from foxing.memory.errors import InvalidInput
 
 from .base import INTEGRAL, MemoryRequest, Now, Timezone, Value
+from .facts import MAX_FACT_TOKENS
 from .messages import NewMessage
 from .recall import (
     BANKS_DESCRIPTION,
@@ -105,6 +106,11 @@ class ContextRequest(MemoryRequest):
         description="Whether each message shown as text begins with its reference, such as [k7q], for `fetch`. On page "
         "images it always does.",
     )
+    facts: Annotated[int, Field(ge=0, le=MAX_FACT_TOKENS), INTEGRAL] = Field(
+        0,
+        description="Maximum number of tokens, of those of the budget, of the standing facts with which the content "
+        "begins: what the bank's messages state that still holds, the newest last. Default: none.",
+    )
     omit: Annotated[tuple[str, ...], Strict(False)] = Field(
         (),
         max_length=MAX_GIVEN,
@@ -190,6 +196,7 @@ class ContextFields(TypedDict, total=False):
     banks: Sequence[str] | None
     keepsakes: bool
     refs: bool
+    facts: int
     omit: Sequence[str]
     cached_tokens: int | None
     prices: TokenPrices | Mapping[str, float] | None
@@ -201,12 +208,13 @@ class ContextResult(Value):
 
     content: list[dict[str, JsonValue]] = Field(
         description="Content blocks in the requested format, for a user message or the result of a tool, never for "
-        "`system`: recalled page images and texts first, then the last messages verbatim. Remembered text is fenced by "
+        "`system`: standing facts, if asked for, recalled page images and texts, then the last messages verbatim. Remembered text is fenced by "
         "tags and said to be quoted. For a reader that sees, images of the best matches and the last messages come at "
         "the end, each after its label. Deterministic: the same memory and request give the same bytes."
     )
     stable_blocks: int = Field(
-        description="Number of leading blocks that do not change when a message is stored, and so can be cached."
+        description="Number of leading blocks that do not change when a message is stored, and so can be cached; the "
+        "one with standing facts changes when a message states or ends one."
     )
     billed_tokens: int = Field(description="Tokens that the reader bills for the content.")
     image_tokens: int = Field(
@@ -222,6 +230,7 @@ class ContextResult(Value):
         0.0, description="Price of the same messages as text, as much of it read from the cache as that holds."
     )
     message_ids: list[str] = Field(description="Ids of the messages shown, whole or in part, in content order.")
+    fact_ids: list[str] = Field(default_factory=list, description="Ids of the standing facts shown, in content order.")
     partial_message_ids: list[str] = Field(
         default_factory=list,
         description="Those of `message_ids` that a page image shows in part; the content includes their complete text.",
