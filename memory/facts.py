@@ -6,7 +6,7 @@ message that tells of a change is nearest to it in meaning. Nothing of a fact is
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -21,18 +21,19 @@ from .index.vectors import MessageVectors
 from .ingest.calls import StoreCall
 from .ingest.store import MessageStore
 from .pages.assembler import MessageAssembler, StoredMessages
-from .pages.message_parts import RememberedMessage
+from .pages.message_parts import RememberedMessage, recalled_message, recalled_passage
 from .references import message_id_of, normalized
 from .storage.database import Database
 from .storage.repositories import banks, expiries, facts, messages
+from .storage.repositories.banks import Bank
 from .storage.repositories.facts import FactRow
 from .storage.repositories.messages import Message
 from .text.facts import Clause, MarkedClause, marks_of, other_subject, place_of
-from .text.passages import document_key
+from .text.passages import Passage, document_key
 from .text.statements import SentencePairs, Speakers, sentences
 from .values.facts import MAX_FACT_TOKENS, MAX_SUBJECT_CHARS, Fact, FactCorrection, Facts
 from .values.gap_marks import MarkedText
-from .values.messages import REPLACES
+from .values.messages import REPLACES, RecalledMessage
 from .values.speakers import one_line, speaker_name
 
 #: Clauses that are examined, the newest; pinned ones beyond them are as well.
@@ -79,7 +80,7 @@ class StandingFacts:
         self._store = store
         self._gap_mark = gap_mark
 
-    def list(
+    def standing(
         self,
         bank: str,
         now: datetime,
@@ -96,17 +97,46 @@ class StandingFacts:
             raise InvalidInput(f"subject must have 1 to {MAX_SUBJECT_CHARS} characters")
         with self._database.read() as connection:
             bank_row = banks.get(connection, bank)
-            expired = expiries.expired(connection, bank_row, now)
-            rows = facts.newest(connection, bank_row.id, at, MOST_EXAMINED)
-            rows = [row for row in rows if row.message_id not in expired]
-            by_id = messages.by_ids(connection, bank_row.id, {row.message_id for row in rows})
-            rows = [row for row in rows if row.message_id in by_id]
-            ended = self._ended(connection, bank_row.id, rows, by_id)
-            holds = [row for row in rows if row.kind is not None and _is_open(row, at) and row not in ended]
+            holds, by_id = self._holding(connection, bank_row, at, now)
             holds.sort(key=lambda row: not row.pinned)
             stored = StoredMessages.fetch(connection, bank_row.id, [by_id[i] for i in {r.message_id for r in holds}])
         listed = self._shown(holds, by_id, stored, subject, max_tokens)
         return _newest_last(listed) if newest_last else listed
+
+    def near(
+        self, bank: str, question: str, now: datetime, *, without: Collection[str], limit: int
+    ) -> list[RecalledMessage]:
+        """Returns the clauses that still hold, as passages of their messages, those nearest to a question first; all
+        are equally near without an embedder. `without`: ids of messages that are left out."""
+        embedding = self._vectors.question(question)
+        with self._database.read() as connection:
+            bank_row = banks.get(connection, bank)
+            rows, by_id = self._holding(connection, bank_row, None, now)
+            rows = [row for row in rows if by_id[row.message_id].key not in without]
+            codes = self._vectors.search(connection, bank_row.id, embedding)
+            if codes is not None and rows:
+                documents = np.unique([document_key(row.message_id, 0) for row in rows])
+                scores = codes.scores(documents)
+                nearness = dict(zip(scores.documents.tolist(), scores.values.tolist(), strict=True))
+                rows.sort(key=lambda row: -nearness.get(document_key(row.message_id, 0), 0.0))
+            rows = rows[:limit]
+            wanted = {row.message_id: by_id[row.message_id] for row in rows}
+            stored = StoredMessages.fetch(connection, bank_row.id, list(wanted.values()))
+        remembered = self._assembler.assemble(stored)
+        spans = list[RecalledMessage]()
+        newer = list[_Stated]()
+        for row in sorted(rows, key=_order, reverse=True):
+            message, left = by_id[row.message_id], remembered[row.message_id]
+            place = range_left(row, left)
+            if place is None:
+                continue
+            stated = _Stated(row, message, left.text[place.start : place.stop])
+            if row.pinned or not _is_replaced(stated, newer[-COMPARED:]):
+                newer.append(stated)
+                span = recalled_passage(recalled_message(message, left), left, place)
+                spans.append(span.with_gap_mark(self._gap_mark))
+        places = {(by_id[row.message_id].key, row.start): place for place, row in enumerate(rows)}
+        return sorted(spans, key=lambda span: places.get((span.message_id, (span.passage or (0, 0))[0]), len(rows)))
 
     def _shown(
         self,
@@ -147,6 +177,19 @@ class StandingFacts:
         return Facts(
             facts=listed, rendered=lines.text, text_tokens=lines.tokens, left_out=left_out, faded=faded
         )
+
+    def _holding(
+        self, connection: Connection, bank: Bank, at: datetime | None, now: datetime
+    ) -> tuple[list[FactRow], Mapping[int, Message]]:
+        """Returns the facts of a bank that nothing has ended at a time, the newest first, and their messages. What the
+        words of later ones replace is among them."""
+        expired = expiries.expired(connection, bank, now)
+        rows = facts.newest(connection, bank.id, at, MOST_EXAMINED)
+        rows = [row for row in rows if row.message_id not in expired]
+        by_id = messages.by_ids(connection, bank.id, {row.message_id for row in rows})
+        rows = [row for row in rows if row.message_id in by_id]
+        ended = self._ended(connection, bank.id, rows, by_id)
+        return [row for row in rows if row.kind is not None and _is_open(row, at) and row not in ended], by_id
 
     def _ended(
         self, connection: Connection, bank_id: int, rows: Sequence[FactRow], by_id: Mapping[int, Message]
@@ -295,15 +338,21 @@ def _newest_last(listed: Facts) -> Facts:
 
 def clause_left(row: FactRow, remembered: RememberedMessage, gap_mark: str) -> str | None:
     """Returns what is left of a clause in its message; None if it is too little to tell."""
-    text, gaps = remembered.text, remembered.gaps.tolist()
-    if not gaps and marks_of(text[row.start : row.stop]) == row.marks:
-        return text[row.start : row.stop]
-    place = place_of(row.marks, text, gaps)
+    place = range_left(row, remembered)
     if place is None:
         return None
     start, stop = place
-    inside = [gap - start for gap in gaps if start <= gap < stop]
-    return MarkedText.of(text[start:stop], inside, gap_mark).text
+    inside = [gap - start for gap in remembered.gaps.tolist() if start <= gap < stop]
+    return MarkedText.of(remembered.text[start:stop], inside, gap_mark).text if inside else remembered.text[start:stop]
+
+
+def range_left(row: FactRow, remembered: RememberedMessage) -> Passage | None:
+    """Returns the range of what is left of a clause in its message; None if it is too little to tell."""
+    text, gaps = remembered.text, remembered.gaps.tolist()
+    if not gaps and marks_of(text[row.start : row.stop]) == row.marks:
+        return Passage(row.start, row.stop)
+    place = place_of(row.marks, text, gaps)
+    return None if place is None else Passage(*place)
 
 
 def _fact(stated: _Stated) -> Fact:

@@ -493,7 +493,7 @@ class Memory:
         name, role or a word such as "daughter". Raises `NotFound`, `InvalidInput`, `InvalidTime`.
         """
         until = None if at is None else self.now(at, timezone)
-        return self._facts.list(bank, self.now(), at=until, subject=subject, max_tokens=max_tokens)
+        return self._facts.standing(bank, self.now(), at=until, subject=subject, max_tokens=max_tokens)
 
     def pin_fact(self, bank: str, fact_id: str, *, pinned: bool = True) -> Fact:
         """Pins a fact, which is then listed first and ended by no message, or unpins it. Raises `NotFound`."""

@@ -43,6 +43,10 @@ from .selection import select, select_composed
 MATCHES, TOKENS_PER_MATCH = 40, 32
 #: Matches are read until they take this share of the budget, since shorter ones may fit where a long one does not.
 SPARE = 1.1
+#: Matches that stand before any standing fact: so many at least, and those of such a relevance.
+FIRST_MATCHES, ANSWERS = 8, 0.5
+#: Standing facts that are weighed beside matches.
+MOST_NEAR = 64
 #: Maximum number of pages to lay out as images.
 PAGES = 24
 NOTHING_RELEVANT = "nothing was recalled: no match has a relevance of at least {floor:g}"
@@ -84,7 +88,8 @@ class ContextBuilder:
         room -= facts.text_tokens + heading_tokens(FACTS) if facts is not None else 0
         head = heading_tokens(recalled_heading(request, style))
         taken = {message.message_id for message in recent.messages}
-        recalled = self._recall(bank, request, reader, now, taken, room - head, style)
+        stated = facts.facts if facts is not None else ()
+        recalled = self._recall(bank, request, reader, now, taken, room - head, style, [f.message_id for f in stated])
         if reader.note is not None:
             recalled.notes.append(reader.note)
         own = by_bank(recalled.spans, bank).get(bank, [])
@@ -115,7 +120,7 @@ class ContextBuilder:
         if most < 1:
             return None
         try:
-            facts = self._facts().list(bank, now, max_tokens=most, newest_last=True)
+            facts = self._facts().standing(bank, now, max_tokens=most, newest_last=True)
         except NotFound:
             return None
         return facts if facts.facts else None
@@ -157,9 +162,10 @@ class ContextBuilder:
         taken: set[str],
         room_for_text: int,
         style: Style,
+        stated: Sequence[str],
     ) -> Matches:
         """Returns the recalled messages, without those whose ids are in `taken`. `room_for_text`: text tokens that they
-        may take."""
+        may take; `stated`: ids of the messages of standing facts that are shown."""
         question = request.question
         if question is None:
             return Matches(notes=[*self._missing(bank), *([NOTHING_ASKED] if request.messages else [])])
@@ -186,6 +192,8 @@ class ContextBuilder:
             for span in answer.spans
             if (span.message_id not in taken or span.bank not in (None, bank)) and _is_new(span, request)
         ]
+        if request.facts and not request.banks:
+            spans = self._weighed(bank, question, now, spans, {*taken, *stated, *request.omit})
         recalled = Matches(spans, [TranscriptLine(span, style) for span in spans], notes=list(answer.notes))
         own = [span.message_id for span in by_bank(spans, bank).get(bank, []) if span.page_ids]
         if reader.accepts_images and own:  # pages of other banks are not shown
@@ -214,6 +222,25 @@ class ContextBuilder:
                 if message.message_id not in taken and _is_new(message, request)
             }
         return recalled
+
+    def _weighed(
+        self, bank: str, question: str, now: datetime, spans: Sequence[RecalledMessage], taken: set[str]
+    ) -> list[RecalledMessage]:
+        """Returns matches with standing facts beside those that hardly answer, where the words of the question alone
+        find little: each fact before a match that it is worth as much as."""
+        sure = sum(span.relevance is None or span.relevance >= ANSWERS for span in spans)
+        first = max(FIRST_MATCHES, sure)
+        given = {span.message_id for span in spans[:first]}
+        near = self._facts().near(bank, question, now, without=taken | given, limit=MOST_NEAR)
+        weighed, known = list(spans[:first]), set(given)
+        waiting = iter(spans[first:])
+        for fact in near:
+            match = next(waiting, None)
+            score = weighed[-1].score if match is None else match.score
+            weighed.append(fact.model_copy(update={"score": score}))
+            known.add(fact.message_id)
+            weighed += [match] if match is not None and match.message_id not in known else []
+        return [*weighed, *(span for span in waiting if span.message_id not in known)]
 
     def _record(self, bank: str, keys: Iterable[str], recalled: Matches, now: datetime) -> None:
         """Counts messages as recalled, each in its bank."""
