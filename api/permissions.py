@@ -15,6 +15,7 @@ from foxing.memory import Access, Forbidden, KeyRole
 
 BANK = "/v1/banks/{bank}"
 PAGE = f"{BANK}/pages/{{page_id}}"
+FACT = f"{BANK}/facts/{{fact_id}}"
 CONSOLE_BANK = "/console/banks/{bank}"
 
 #: Routes that need no key: health checks for orchestrators, the API reference, the icon, and signing in.
@@ -32,6 +33,7 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
             f"POST {BANK}/recall",
             f"POST {BANK}/context",
             f"GET {BANK}/fetch",
+            f"GET {BANK}/facts",
             f"GET {BANK}/messages/{{message_id:path}}",
         ),
         *(f"GET {BANK}/pages", f"GET {PAGE}", f"GET {PAGE}/image", f"GET {PAGE}/read", f"GET {PAGE}/preview"),
@@ -58,6 +60,7 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
         *(f"POST {BANK}/savings", f"POST {BANK}/import", f"DELETE {BANK}/import/{{import_id}}"),
         f"DELETE {BANK}/jobs/{{job_id}}",  # of a job that the role may start
         *(f"PUT {PAGE}/pin", f"DELETE {PAGE}/pin"),
+        *(f"PUT {FACT}/pin", f"DELETE {FACT}/pin", f"POST {FACT}/correct", f"DELETE {FACT}"),
         "POST /v1/compress",
         *(f"POST {CONSOLE_BANK}/pages/{{page}}/pin", f"POST {CONSOLE_BANK}/import"),
         "POST /x/hooks/{tool}/{event}",

@@ -3,16 +3,16 @@ cues.
 
     python -m benchmarks.facts --standing standing.jsonl --updates updates.jsonl --pairs pairs.jsonl
 
-`--standing`: objects with `language`, `role`, `name`, `text` and `standing`, the clauses that hold, each with `clause` and
-`kind`. A bank for each language has its messages. A clause is found if an entry has half of the shorter of both; an
+`--standing`: objects with `language`, `role`, `name`, `text` and `standing`, the clauses that hold, each with `clause`
+and `kind`. A bank for each language has its messages. A clause is found if an entry has half of the shorter of both; an
 entry is none if it has half of no clause. Messages of tools are data, from which nothing is read: their clauses are
 counted apart.
 
 `--updates`: objects with `language`, `first`, `later` and `relation` (ends, replaces, none), each stored after the
 messages of its language in a bank of its own.
 
-`--pairs`: objects with `language`, `kind`, `cue`, `cue_reply`, `trigger` and `distractors`. A bank for each language has
-its pairs and labelled messages, in a random order with a fixed seed, among the distractors and those messages of all
+`--pairs`: objects with `language`, `kind`, `cue`, `cue_reply`, `trigger` and `distractors`. A bank for each language
+has its pairs and labelled messages, in a random order with a fixed seed, among the distractors and those messages of all
 languages that state nothing. A cue is found if the context of its trigger has its message, or a fact of it.
 """
 
@@ -134,7 +134,8 @@ def measure_updates(memory: Memory, standing: Sequence[Row], rows: Sequence[Row]
         counts[ALL, "others"] += earlier - len(recognised)
         counts[ALL, "others lost"] += others
         if listed and bool(shown) != (holds and bool(recognised)):
-            yield f"  {'still' if shown else 'no more'} {row['language']} {row['relation']}: {row['first']} | {row['later']}"
+            state = "still" if shown else "no more"
+            yield f"  {state} {row['language']} {row['relation']}: {row['first']} | {row['later']}"
     yield f"earlier statements that ended, still listed: {share(counts, ALL, 'ended shown', 'ended')}"
     yield f"entries that no longer hold, of all: {share(counts, ALL, 'ended shown', 'entries')}"
     for relation in ("ends", "replaces"):
@@ -180,7 +181,8 @@ def measure_pairs(memory: Memory, standing: Sequence[Row], rows: Sequence[Row], 
             }
             count(counts, values, language, f"kind {row['kind']}")
             if listed and not values["with"]:
-                yield f"  missed {language} {row['kind']} ({'listed' if values['listed'] else 'not listed'}): {row['cue']}"
+                state = "listed" if values["listed"] else "not listed"
+                yield f"  missed {language} {row['kind']} ({state}): {row['cue']}"
     yield f"banks: {messages} messages, {facts} facts"
     for part in parts_of(counts):
         yield f"cues in a context, {part}: without facts {share(counts, part, 'without', 'cues')}"

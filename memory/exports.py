@@ -40,6 +40,7 @@ from .values.banks import BankEnd, BankInfo, Banks
 from .values.base import Fields, Value
 from .values.compression import CompressRequest, CompressResult, RetrieveResult
 from .values.context import ContextFields, ContextRequest, ContextResult, TokenPrices
+from .values.facts import Fact, FactCorrection, Facts
 from .values.fences import fenced
 from .values.fold import FoldRequest, FoldResult
 from .values.forecasts import PolicyForecast
@@ -114,6 +115,9 @@ __all__ = [
     "EmbedderError",
     "EmbeddingReport",
     "ErasureReport",
+    "Fact",
+    "FactCorrection",
+    "Facts",
     "FetchResult",
     "Fields",
     "FoldRequest",

@@ -174,9 +174,7 @@ class StandingFacts:
                     listed.append(fact)
                 else:
                     left_out += 1
-        return Facts(
-            facts=listed, rendered=lines.text, text_tokens=lines.tokens, left_out=left_out, faded=faded
-        )
+        return Facts(facts=listed, rendered=lines.text, text_tokens=lines.tokens, left_out=left_out, faded=faded)
 
     def _holding(
         self, connection: Connection, bank: Bank, at: datetime | None, now: datetime
@@ -332,7 +330,9 @@ class _Lines:
 def _newest_last(listed: Facts) -> Facts:
     """Returns facts in the order of time, as many as their tokens hold."""
     lines = _Lines(listed.text_tokens)
-    facts = [fact for fact in sorted(reversed(listed.facts), key=lambda fact: fact.said_at) if lines.add(fact, flat=True)]
+    facts = [
+        fact for fact in sorted(reversed(listed.facts), key=lambda fact: fact.said_at) if lines.add(fact, flat=True)
+    ]
     return listed.model_copy(update={"facts": facts, "rendered": lines.text, "text_tokens": lines.tokens})
 
 
@@ -384,7 +384,9 @@ def _is_about(stated: _Stated, subject: str) -> bool:
     """Returns True if a fact is about somebody or something: its subject, its speaker, or a name in it."""
     wanted = subject.strip().casefold()
     named = (stated.subject, stated.message.name or stated.message.role)
-    return wanted in map(str.casefold, named) or (wanted not in ("user", "assistant") and wanted in stated.text.casefold())
+    return wanted in map(str.casefold, named) or (
+        wanted not in ("user", "assistant") and wanted in stated.text.casefold()
+    )
 
 
 def _is_replaced(older: _Stated, newer: Iterable[_Stated]) -> bool:

@@ -29,6 +29,7 @@ COMMANDS = {
     "recall": ".recall:recall",
     "context": ".readers.prompt:context",
     "fetch": ".fetch:fetch",
+    "facts": ".facts:fact_commands",
     "read": ".pages:read",
     "preview": ".pages:preview",
     "pages": ".pages:pages",

@@ -32,6 +32,7 @@ BODIES: Mapping[str, list[Example]] = {
             {"requests_per_s": 20, "bank_messages": 1_000_000},
         )
     ],
+    "FactCorrection": [Example("What holds instead", {"text": "My daughter may eat almonds again."})],
     "HoldRequest": [Example("Keep a bank for a case", {"bank": BANK, "reason": "case 2026-114"})],
     "PersonErasureRequest": [Example("What would be erased of a person", {"person": "Mina Berg", "dry_run": True})],
     "KeyRequest": [

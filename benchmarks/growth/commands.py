@@ -61,6 +61,10 @@ COMMANDS: dict[str, Sequence[tuple[str, int, Arguments, Callable[[str], str]]]] 
     "recall": [("query", 10_000, _argument("recall", "TEXT", "--bank", "b"), str)],
     "context": [("query", 10_000, _argument("context", "--reader", "claude", "--query", "TEXT", "--bank", "b"), str)],
     "fetch": [("reference", ARGUMENT, _argument("fetch", "TEXT", "--bank", "b"), str)],
+    "facts.list": [("subject", 200, _argument("facts", "list", "--subject", "TEXT", "--bank", "b"), str)],
+    "facts.pin": [("fact", ARGUMENT, _argument("facts", "pin", "TEXT", "--bank", "b"), str)],
+    "facts.correct": [("text", 2_000, _argument("facts", "correct", "k7q-0", "TEXT", "--bank", "b"), str)],
+    "facts.dismiss": [("fact", ARGUMENT, _argument("facts", "dismiss", "TEXT", "--bank", "b"), str)],
     "erase": [("message", ARGUMENT, _argument("erase", "--message", "TEXT", "--bank", "b", "--yes"), str)],
     "quarantine.release": [
         ("message", ARGUMENT, _argument("quarantine", "release", "TEXT", "--bank", "b"), str),

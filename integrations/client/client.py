@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 import foxing.memory.values as values
 from foxing.memory import Value
 from foxing.memory.values.base import PREVIEWED_PAGES, checked
+from foxing.memory.values.facts import FACT_TOKENS
 
 from .errors import JobCancelled, error_of
 from .lists import parts
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
         ContextRequest,
         ContextResult,
         ErasureReport,
+        Fact,
+        Facts,
         FetchResult,
         FoldRequest,
         FoldResult,
@@ -267,6 +270,35 @@ class Client:
             values.messages.FetchResult,
             Request("GET", bank_path(bank, "fetch"), {"ref": values.messages.reference_list(refs)}),
         )
+
+    def facts(
+        self,
+        bank: str,
+        *,
+        at: str | datetime | None = None,
+        subject: str | None = None,
+        max_tokens: int = FACT_TOKENS,
+        timezone: str | None = None,
+    ) -> Facts:
+        """Returns what holds, or held at a time, pinned facts first, then the newest; see `Memory.facts`. Raises
+        `NotFound`, `InvalidInput`, `InvalidTime`."""
+        moment = at.isoformat() if isinstance(at, datetime) else at
+        parameters = {"at": moment, "subject": subject, "max_tokens": max_tokens, "timezone": timezone}
+        return self.ask(values.facts.Facts, Request("GET", bank_path(bank, "facts"), parameters))
+
+    def pin_fact(self, bank: str, fact_id: str, *, pinned: bool = True) -> Fact:
+        """Pins a fact, so that it is listed first and no message ends it, or unpins it. Raises `NotFound`."""
+        request = Request("PUT" if pinned else "DELETE", bank_path(bank, "facts", fact_id, "pin"))
+        return self.ask(values.facts.Fact, request)
+
+    def correct_fact(self, bank: str, fact_id: str, text: str) -> Fact:
+        """Stores a statement of the user in place of a fact, and returns it. Raises `NotFound`, `InvalidInput`."""
+        request = Request("POST", bank_path(bank, "facts", fact_id, "correct"), body={"text": text})
+        return self.ask(values.facts.Fact, request)
+
+    def dismiss_fact(self, bank: str, fact_id: str) -> Fact:
+        """Dismisses a fact: from now on it does not hold. Raises `NotFound`."""
+        return self.ask(values.facts.Fact, Request("DELETE", bank_path(bank, "facts", fact_id)))
 
     def export(self, bank: str) -> Iterator[RecalledMessage]:
         """Yields all messages of a bank in time order, as remembered now. Raises `NotFound`."""

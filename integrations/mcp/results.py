@@ -49,6 +49,14 @@ class RecentText(BaseModel):
     messages: int = Field(description="Number of messages in the memory.")
 
 
+class Standing(BaseModel):
+    """The result of facts."""
+
+    text: str = Field(description="What holds, quoted: pinned facts first, then the newest.")
+    refs: list[str] = Field(description="References of the messages, in the order listed, for fetch.")
+    left_out: int = Field(0, description="Number of facts that the limit of tokens leaves out.")
+
+
 class Erased(BaseModel):
     """The result of forget."""
 

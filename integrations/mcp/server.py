@@ -36,6 +36,7 @@ TOOLS: dict[str, tuple[str, ToolAnnotations, KeyRole]] = {
     "remember": ("Remember", _ADDS, "write"),
     "recall": ("Recall", _READS, "read"),
     "build_context": ("Build context", _READS, "read"),
+    "facts": ("What holds", _READS, "read"),
     "recent": ("Recent conversations", _READS, "read"),
     "search": ("Search", _READS, "read"),
     "fetch": ("Fetch a message", _READS, "read"),

@@ -26,6 +26,7 @@ from foxing.memory.context.headings import heading_tokens
 from foxing.memory.recall.transcript import transcript
 from foxing.memory.text.times.window import parse_since
 from foxing.memory.values.base import Tier
+from foxing.memory.values.facts import MAX_FACT_TOKENS
 from foxing.memory.values.messages import REPLACES
 from foxing.memory.values.recall import BANKS_DESCRIPTION, MAX_OTHER_BANKS, Shape, fields_only_for
 from foxing.memory.values.signatures import parameters_of, takes
@@ -42,6 +43,7 @@ from .results import (
     Recalled,
     RecentText,
     Remembered,
+    Standing,
     answer,
     images_of,
 )
@@ -54,6 +56,7 @@ from .wording import (
     messages_text,
     page_text,
     recent_text,
+    standing_text,
     timeline_text,
 )
 
@@ -178,6 +181,9 @@ class Tools:
         thread: Annotated[str | None, Field(description=ContextRequest.model_fields["thread"].description)] = None,
         refs: Annotated[bool, Field(description=ContextRequest.model_fields["refs"].description)] = False,
         shape: Annotated[Shape, Field(description=ContextRequest.model_fields["shape"].description)] = "auto",
+        facts: Annotated[
+            int, Field(ge=0, le=MAX_FACT_TOKENS, description=ContextRequest.model_fields["facts"].description)
+        ] = 0,
         banks: Annotated[
             list[str] | None, Field(description=BANKS_DESCRIPTION, min_length=1, max_length=MAX_OTHER_BANKS)
         ] = None,
@@ -191,6 +197,7 @@ class Tools:
             thread=thread,
             refs=refs,
             shape=shape,
+            facts=facts,
             banks=tuple(banks) if banks is not None else None,
             form="blocks",
         )
@@ -211,6 +218,27 @@ class Tools:
             billed_tokens=context.billed_tokens if context is not None else 0,
         )
         return answer(result, *blocks)
+
+    async def facts(
+        self,
+        subject: Annotated[
+            str | None, Field(description="Whom they are about: a name, a role, or a word in them.", min_length=1)
+        ] = None,
+        at: Annotated[
+            str | None, Field(description="Time of which to tell what held, such as 2026-03-02. Default: now.")
+        ] = None,
+        max_tokens: Annotated[int, Field(ge=50, le=MAX_FACT_TOKENS, description="Maximum text tokens.")] = 1_000,
+    ) -> Annotated[CallToolResult, Standing]:
+        """List what people have said that still holds: states, goals, values, constraints and promises. Rules recognise
+        them, which miss what is only implied: recall finds the rest."""
+        result = await self._run_or_none(
+            lambda memory, bank: memory.facts(bank, at=at, subject=subject, max_tokens=max_tokens)
+        )
+        if result is None:
+            return answer(Standing(text=NOTHING_YET, refs=[]), NOTHING_YET)
+        text = standing_text(result)
+        refs = [fact.ref for fact in result.facts]
+        return answer(Standing(text=text, refs=refs, left_out=result.left_out), text)
 
     async def recent(
         self,

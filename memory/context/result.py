@@ -28,8 +28,8 @@ def context_result(
     style: Style,
     facts: Facts | None = None,
 ) -> ContextResult:
-    """Returns the content of a plan: standing facts, page images and the identifiers on them, then matches and the complete messages
-    that images show in part, in time order, then the last messages."""
+    """Returns the content of a plan: standing facts, page images and the identifiers on them, then matches and the
+    complete messages that images show in part, in time order, then the last messages."""
     images = [recalled.images[place] for place in sorted(plan.images)]
     whole = {message.message_id: message for message in whole_beside(images, recalled)}
     pairs = [(recalled.spans[n], recalled.lines[n]) for n in plan.texts if recalled.spans[n].message_id not in whole]
@@ -65,7 +65,13 @@ def context_result(
         price_as_text=round(as_text, 6),
         fact_ids=[fact.fact_id for fact in stated],
         message_ids=list(
-            dict.fromkeys([*(fact.message_id for fact in stated), *(key for drawn in images for key in drawn.placed.keys), *shown_as_text])
+            dict.fromkeys(
+                [
+                    *(fact.message_id for fact in stated),
+                    *(key for drawn in images for key in drawn.placed.keys),
+                    *shown_as_text,
+                ]
+            )
         ),
         partial_message_ids=list(
             dict.fromkeys(key for drawn in images for key in drawn.placed.keys_of(drawn.placed.in_part))

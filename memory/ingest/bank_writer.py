@@ -222,9 +222,7 @@ class BankWriter:
         items = {message_id: item for message_id, (_, item) in self._whole.items()}
         self._index.replace(connection, bank.id, {i: item.terms for i, item in items.items()})
         facts.delete_of(connection, bank.id, list(items))
-        facts.insert(
-            connection, bank.id, [(row.id, row.created_at, item.facts) for row, item in self._whole.values()]
-        )
+        facts.insert(connection, bank.id, [(row.id, row.created_at, item.facts) for row, item in self._whole.values()])
         codes = [item.code for item in items.values()]
         self._vectors.replace(connection, bank.id, list(items), None if None in codes else joined(codes))
         added = sum(len(item.text) - row.chars for row, item in self._whole.values())

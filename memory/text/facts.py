@@ -10,7 +10,7 @@ import tomllib
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import groupby
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -29,7 +29,8 @@ SHORTEST = 4
 
 _FENCED = re.compile(r"```[^`]{0,4000}(?:```|\Z)")
 _QUOTED = re.compile(
-    r"[“„«][^“”„«»\n]{1,300}[”“»]|\"[^\"\n]{1,300}\"|[「『《][^」』》\n]{1,300}[」』》]|(?<![\w])'[^'\n]{1,200}'(?![a-z])"
+    r"[“„«][^“”„«»\n]{1,300}[”“»]|\"[^\"\n]{1,300}\"|[「『《][^」』》\n]{1,300}[」』》]"
+    r"|(?<!\w)'[^'\n]{1,200}'(?![a-z])"
     r"|‘[^’\n]{1,200}’(?![a-z])|^>[^\n]{0,400}|<[^<>\n]{1,200}>|https?://\S{1,300}",
     re.MULTILINE,
 )
@@ -159,7 +160,9 @@ def _of_sentence(text: str, start: int, stop: int, rules: Rules, role: str) -> I
         return
     changes = role == "user" and rules.changes.search(sentence) is not None
     kinds = {"promise": rules.of_assistant} if role == "assistant" else rules.kinds
-    marks = [(match.start(), match.end(), kind) for kind, pattern in kinds.items() if (match := pattern.search(sentence))]
+    marks = [
+        (match.start(), match.end(), kind) for kind, pattern in kinds.items() if (match := pattern.search(sentence))
+    ]
     if (marks or changes) and rules.excluded.search(sentence):
         return
     if marks and all(kind == "state" for _, _, kind in marks) and rules.brief.search(sentence):
@@ -199,7 +202,7 @@ def _parts(sentence: str) -> list[tuple[int, int]]:
     """Returns the ranges between the commas and colons of a sentence."""
     edges = sorted(match.end() for pattern in (_COMMA, _BREAKS) for match in pattern.finditer(sentence))
     bounds = [0, *edges, len(sentence)]
-    return [(a, b) for a, b in zip(bounds, bounds[1:], strict=False) if a < b]
+    return [(a, b) for a, b in pairwise(bounds) if a < b]
 
 
 def _clause(text: str, start: int, stop: int, kind: FactKind | None, *, changes: bool) -> Clause:
@@ -230,9 +233,9 @@ def marked_clauses(text: str, role: str) -> list[MarkedClause]:
 
 def marks_of(text: str) -> bytes:
     """Returns a byte for each word of a text, which many words have."""
-    return bytes(crc32(match[0].casefold().encode("utf-8", "surrogatepass")) & 0xFF for match in _MARKED.finditer(text))[
-        :MOST_MARKS
-    ]
+    return bytes(
+        crc32(match[0].casefold().encode("utf-8", "surrogatepass")) & 0xFF for match in _MARKED.finditer(text)
+    )[:MOST_MARKS]
 
 
 def place_of(marks: bytes, text: str, gaps: Sequence[int]) -> tuple[int, int] | None:
@@ -276,7 +279,9 @@ _OTHERS = re.compile(
     r"|(?P<name>[A-ZÄÖÜÉÈ][\wäöüßéèêëïîôç'-]{2,20})(?=(?:'s)? (?:is|has|can't|mustn't|must|hat|ist|darf|verträgt|est|a|ne|n')\b))"
 )
 #: Words with a capital letter that are no names.
-_NO_NAMES = frozenset({"She", "This", "That", "There", "Das", "Der", "Die", "Sie", "Elle", "Ils", "Cela", "Here", "What"})
+_NO_NAMES = frozenset(
+    {"She", "This", "That", "There", "Das", "Der", "Die", "Sie", "Elle", "Ils", "Cela", "Here", "What"}
+)
 
 
 def other_subject(clause: str) -> tuple[int, int] | None:

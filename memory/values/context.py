@@ -208,7 +208,8 @@ class ContextResult(Value):
 
     content: list[dict[str, JsonValue]] = Field(
         description="Content blocks in the requested format, for a user message or the result of a tool, never for "
-        "`system`: standing facts, if asked for, recalled page images and texts, then the last messages verbatim. Remembered text is fenced by "
+        "`system`: standing facts, if asked for, recalled page images and texts, then the last messages verbatim. "
+        "Remembered text is fenced by "
         "tags and said to be quoted. For a reader that sees, images of the best matches and the last messages come at "
         "the end, each after its label. Deterministic: the same memory and request give the same bytes."
     )

@@ -26,7 +26,7 @@ class Fact(Value):
     fact_id: str = Field(description="Id: the reference of the message and the offset of the clause, such as k7q-12.")
     kind: Kind = Field(description="What it states.")
     subject: str = Field(
-        description="Whom it is about: the person that the clause begins with, else the name or the role of the speaker."
+        description="Whom it is about: who the clause begins with, else the name or the role of the speaker."
     )
     text: str = Field(description="The clause as remembered now, with a gap mark where words have faded.")
     said_at: datetime = Field(description="Time of the message.")

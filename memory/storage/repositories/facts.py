@@ -92,4 +92,3 @@ def change(connection: Connection, bank_id: int, message_id: int, start: int, **
 def delete_of(connection: Connection, bank_id: int, ids: Collection[int]) -> None:
     """Deletes the clauses of messages."""
     connection.execute(schema.facts.delete().where(_c.bank_id == bank_id, columns.among(_c.message_id, sorted(ids))))
-
