@@ -12,8 +12,8 @@ counted apart.
 messages of its language in a bank of its own.
 
 `--pairs`: objects with `language`, `kind`, `cue`, `cue_reply`, `trigger` and `distractors`. A bank for each language
-has its pairs and labelled messages, in a random order with a fixed seed, among the distractors and those messages of all
-languages that state nothing. A cue is found if the context of its trigger has its message, or a fact of it.
+has its pairs and labelled messages, in a random order with a fixed seed, among the distractors and those messages of
+all languages that state nothing. A cue is found if the context of its trigger has its message, or a fact of it.
 """
 
 import argparse

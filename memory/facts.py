@@ -44,7 +44,7 @@ READ_AT_ONCE = 32
 COMPARED = 48
 #: Cosine from which on a message that tells of a change ends the fact nearest to it, and how much nearer than any other
 #: fact that one is.
-ENDS, LEAD = 0.3, 0.05
+ENDS, LEAD = 0.35, 0.1
 
 
 @dataclass(frozen=True)

@@ -35,15 +35,15 @@ _QUOTED = re.compile(
     re.MULTILINE,
 )
 _CODE = re.compile(
-    r"^(?:[ \t]*(?:def |class |return\b|import |from \S+ import |if .{1,80}:$|for .{1,80}:$|while |try:|except\b|else:|#|//"
-    r"|\$ |SELECT |INSERT |UPDATE |FAILED|ERROR|Traceback|at [\w.$]+\(|\w+\.\w+(?:Exception|Error)|npm ERR|-[rwx-]{9} )"
+    r"^(?:[ \t]{0,40}(?:def |class |return\b|import |from \S{1,80} import |if .{1,80}:$|for .{1,80}:$|while |try:"
+    r"|except\b|else:|#|//|\$ |SELECT |INSERT |UPDATE |FAILED|ERROR|Traceback|at [\w.$]{1,80}\("
+    r"|[\w.]{1,80}\.\w{0,40}(?:Exception|Error)|npm ERR|-[rwx-]{9} )"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:|.{0,200}[{};]$)[^\n]{0,400}$",
     re.MULTILINE,
 )
-#: A sentence with its end.
-_SENTENCE = re.compile(
-    r"[^\n.!?…。！？]{1,400}(?:(?<=\d)\.(?=\s?\w)|(?<=\b\w)\.(?=\w)|(?<=\bDr|\bMr|\bSt)\.|\.(?=\w)"
-    r"|[^\n.!?…。！？]{1,400}){0,12}[.!?…。！？]{0,4}[\"'”»)]?"
+#: Ends of sentences, other than the points of numbers and titles.
+_SENTENCE_END = re.compile(
+    r"\n|[。！？]|[.!?…](?![\w.!?…])(?:(?<!\d\.)|(?!\s?\w))(?<!\bDr\.)(?<!\bMr\.)(?<!\bSt\.)[\"'”»)]?|[!?](?=[^\x00-\x7f])"
 )
 _WORD = re.compile(r"\w")
 _QUESTION = re.compile(r"[?？]\W{0,3}$")
@@ -75,25 +75,32 @@ class Rules(NamedTuple):
     of_assistant: re.Pattern[str]
     changes: re.Pattern[str]
 
+    @property
+    def patterns(self) -> Sequence[re.Pattern[str]]:
+        """All of them."""
+        of_kinds = self.kinds.values()
+        return (self.nothing, self.excluded, self.brief, *of_kinds, self.of_assistant, self.changes)
+
 
 #: Syllables of Hangul that end with ㄹ, for `{ㄹ}` in patterns.
 FINAL_L = f"[{''.join(chr(code) for code in range(0xAC08, 0xD7A4, 28))}]"
 #: Beginnings of a question, which is one up to its last comma as well.
 _ASKS = re.compile(
-    r"\W*(?:how|what|when|where|who|whose|which|why|can|could|do|does|is|are|should|would|will|wie|was|wann|wo|wer|wen"
+    r"\W{0,8}(?:how|what|when|where|who|whose|which|why|can|could|do|does|is|are|should|would|will|wie|was|wann|wo|wer|wen"
     r"|welche[rsn]?|warum|wieso|womit|kann|soll|sollte|hast|gibt|comment|quand|où|qui|quels?|quelles?|pourquoi|combien"
     r"|est-ce|c'est quoi|tu|vous)\b",
     re.IGNORECASE,
 )
 #: Beginnings of clauses that say what follows from the one before.
 _CONSEQUENCE = re.compile(
-    r"\s*(?:so|but|and then|otherwise|deshalb|also|aber|donc|du coup|mais|所以|但|可是|그래서|그런데|근데)\b",
+    r"\s{0,4}(?:so|but|and then|otherwise|deshalb|also|aber|donc|du coup|mais|所以|但|可是|그래서|그런데|근데)\b",
     re.IGNORECASE,
 )
 #: Beginnings of clauses that need none before them.
 _INDEPENDENT = re.compile(
-    r"\s*(?:(?:and|und|et|but|aber|mais|so|also|well|ok|nun|bon) )?(?:I|I'\w+|we|we'\w+|my|our|there's|it|she|he|they"
-    r"|ich|wir|mein\w*|unser\w*|je|j'|nous|on|mon|ma|notre|il|elle|tout|我|我们|咱|나|나는|난|저|저는|우리|제가|내가)(?:\b|(?<=')|(?<=[^\x00-\x7f]))",
+    r"\s{0,4}(?:(?:and|und|et|but|aber|mais|so|also|well|bon) )?(?:I|I'\w{1,3}|we|we'\w{1,3}|my|our|there's|it|she|he"
+    r"|they|ich|wir|mein\w{0,2}|unser\w{0,2}|je|j'|nous|on|mon|ma|notre|il|elle|tout"
+    r"|我|我们|咱|나|나는|난|저|저는|우리|제가|내가)(?:\b|(?<=')|(?<=[^\x00-\x7f]))",
     re.IGNORECASE,
 )
 
@@ -134,9 +141,9 @@ def clauses_of(text: str, role: str) -> list[Clause]:
     if rules.nothing.search(read):
         return []
     found: list[Clause] = []
-    for match in _SENTENCE.finditer(read):
-        if match.end() - match.start() <= LONGEST:
-            found += _of_sentence(read, match.start(), match.end(), rules, role)
+    for start, stop in pairwise([0, *(match.end() for match in _SENTENCE_END.finditer(read)), len(read)]):
+        if SHORTEST <= stop - start <= LONGEST:
+            found += _of_sentence(read, start, stop, rules, role)
         if len(found) >= MOST_CLAUSES:
             break
     return found[:MOST_CLAUSES]
@@ -276,7 +283,8 @@ _OTHERS = re.compile(
     r"(?:(?i:(?:my|our|mein[er]?|unser[er]?|mon|ma|notre) (?P<kin>[\w'-]{2,24}))(?='s| |,)"
     r"|(?P<han>(?:我|咱)(?:妈|爸|奶奶|爷爷|女儿|儿子|老公|老婆|妻子|丈夫|妹妹|姐姐|哥哥|弟弟|孩子)|奶奶|爷爷|孩子)"
     r"|(?P<hangul>(?:우리 )?(?:딸|아들|엄마|아빠|아버지|어머니|남편|아내|할머니|할아버지|동생|아이))(?=[은는이가께 ])"
-    r"|(?P<name>[A-ZÄÖÜÉÈ][\wäöüßéèêëïîôç'-]{2,20})(?=(?:'s)? (?:is|has|can't|mustn't|must|hat|ist|darf|verträgt|est|a|ne|n')\b))"
+    r"|(?P<name>[A-ZÄÖÜÉÈ][\wäöüßéèêëïîôç'-]{2,20})"
+    r"(?=(?:'s)? (?:is|has|can't|mustn't|must|hat|ist|darf|verträgt|est|a|ne|n')\b))"
 )
 #: Words with a capital letter that are no names.
 _NO_NAMES = frozenset(

@@ -24,6 +24,8 @@ from foxing.memory.ingest.redaction.labelled import labelled
 from foxing.memory.ingest.redaction.nearby import nearby
 from foxing.memory.ingest.redaction.scorer import scored
 from foxing.memory.ingest.redaction.words import WORDS, words
+from foxing.memory.text.facts import DATA as FACTS_PATH
+from foxing.memory.text.facts import rules_of as facts_of
 from foxing.renderer.fading.rules import RULES_PATH, rules_of
 
 #: Characters of the shorter of two texts: longer than any bounded repetition of a pattern.
@@ -72,6 +74,10 @@ def all_patterns() -> dict[str, re.Pattern[str]]:
         rules = rules_of(code)
         assert rules is not None
         found |= {pattern: f"rules/{code}[{number}]" for number, pattern in enumerate(rules.patterns)}
+    for code in sorted(file.stem for file in FACTS_PATH.glob("*.toml")):
+        facts = facts_of(code)
+        assert facts is not None
+        found |= {pattern: f"facts/{code}[{number}]" for number, pattern in enumerate(facts.patterns)}
     return {place: pattern for pattern, place in found.items()}
 
 
