@@ -30,8 +30,11 @@ from foxing.memory.values.facts import MAX_FACT_TOKENS, Fact
 
 from .command_line import add_embedder_option, measuring
 
-START, STEP, SEED = datetime(2026, 1, 5, 9, 0, tzinfo=UTC), timedelta(hours=11), 7
-BUDGET, FACT_TOKENS = 2_048, 300
+START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+STEP = timedelta(hours=11)
+SEED = 7
+BUDGET = 2_048
+FACT_TOKENS = 300
 ALL = "all"
 Row = Mapping[str, Any]
 

@@ -40,7 +40,6 @@ from .values.banks import BankEnd, BankInfo, Banks
 from .values.base import Fields, Value
 from .values.compression import CompressRequest, CompressResult, RetrieveResult
 from .values.context import ContextFields, ContextRequest, ContextResult, TokenPrices
-from .values.facts import Fact, FactCorrection, Facts
 from .values.fences import fenced
 from .values.fold import FoldRequest, FoldResult
 from .values.forecasts import PolicyForecast
@@ -115,9 +114,6 @@ __all__ = [
     "EmbedderError",
     "EmbeddingReport",
     "ErasureReport",
-    "Fact",
-    "FactCorrection",
-    "Facts",
     "FetchResult",
     "Fields",
     "FoldRequest",

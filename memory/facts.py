@@ -44,7 +44,8 @@ READ_AT_ONCE = 32
 COMPARED = 48
 #: Cosine from which on a message that tells of a change ends the fact nearest to it, and how much nearer than any other
 #: fact that one is.
-ENDS, LEAD = 0.35, 0.1
+ENDS = 0.35
+LEAD = 0.1
 
 
 @dataclass(frozen=True)
@@ -120,20 +121,21 @@ class StandingFacts:
                 nearness = dict(zip(scores.documents.tolist(), scores.values.tolist(), strict=True))
                 rows.sort(key=lambda row: -nearness.get(document_key(row.message_id, 0), 0.0))
             rows = rows[:limit]
-            wanted = {row.message_id: by_id[row.message_id] for row in rows}
-            stored = StoredMessages.fetch(connection, bank_row.id, list(wanted.values()))
+            read = {row.message_id: by_id[row.message_id] for row in rows}
+            stored = StoredMessages.fetch(connection, bank_row.id, list(read.values()))
         remembered = self._assembler.assemble(stored)
         spans = list[RecalledMessage]()
         newer = list[_Stated]()
         for row in sorted(rows, key=_order, reverse=True):
-            message, left = by_id[row.message_id], remembered[row.message_id]
-            place = range_left(row, left)
+            message = by_id[row.message_id]
+            whole = remembered[row.message_id]
+            place = range_left(row, whole)
             if place is None:
                 continue
-            stated = _Stated(row, message, left.text[place.start : place.stop])
+            stated = _Stated(row, message, whole.text[place.start : place.stop])
             if row.pinned or not _is_replaced(stated, newer[-COMPARED:]):
                 newer.append(stated)
-                span = recalled_passage(recalled_message(message, left), left, place)
+                span = recalled_passage(recalled_message(message, whole), whole, place)
                 spans.append(span.with_gap_mark(self._gap_mark))
         places = {(by_id[row.message_id].key, row.start): place for place, row in enumerate(rows)}
         return sorted(spans, key=lambda span: places.get((span.message_id, (span.passage or (0, 0))[0]), len(rows)))
@@ -156,8 +158,8 @@ class StandingFacts:
             if lines.is_full:
                 left_out += len(block)
                 continue
-            wanted = {row.message_id: by_id[row.message_id] for row in block}
-            remembered = self._assembler.assemble(stored, messages=list(wanted.values()))
+            of_block = {row.message_id: by_id[row.message_id] for row in block}
+            remembered = self._assembler.assemble(stored, messages=list(of_block.values()))
             for row in block:
                 text = clause_left(row, remembered[row.message_id], self._gap_mark)
                 if text is None:
@@ -217,12 +219,12 @@ class StandingFacts:
                 and row.message_id != change.message_id
                 and _speaker(by_id[row.message_id]) == speaker
             ]
-            near = cosines[places[change.message_id]]
-            ranked = sorted(earlier, key=lambda row: -near[places[row.message_id]])
-            if not ranked or near[places[ranked[0].message_id]] < ENDS:
+            closeness = cosines[places[change.message_id]]
+            ranked = sorted(earlier, key=lambda row: -closeness[places[row.message_id]])
+            if not ranked or closeness[places[ranked[0].message_id]] < ENDS:
                 continue
             others = [row for row in ranked if row.message_id != ranked[0].message_id]
-            if others and near[places[ranked[0].message_id]] - near[places[others[0].message_id]] < LEAD:
+            if others and closeness[places[ranked[0].message_id]] - closeness[places[others[0].message_id]] < LEAD:
                 continue
             ended.add(ranked[0])
         return frozenset(ended)
@@ -291,15 +293,15 @@ class StandingFacts:
             if row is None or message is None or message.ref != ref:
                 raise _absent(bank, fact_id)
             stored = StoredMessages.fetch(connection, bank_id, [message])
-        left = clause_left(row, self._assembler.assemble(stored)[number], self._gap_mark)
-        return row, _fact(_Stated(row, message, left or self._gap_mark.strip()))
+        text = clause_left(row, self._assembler.assemble(stored)[number], self._gap_mark)
+        return row, _fact(_Stated(row, message, text or self._gap_mark.strip()))
 
 
 class _Lines:
     """Text of facts within a number of tokens, under the month of each."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._lines: list[str] = []
         self._month = ""
         self.tokens = 0
@@ -313,7 +315,7 @@ class _Lines:
         speaker = "" if is_plain else f"{speaker_name(fact.role, fact.name, fact.trust, suspicious=False)}: "
         added = [*([f"{month}:"] if month != self._month else []), f"- {speaker}{one_line(fact.text)}"]
         tokens = sum(count_text_tokens(f"{line}\n") for line in added)
-        if self.is_full or self.tokens + tokens > self._most:
+        if self.is_full or self.tokens + tokens > self._limit:
             self.is_full = True
             return False
         self._lines += added
@@ -348,7 +350,8 @@ def clause_left(row: FactRow, remembered: RememberedMessage, gap_mark: str) -> s
 
 def range_left(row: FactRow, remembered: RememberedMessage) -> Passage | None:
     """Returns the range of what is left of a clause in its message; None if it is too little to tell."""
-    text, gaps = remembered.text, remembered.gaps.tolist()
+    text = remembered.text
+    gaps = remembered.gaps.tolist()
     if not gaps and marks_of(text[row.start : row.stop]) == row.marks:
         return Passage(row.start, row.stop)
     place = place_of(row.marks, text, gaps)
@@ -356,7 +359,8 @@ def range_left(row: FactRow, remembered: RememberedMessage) -> Passage | None:
 
 
 def _fact(stated: _Stated) -> Fact:
-    row, message = stated.row, stated.message
+    row = stated.row
+    message = stated.message
     return Fact(
         fact_id=f"{message.ref}-{row.start}",
         kind=row.kind_known,
@@ -382,11 +386,9 @@ def _is_open(row: FactRow, at: datetime | None) -> bool:
 
 def _is_about(stated: _Stated, subject: str) -> bool:
     """Returns True if a fact is about somebody or something: its subject, its speaker, or a name in it."""
-    wanted = subject.strip().casefold()
+    words = subject.strip().casefold()
     named = (stated.subject, stated.message.name or stated.message.role)
-    return wanted in map(str.casefold, named) or (
-        wanted not in ("user", "assistant") and wanted in stated.text.casefold()
-    )
+    return words in map(str.casefold, named) or (words not in ("user", "assistant") and words in stated.text.casefold())
 
 
 def _is_replaced(older: _Stated, newer: Iterable[_Stated]) -> bool:

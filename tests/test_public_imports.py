@@ -76,6 +76,7 @@ PAST = {
     "memory.values.imports": "ImportQueryFields",
     "memory.values.messages": "MAX_REFS REPLACES Role",
     "memory.values.metadata": "Scalar",
+    "memory.values.facts": "FACT_TOKENS Fact FactCorrection Facts MAX_FACT_TOKENS MAX_SUBJECT_CHARS",
     "memory.values.quarantine": "QuarantineList QuarantinedMessage",
     "memory.values.recall": "BANKS_DESCRIPTION Format MAX_OTHER_BANKS Shape fields_only_for",
     "memory.values.records": "MAX_WRITES Prefix RecordKey RecordWrite",

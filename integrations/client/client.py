@@ -45,8 +45,6 @@ if TYPE_CHECKING:
         ContextRequest,
         ContextResult,
         ErasureReport,
-        Fact,
-        Facts,
         FetchResult,
         FoldRequest,
         FoldResult,
@@ -87,6 +85,7 @@ if TYPE_CHECKING:
         UndoReport,
     )
     from foxing.memory.values.base import Tier
+    from foxing.memory.values.facts import Fact, Facts
     from foxing.memory.values.imports import ImportQueryFields
     from foxing.memory.values.records import RecordKey, RecordWrite
     from foxing.renderer import Progress

@@ -49,7 +49,7 @@ class RecentText(BaseModel):
     messages: int = Field(description="Number of messages in the memory.")
 
 
-class Standing(BaseModel):
+class ListedFacts(BaseModel):
     """The result of facts."""
 
     text: str = Field(description="What holds, quoted: pinned facts first, then the newest.")

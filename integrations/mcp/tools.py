@@ -38,12 +38,12 @@ from .recent import recent
 from .results import (
     BuiltContext,
     Erased,
+    ListedFacts,
     PageList,
     PageText,
     Recalled,
     RecentText,
     Remembered,
-    Standing,
     answer,
     images_of,
 )
@@ -228,17 +228,17 @@ class Tools:
             str | None, Field(description="Time of which to tell what held, such as 2026-03-02. Default: now.")
         ] = None,
         max_tokens: Annotated[int, Field(ge=50, le=MAX_FACT_TOKENS, description="Maximum text tokens.")] = 1_000,
-    ) -> Annotated[CallToolResult, Standing]:
+    ) -> Annotated[CallToolResult, ListedFacts]:
         """List what people have said that still holds: states, goals, values, constraints and promises. Rules recognise
         them, which miss what is only implied: recall finds the rest."""
         result = await self._run_or_none(
             lambda memory, bank: memory.facts(bank, at=at, subject=subject, max_tokens=max_tokens)
         )
         if result is None:
-            return answer(Standing(text=NOTHING_YET, refs=[]), NOTHING_YET)
+            return answer(ListedFacts(text=NOTHING_YET, refs=[]), NOTHING_YET)
         text = standing_text(result)
         refs = [fact.ref for fact in result.facts]
-        return answer(Standing(text=text, refs=refs, left_out=result.left_out), text)
+        return answer(ListedFacts(text=text, refs=refs, left_out=result.left_out), text)
 
     async def recent(
         self,

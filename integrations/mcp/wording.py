@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from foxing.memory import (
     AgeingForecast,
     BankInfo,
-    Facts,
     LeftOut,
     MessageOnPage,
     PageInfo,
@@ -17,6 +16,7 @@ from foxing.memory import (
 )
 from foxing.memory.context.headings import RECALLED
 from foxing.memory.recall.transcript import Style, transcript, transcript_of
+from foxing.memory.values.facts import Facts
 from foxing.memory.values.gap_marks import TEXT_GAP_MARK
 from foxing.memory.values.speakers import one_line
 

@@ -1,7 +1,7 @@
 """Builds context: recalled messages, as text or page images, whichever show more per billed token, followed by the last
 messages verbatim."""
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -44,7 +44,8 @@ MATCHES, TOKENS_PER_MATCH = 40, 32
 #: Matches are read until they take this share of the budget, since shorter ones may fit where a long one does not.
 SPARE = 1.1
 #: Matches that stand before any standing fact: so many at least, and those of such a relevance.
-FIRST_MATCHES, ANSWERS = 8, 0.5
+FIRST_MATCHES = 8
+ANSWERS = 0.5
 #: Standing facts that are weighed beside matches.
 MOST_NEAR = 64
 #: Maximum number of pages to lay out as images.
@@ -116,11 +117,11 @@ class ContextBuilder:
 
     def _standing(self, bank: str, request: ContextRequest, room: int, now: datetime) -> Facts | None:
         """Returns the standing facts with which the content begins, the newest last; None without any."""
-        most = min(request.facts, room) - heading_tokens(FACTS)
-        if most < 1:
+        tokens = min(request.facts, room) - heading_tokens(FACTS)
+        if tokens < 1:
             return None
         try:
-            facts = self._facts().standing(bank, now, max_tokens=most, newest_last=True)
+            facts = self._facts().standing(bank, now, max_tokens=tokens, newest_last=True)
         except NotFound:
             return None
         return facts if facts.facts else None
@@ -224,23 +225,23 @@ class ContextBuilder:
         return recalled
 
     def _weighed(
-        self, bank: str, question: str, now: datetime, spans: Sequence[RecalledMessage], taken: set[str]
+        self, bank: str, question: str, now: datetime, spans: Sequence[RecalledMessage], omitted: Collection[str]
     ) -> list[RecalledMessage]:
         """Returns matches with standing facts beside those that hardly answer, where the words of the question alone
-        find little: each fact before a match that it is worth as much as."""
+        find little: each fact before a match that it is worth as much as. `omitted`: ids of other messages."""
         sure = sum(span.relevance is None or span.relevance >= ANSWERS for span in spans)
         first = max(FIRST_MATCHES, sure)
-        given = {span.message_id for span in spans[:first]}
-        near = self._facts().near(bank, question, now, without=taken | given, limit=MOST_NEAR)
-        weighed, known = list(spans[:first]), set(given)
-        waiting = iter(spans[first:])
-        for fact in near:
-            match = next(waiting, None)
+        weighed = list(spans[:first])
+        ids = {*omitted, *(span.message_id for span in weighed)}
+        others = iter(spans[first:])
+        for fact in self._facts().near(bank, question, now, without=frozenset(ids), limit=MOST_NEAR):
+            match = next(others, None)
             score = weighed[-1].score if match is None else match.score
             weighed.append(fact.model_copy(update={"score": score}))
-            known.add(fact.message_id)
-            weighed += [match] if match is not None and match.message_id not in known else []
-        return [*weighed, *(span for span in waiting if span.message_id not in known)]
+            ids.add(fact.message_id)
+            if match is not None and match.message_id not in ids:
+                weighed.append(match)
+        return [*weighed, *(span for span in others if span.message_id not in ids)]
 
     def _record(self, bank: str, keys: Iterable[str], recalled: Matches, now: datetime) -> None:
         """Counts messages as recalled, each in its bank."""

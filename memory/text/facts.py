@@ -23,7 +23,8 @@ DATA = Path(__file__).with_name("data") / "facts"
 #: Characters that are read of a message, from its beginning.
 READ_CHARS = 4_000
 #: Most clauses of a message, and characters of a sentence that is read.
-MOST_CLAUSES, LONGEST = 8, 400
+MOST_CLAUSES = 8
+LONGEST = 400
 #: Characters of the shortest clause.
 SHORTEST = 4
 
@@ -65,7 +66,7 @@ class Clause(NamedTuple):
     changes: bool
 
 
-class Rules(NamedTuple):
+class FactRules(NamedTuple):
     """Patterns of one language."""
 
     nothing: re.Pattern[str]
@@ -106,7 +107,7 @@ _INDEPENDENT = re.compile(
 
 
 @cache
-def rules_of(code: str) -> Rules | None:
+def rules_of(code: str) -> FactRules | None:
     """Returns the rules of a language; None for one without."""
     path = DATA / f"{code}.toml"
     if not path.exists():
@@ -119,7 +120,7 @@ def rules_of(code: str) -> Rules | None:
         for name, text in source.items()
     }
     kinds = {kind: patterns[kind] for kind in KINDS}
-    return Rules(
+    return FactRules(
         patterns["nothing"],
         patterns["not"],
         patterns["brief"],
@@ -140,13 +141,13 @@ def clauses_of(text: str, role: str) -> list[Clause]:
     read = _readable(text[:READ_CHARS])
     if rules.nothing.search(read):
         return []
-    found: list[Clause] = []
+    clauses: list[Clause] = []
     for start, stop in pairwise([0, *(match.end() for match in _SENTENCE_END.finditer(read)), len(read)]):
         if SHORTEST <= stop - start <= LONGEST:
-            found += _of_sentence(read, start, stop, rules, role)
-        if len(found) >= MOST_CLAUSES:
+            clauses += _of_sentence(read, start, stop, rules, role)
+        if len(clauses) >= MOST_CLAUSES:
             break
-    return found[:MOST_CLAUSES]
+    return clauses[:MOST_CLAUSES]
 
 
 def _readable(text: str) -> str:
@@ -157,7 +158,7 @@ def _readable(text: str) -> str:
     return text
 
 
-def _of_sentence(text: str, start: int, stop: int, rules: Rules, role: str) -> Iterator[Clause]:
+def _of_sentence(text: str, start: int, stop: int, rules: FactRules, role: str) -> Iterator[Clause]:
     """Yields the clauses of the sentence between `start` and `stop`."""
     sentence = text[start:stop]
     if _QUESTION.search(sentence):

@@ -14,7 +14,8 @@ FactKind = Literal["promise", "goal", "constraint", "value", "state"]
 KINDS: Sequence[FactKind] = ("promise", "goal", "constraint", "value", "state")
 Kind = Annotated[FactKind, OPEN]
 #: Tokens of a list of facts by default and at most.
-FACT_TOKENS, MAX_FACT_TOKENS = 2_000, 20_000
+FACT_TOKENS = 2_000
+MAX_FACT_TOKENS = 20_000
 FactTokens = Annotated[int, Field(ge=1, le=MAX_FACT_TOKENS), INTEGRAL]
 MAX_SUBJECT_CHARS = 200
 MAX_CORRECTION_CHARS = 2_000
@@ -42,7 +43,7 @@ class Fact(Value):
 
 
 class Facts(Value):
-    """What holds, pinned facts first, then the newest first."""
+    """List of what holds: pinned facts, then the others, the newest first."""
 
     facts: list[Fact] = Field(description="The facts.")
     rendered: str = Field(description="The same as text for a model.")

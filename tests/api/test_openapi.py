@@ -128,7 +128,7 @@ def test_every_request_body_has_an_example(document: dict[str, Any]) -> None:
         for name, operation in operations(document)
         if "requestBody" in operation
     ]
-    assert len(bodies) == 21
+    assert len(bodies) == 22
     for name, content in bodies:
         if name == "post /v1/banks/{bank}/import":  # a file
             assert content["application/octet-stream"]["schema"]["format"] == "binary"
@@ -195,7 +195,7 @@ def test_every_example_is_a_value_of_its_type() -> None:
                 shown = expected.dump_python(expected.validate_python(example), by_alias=True)
                 assert set(shown) >= set(example), route.name
                 checked += 1
-    assert checked == 25
+    assert checked == 26
 
 
 def test_the_reference_works_without_network(client: httpx.Client, document: dict[str, Any]) -> None:

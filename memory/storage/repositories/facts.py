@@ -69,10 +69,10 @@ def newest(connection: Connection, bank_id: int, until: datetime | None, limit: 
         query = query.where(_c.said_at <= until)
     order = (_c.said_at.desc(), _c.message_id.desc(), _c.start.desc())
     rows = [FactRow(*row) for row in connection.execute(query.order_by(*order).limit(limit))]
-    known = {(row.message_id, row.start) for row in rows}
+    keys = {(row.message_id, row.start) for row in rows}
     if len(rows) == limit:
         pinned = connection.execute(query.where(_c.pinned).order_by(*order).limit(limit))
-        rows += [row for row in (FactRow(*of_row) for of_row in pinned) if (row.message_id, row.start) not in known]
+        rows += [row for row in (FactRow(*of_row) for of_row in pinned) if (row.message_id, row.start) not in keys]
     return rows
 
 
