@@ -49,7 +49,7 @@ pytestmark = pytest.mark.usefixtures("message_ages")
 
 #: Gives what MCP's client connects to for a bank.
 Server = Callable[[str, bool], AbstractAsyncContextManager[MCPServer | str]]
-NEEDED = {"build_context", "fetch", "forget", "recall", "recent", "remember", "search"}
+NEEDED = {"build_context", "facts", "fetch", "forget", "recall", "recent", "remember", "search"}
 FOR_OPERATORS = {"age_pages", "pin_page", "read_page", "recall_pages", "timeline", "unpin_page"}
 
 
@@ -91,6 +91,26 @@ def data_of(result: CallToolResult) -> Any:
     """The structured result, or the JSON in the text of a tool without one."""
     assert not result.is_error, result.content
     return result.structured_content if result.structured_content is not None else json.loads(text_of(result))
+
+
+def test_what_holds_is_listed(server: Server, bank: str) -> None:
+    async def play(client: Client) -> None:
+        assert text_of(await client.call_tool("facts", {})) == "Nothing is remembered yet."
+        said = {"text": "My daughter is allergic to nuts. Any idea for a cake?", "when": "2026-03-02"}
+        await client.call_tool("remember", said)
+        listed = await client.call_tool("facts", {})
+        text = text_of(listed)
+        assert "<remembered>\n2026-03:\n- My daughter is allergic to nuts.\n</remembered>" in text
+        assert data_of(listed)["text"] == text
+        (ref,) = data_of(listed)["refs"]
+        assert "cake" in text_of(await client.call_tool("fetch", {"id": ref}))
+        nothing = text_of(await client.call_tool("facts", {"subject": "daughter", "at": "2026-03-01"}))
+        assert nothing == "No statement that still holds is known."
+        assert (await client.call_tool("facts", {"at": "no time"})).is_error
+        built = text_of(await client.call_tool("build_context", {"query": "dessert", "facts": 100}))
+        assert built.startswith("What still holds")
+
+    use(server, bank, play)
 
 
 def test_what_is_remembered_is_recalled(server: Server, bank: str) -> None:
@@ -506,7 +526,7 @@ def test_the_command_leaves_the_work_to_a_service_that_runs(database_path: Path)
             async def run() -> None:
                 async with Client(command("--database", database, "mcp", "--bank", "ana")) as client:
                     await remember(client)
-                    assert len((await client.list_tools()).tools) == 7
+                    assert len((await client.list_tools()).tools) == len(NEEDED)
                     unknown = await client.call_tool("fetch", {"id": "zzz"})
                     assert unknown.is_error
 
