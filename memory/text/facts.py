@@ -87,7 +87,7 @@ class FactRules(NamedTuple):
 FINAL_L = f"[{''.join(chr(code) for code in range(0xAC08, 0xD7A4, 28))}]"
 #: Beginnings of a question, which is one up to its last comma as well.
 _ASKS = re.compile(
-    r"\W{0,8}(?:how|what|when|where|who|whose|which|why|can|could|do|does|is|are|should|would|will|wie|was|wann|wo|wer|wen"
+    r"\A\W{0,8}(?:how|what|when|where|who|whose|which|why|can|could|do|does|is|are|should|would|will|wie|was|wann|wo|wer|wen"
     r"|welche[rsn]?|warum|wieso|womit|kann|soll|sollte|hast|gibt|comment|quand|où|qui|quels?|quelles?|pourquoi|combien"
     r"|est-ce|c'est quoi|tu|vous)\b",
     re.IGNORECASE,
