@@ -44,7 +44,9 @@ _CODE = re.compile(
 )
 #: Ends of sentences, other than the points of numbers and titles.
 _SENTENCE_END = re.compile(
-    r"\n|[。！？]|[.!?…](?![\w.!?…])(?:(?<!\d\.)|(?!\s?\w))(?<!\bDr\.)(?<!\bMr\.)(?<!\bSt\.)[\"'”»)]?|[!?](?=[^\x00-\x7f])"
+    r"\n|[。！？]|[.!?…](?![\w.!?…])(?:(?<!\d\.)|(?!\s?(?:[a-zß-ÿ\d]|Januar|Februar|März|April|Mai|Juni|Juli|August"
+    r"|September|Oktober|November|Dezember|Klasse|Stock|Geburtstag|Jahr)))(?<!\bDr\.)(?<!\bMr\.)(?<!\bSt\.)[\"'”»)]?"
+    r"|[!?](?=[^\x00-\x7f])"
 )
 _WORD = re.compile(r"\w")
 _QUESTION = re.compile(r"[?？]\W{0,3}$")
@@ -167,7 +169,8 @@ def _of_sentence(text: str, start: int, stop: int, rules: FactRules, role: str) 
     if not _WORD.search(sentence):
         return
     changes = role == "user" and rules.changes.search(sentence) is not None
-    kinds = {"promise": rules.of_assistant} if role == "assistant" else rules.kinds
+    of_assistant: dict[FactKind, re.Pattern[str]] = {"promise": rules.of_assistant}
+    kinds = of_assistant if role == "assistant" else rules.kinds
     marks = [
         (match.start(), match.end(), kind) for kind, pattern in kinds.items() if (match := pattern.search(sentence))
     ]

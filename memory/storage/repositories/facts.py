@@ -68,11 +68,13 @@ def newest(connection: Connection, bank_id: int, until: datetime | None, limit: 
     if until is not None:
         query = query.where(_c.said_at <= until)
     order = (_c.said_at.desc(), _c.message_id.desc(), _c.start.desc())
-    rows = [FactRow(*row) for row in connection.execute(query.order_by(*order).limit(limit))]
+    rows = [FactRow(**row._mapping) for row in connection.execute(query.order_by(*order).limit(limit))]
     keys = {(row.message_id, row.start) for row in rows}
     if len(rows) == limit:
         pinned = connection.execute(query.where(_c.pinned).order_by(*order).limit(limit))
-        rows += [row for row in (FactRow(*of_row) for of_row in pinned) if (row.message_id, row.start) not in keys]
+        rows += [
+            row for row in (FactRow(**of_row._mapping) for of_row in pinned) if (row.message_id, row.start) not in keys
+        ]
     return rows
 
 
@@ -80,7 +82,7 @@ def find(connection: Connection, bank_id: int, message_id: int, start: int) -> F
     """Returns a clause; None if there is none."""
     query = _row.where(_c.bank_id == bank_id, _c.message_id == message_id, _c.start == start, _c.kind.is_not(None))
     row = connection.execute(query).one_or_none()
-    return None if row is None else FactRow(*row)
+    return None if row is None else FactRow(**row._mapping)
 
 
 def change(connection: Connection, bank_id: int, message_id: int, start: int, **values: Any) -> bool:
