@@ -295,6 +295,7 @@ def _rows(
             "passages": len(item.passages),
             "trust": own_trust(item.message.role, item.message.trust_class),
             "suspicious": item.suspicious,
+            "gaps": list(item.message.gaps) or None,
         }
         for (item, now), thread, message_id in zip(new, threads, ids, strict=True)
     ]

@@ -108,6 +108,7 @@ def _entry(message: Message) -> Entry:
         message.thread,
         message.name,
         message.sealed_chars,
+        frozenset(message.gaps or ()),
         marks=message.page_marks,
     )
 

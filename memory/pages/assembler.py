@@ -80,7 +80,7 @@ class MessageAssembler:
         selection = stored.messages if messages is None else messages
         states = self.read_pages(stored, page_states, selection)
         result = {
-            m.id: open_message(m.content, damaged=not matches_digest(m, m.content, stored.digest_key))
+            m.id: open_message(m.content, m.gaps, damaged=not matches_digest(m, m.content, stored.digest_key))
             for m in selection
             if m.content is not None
         }

@@ -96,10 +96,14 @@ def _mean_beside(confidence: npt.NDArray[np.float32], gaps: npt.NDArray[np.int64
     return float(np.add.reduce(characters) / len(characters)) if len(characters) else 1.0  # faster than `mean`
 
 
-def open_message(text: str, *, damaged: bool = False) -> RememberedMessage:
-    """Returns an open message. Its text is exact unless `damaged`, in which case every character is flagged."""
+def open_message(text: str, gaps: Sequence[int] | None = None, *, damaged: bool = False) -> RememberedMessage:
+    """Returns an open message. Its text is exact unless `damaged`, in which case every character is flagged. `gaps`:
+    offsets of its gaps."""
     flagged = np.full(len(text), damaged)
-    return RememberedMessage(text, 1 - flagged.astype(np.float32), flagged, _NO_GAPS, None, "open", len(text))
+    confidence = 1 - flagged.astype(np.float32)
+    places = np.array(gaps, np.int64) if gaps else _NO_GAPS
+    flagged[places] = False
+    return RememberedMessage(text, confidence, flagged, places, None, "open", len(text))
 
 
 def read_part(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, FailFast, Field, JsonValue, Strict, ValidationInfo, model_validator
@@ -12,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from foxing.memory.conversation import CHAT_MEMBERS, is_web_tool, parse_message
 from foxing.memory.errors import InvalidInput
 from foxing.renderer.clock import later
+from foxing.renderer.marks import GAP_MARK
 
 from .base import FROM_SERVICE, OPEN, BankName, Input, Moment, Name, Tier, Value, kind_of
 from .base import Role as Role
@@ -84,6 +86,11 @@ class NewMessage(Input):
         description="Trust class: whose words these are. Default: the class of the role; `imported` for files of "
         "others, `web` for results of tools that fetch pages of the web.",
     )
+    gaps: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Strict(False), FailFast()] = Field(
+        (),
+        description="Offsets in its text, ascending, of the characters ⋯ that are gaps: marks of what had faded, for a "
+        "message moved from another bank. Others are characters of the text.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -105,6 +112,12 @@ class NewMessage(Input):
             raise PydanticCustomError("no_content", reason)
         if self.expires_at is not None and self.expires_after is not None:
             raise PydanticCustomError("two_expiries", "give expires_at or expires_after, not both")
+        if self.gaps:
+            text = self.text
+            ascending = all(one < other for one, other in pairwise(self.gaps))
+            if not ascending or any(text[gap : gap + 1] != GAP_MARK for gap in self.gaps):
+                reason = "gaps must be the offsets of characters ⋯ in the text, ascending"
+                raise PydanticCustomError("gaps", reason)
         return self
 
     def expiry(self, now: datetime) -> datetime | None:

@@ -18,6 +18,7 @@ from pydantic import JsonValue
 
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import ImagePart, Part, TextPart, ToolCall, ToolResult
+from foxing.renderer.marks import GAP_MARK
 
 from .matches import RuleMatch, replaced, without_overlaps
 
@@ -92,12 +93,15 @@ class Redaction:
         from .forms import TIME_S, Time
 
         time = Time(TIME_S)
+        before = message
         if message.parts is not None:
             message = message.with_content(tuple(self._part(part, counts, time) for part in message.parts))
         elif message.content is not None:
             message = message.with_content(self.text(str(message.content), counts, time))
         if message.metadata:
             message = message.model_copy(update={"metadata": self._json(message.metadata, counts, time)})
+        if before.gaps:
+            message = message.model_copy(update={"gaps": _gaps_in(message.text, before)})
         return message
 
     def _part(self, part: Any, counts: Counter[str], time: "Time") -> Part:
@@ -138,3 +142,13 @@ class Redaction:
         line = f"{before}{value}{quote}"
         result = self.text(line, counts, time)
         return result[len(before) : -1] if result.startswith(before) and result.endswith(quote) else value
+
+
+def _gaps_in(text: str, before: NewMessage) -> tuple[int, ...]:
+    """Returns the offsets of the gaps of a message in its text after redaction; none if a match had a mark in it."""
+    marks = [place for place, character in enumerate(text) if character == GAP_MARK]
+    marks_before = [place for place, character in enumerate(before.text) if character == GAP_MARK]
+    gaps = set(before.gaps)
+    if len(marks) != len(marks_before):
+        return ()
+    return tuple(place for place, earlier in zip(marks, marks_before, strict=True) if earlier in gaps)

@@ -65,6 +65,8 @@ class Message:
     own_trust: str | None = None
     #: Whether rules recognise instructions in it, though it is data.
     suspicious: bool = False
+    #: Offsets of the gaps in the text of an open message; None for none.
+    gaps: Sequence[int] | None = None
 
     @property
     def trust(self) -> str:
@@ -108,6 +110,8 @@ class NewRow(TypedDict):
     #: None for that of its role
     trust: str | None
     suspicious: bool
+    #: None for none
+    gaps: list[int] | None
 
 
 select_open = select(
@@ -128,6 +132,7 @@ select_open = select(
     _c.passages,
     _c.trust,
     _c.suspicious,
+    _c.gaps,
 ).join_from(schema.messages, schema.threads, schema.threads.c.id == _c.thread_id)
 #: those of the messages `ids` of the `bank` that are open
 #: (an expression, since SQLite would read all messages of the bank by its index)
@@ -274,6 +279,7 @@ def replace_content(
 ) -> None:
     """Replaces the content of an open message; see `NewRow`."""
     values = {"content": content, "chars": len(content), "parts": parts, "passages": passages, "digest": digest}
+    values["gaps"] = None
     connection.execute(schema.messages.update().where(_c.id == message.id).values(values))
     ranges.note_change(connection, bank_id)
 
