@@ -503,7 +503,7 @@ CALLS: Mapping[str, Mapping[str, Kind]] = {
         **dict.fromkeys(("close", "now", "check"), "none"),
     },
     "Operations": {
-        **dict.fromkeys(("compress", "reencode", "reindex"), "change"),
+        **dict.fromkeys(("compress", "reencode", "reindex", "export_markdown"), "change"),
         **dict.fromkeys(("retrieve", "newest_banks", "preview_policy"), "read"),
         **dict.fromkeys(
             ("import_parts", "load", "warm", "prepare", "dry_run", "sizes", "store_each", "embed_new"), "none"

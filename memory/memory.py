@@ -51,6 +51,7 @@ from .values.reports import (
     AgeReport,
     EmbeddingReport,
     ErasureReport,
+    MarkdownReport,
     PagePreview,
     ReencodingReport,
     SealReport,
@@ -894,6 +895,16 @@ class Operations:
         writes nothing and reports what would happen. Raises `NotFound`, `CodecError`.
         """
         return self._memory._reencoder.reencode(bank, self._memory.now(), dry_run=dry_run, progress=progress)
+
+    def export_markdown(self, bank: str, folder: Path, *, progress: Progress | None = None) -> MarkdownReport:
+        """Writes a bank to a folder as Markdown, as remembered now: a file for each thread, with the images beside. The
+        same bank gives the same files, and `import_file` reads them back. Raises `NotFound`, and `InvalidInput` if the
+        folder cannot be written."""
+        from .markdown_folder import write_folder
+
+        total = self._memory.bank(bank).messages
+        messages = self._memory.export(bank)
+        return write_folder(messages, folder, self._memory._options.gap_mark, total, progress)
 
     def reindex(self, bank: str, *, words: bool = False, progress: Progress | None = None) -> EmbeddingReport:
         """Embeds the messages without an embedding by the current embedder, as remembered now, and returns a report.

@@ -20,7 +20,7 @@ from .import_outcomes import ImportedFiles
 from .import_service import ImportService
 from .output import Timezone, forecast_text, jsonable, printable, write_json
 from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
-from .streams import STDIN, STREAM, input_file, is_stream, output_file
+from .streams import STDIN, STREAM, input_file, is_stream, output_file, refuse_stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,8 +58,8 @@ def import_messages(
     **fields: Any,
 ) -> None:
     """Import a history, with its original times: exports of ChatGPT, Claude, Gemini and Grok, session logs of Claude
-    Code and Codex, chats of WhatsApp, Telegram, Slack, Discord and IRC, mail, memories of mem0, images, lists of
-    messages, JSON Lines. Importing it again stores nothing new; a longer export adds what is new.
+    Code and Codex, chats of WhatsApp, Telegram, Slack, Discord and IRC, mail, memories of mem0, notes and
+    transcripts in Markdown, images, lists of messages, JSON Lines. Importing it again stores nothing new; a longer export adds what is new.
 
     The age of imported messages counts from now: they are exact at first and fade later, and the last line of output
     shows when. With --backdate, their age counts from their original times, so that old messages fade soon.
@@ -205,10 +205,14 @@ def export_messages(
         Path,
         typer.Option("--output", "-o", help="File to write; - is standard output.", show_default="standard output"),
     ] = Path(STREAM),
+    markdown: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write as Markdown, one file a thread.", show_default=False),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Export all messages of a bank, as remembered, in time order, as JSON Lines with one message per line; or with
-    --person, what a person said in all banks.
+    --person, what a person said in all banks; or with --markdown as a folder, which `import` reads back.
 
     The first line, {"foxing_export": {…}}, names the bank and the redaction rules of its policy; with --person there is
     none, and each message names its bank.
@@ -223,6 +227,17 @@ def export_messages(
         raise typer.BadParameter("give --bank, or --person for all banks, not both")
     if mentions and person is None:
         raise typer.BadParameter("--mentions goes with --person")
+    if markdown is not None:
+        if bank is None or not is_stream(output):
+            raise typer.BadParameter("--markdown goes with --bank alone")
+        refuse_stream("--markdown", markdown)
+        with state.memory() as memory, state.progress("exporting") as progress:
+            report = memory.operations.export_markdown(bank, markdown, progress=progress)
+        text = (
+            f"{report.messages} messages in {report.threads} threads and {report.images} images written to {markdown}"
+        )
+        state.answer(jsonable(report), lambda console: console.print(text))
+        return
     with state.memory() as memory:
         if person is not None:
             header = None

@@ -18,6 +18,15 @@ class SealReport(Value):
     open_messages: int = Field(description="Number of messages still open.")
 
 
+class MarkdownReport(Value):
+    """The result of an export as Markdown."""
+
+    messages: int = Field(description="Number of messages.")
+    threads: int = Field(description="Number of threads, each a file.")
+    images: int = Field(description="Number of images beside, each once.")
+    folder: str = Field(description="The folder.")
+
+
 class PageSkipped(Value):
     """A page that was skipped."""
 
