@@ -531,6 +531,7 @@ CALLS: Mapping[str, Mapping[str, Kind]] = {
     "Quarantine": {"list": "read", "count": "none", "release": "none", "erase": "change"},
     "Persons": {"erase": "change", "export": "change"},
     "LegalHolds": {"set": "change", "release": "change", "list": "read"},
+    "Bundles": {**dict.fromkeys(("export", "load", "copy", "rename"), "change"), "check": "none"},
     "TenantLimits": {
         "set": "change",
         **dict.fromkeys(("get", "usage"), "read"),
@@ -553,6 +554,7 @@ _PREFIXES = {
     "Quarantine": "quarantine.",
     "Persons": "person.",
     "LegalHolds": "holds.",
+    "Bundles": "bundle.",
     "TenantLimits": "limits.",
 }
 

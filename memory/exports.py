@@ -68,6 +68,7 @@ from .values.recall import (
 from .values.records import FoundRecords, Namespaces, Record, RecordChanges, Records, RecordSearch, RecordSearchFields
 from .values.reports import (
     AgeReport,
+    BundleReport,
     EmbeddingReport,
     ErasureReport,
     MarkdownReport,
@@ -101,6 +102,7 @@ __all__ = [
     "BankEnd",
     "BankInfo",
     "Banks",
+    "BundleReport",
     "Busy",
     "ChoiceNeeded",
     "Closed",

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
 
     from .bank_jobs import BankJobs
     from .bulk.work import BulkWork
+    from .bundle.bundles import Bundles
     from .codec_source import OptionsOfCodecs
     from .context.builder import ContextBuilder
     from .facts import StandingFacts
@@ -800,6 +801,22 @@ class Operations:
         memory = self._memory
         mark = memory._options.gap_mark
         return Persons(memory._database, lambda: memory._eraser, memory._assembler, memory._images, mark, memory.now)
+
+    @cached_property
+    def bundles(self) -> Bundles:
+        """Banks that move: as bundles, as copies, and under other names."""
+        from .bundle.bundles import Bundles
+
+        memory = self._memory
+        return Bundles(
+            memory._database,
+            memory._codecs,
+            memory._limits,
+            memory.now,
+            before=memory._recall_weights.write,
+            index_moves=memory._index.name == "packed",
+            reindex=lambda bank: self.reindex(bank, words=True),
+        )
 
     @cached_property
     def quarantine(self) -> Quarantine:

@@ -20,7 +20,7 @@ from foxing.memory.ascending import distinct, is_in
 from foxing.memory.storage import snapshot
 from foxing.memory.storage.repositories import messages, postings
 from foxing.memory.storage.repositories.postings import Recent, Segment
-from foxing.memory.storage.secrets import digest_key
+from foxing.memory.storage.secrets import digest_key, index_key
 from foxing.memory.text.passages import message_of
 
 from .bm25 import Corpus
@@ -68,7 +68,7 @@ class PackedIndex:
 
     def add(self, connection: Connection, bank_id: int, counts: TermCounts) -> None:
         """See `SearchIndex.add`."""
-        new = self._entries(connection, counts)
+        new = self._entries(connection, bank_id, counts)
         if len(new) >= RECENT:
             postings.lock(connection, bank_id)
             self._pack(connection, bank_id, records(new.items()))
@@ -81,7 +81,7 @@ class PackedIndex:
         """See `SearchIndex.replace`."""
         if counts:
             postings.lock(connection, bank_id)
-            new = records(self._entries(connection, counts).items())
+            new = records(self._entries(connection, bank_id, counts).items())
             self._replace(connection, bank_id, set(counts), new)
 
     def fade(self, connection: Connection, bank_id: int, counts: TermCounts, most: int | None) -> None:
@@ -90,7 +90,7 @@ class PackedIndex:
             return
         postings.lock(connection, bank_id)
         indexed = self._records_of(connection, bank_id, counts)
-        entries = records(self._entries(connection, counts).items())
+        entries = records(self._entries(connection, bank_id, counts).items())
         stays = _has_pair(indexed, entries)
         if most is None:
             stays[:] = True
@@ -142,7 +142,7 @@ class PackedIndex:
         """Returns the first `limit` hits after `after`, best first."""
         if not query.terms:
             return NO_SCORES
-        key = digest_key(connection)
+        key = index_key(connection, query.bank_id)
         counts: dict[int, int] = {}
         for term, count in query.terms.items():
             hashed = term_hash(term, key)
@@ -160,11 +160,11 @@ class PackedIndex:
     def reader(self, connection: Connection, bank_id: int, newest: int | None) -> CorpusReader:
         """See `FeedbackIndex.reader`."""
         corpus = Corpus(self._postings(connection, bank_id), newest)
-        return CorpusReader(corpus, partial(term_hash, key=digest_key(connection)))
+        return CorpusReader(corpus, partial(term_hash, key=index_key(connection, bank_id)))
 
     def document_frequencies(self, connection: Connection, bank_id: int, terms: Collection[str]) -> Mapping[str, int]:
         """See `SearchIndex.document_frequencies`."""
-        key = digest_key(connection)
+        key = index_key(connection, bank_id)
         terms_in_order = sorted(terms)
         corpus = Corpus(self._postings(connection, bank_id))
         counted = zip(
@@ -176,7 +176,7 @@ class PackedIndex:
         self, connection: Connection, bank_id: int, message_ids: Collection[int], terms: Collection[str]
     ) -> Mapping[int, Collection[str]]:
         """See `SearchIndex.terms_of`."""
-        key = digest_key(connection)
+        key = index_key(connection, bank_id)
         corpus = Corpus(self._postings(connection, bank_id)) if message_ids and terms else Corpus([])
         terms_in_order = sorted(terms)
         containing = corpus.containing([term_hash(term, key) for term in terms_in_order], sorted(message_ids))
@@ -219,7 +219,7 @@ class PackedIndex:
         if not counts:
             return set()
         stored = self._records_of(connection, bank_id, counts)
-        read = records(self._entries(connection, counts).items())
+        read = records(self._entries(connection, bank_id, counts).items())
         missing = set(message_of(read["document"][~_has_pair(read, stored)]).tolist())
         indexed = _by_message(stored)
         expected = _by_message(read)
@@ -238,9 +238,9 @@ class PackedIndex:
                 parts.append(stored.records[of_messages[stored.places]])
         return np.concatenate(parts)
 
-    def _entries(self, connection: Connection, counts: TermCounts) -> dict[int, bytes]:
+    def _entries(self, connection: Connection, bank_id: int, counts: TermCounts) -> dict[int, bytes]:
         """Returns message id → packed `ENTRY`s, without messages that have no terms."""
-        key = digest_key(connection)
+        key = index_key(connection, bank_id)
         return {i: entries(passages, key).tobytes() for i, passages in counts.items() if any(passages)}
 
     def _postings(self, connection: Connection, bank_id: int) -> list[Postings]:
@@ -259,15 +259,15 @@ class PackedIndex:
 
     def _recent_postings(self, connection: Connection, bank_id: int, recent: Recent) -> Postings:
         """Returns the postings of the unpacked messages of a bank."""
-        key = digest_key(connection), bank_id
+        recent_key = digest_key(connection), bank_id
         with self._lock:
-            cached = self._recent.get(key)
+            cached = self._recent.get(recent_key)
         if cached is not None and cached[0] == recent and snapshot.of(connection) is not None:
             return cached[1]
         result = Postings.of(records(postings.recent(connection, bank_id)))
         if snapshot.of(connection) is not None:  # else they may be rolled back
             with self._lock:
-                self._recent[key] = recent, result
+                self._recent[recent_key] = recent, result
         return result
 
     def _segments(self, connection: Connection, segments: Sequence[Segment]) -> list[tuple[Segment, Postings]]:

@@ -227,7 +227,7 @@ def records(messages: Iterable[tuple[int, bytes]]) -> Array:
 
 
 def term_hash(term: str, key: bytes) -> int:
-    """Returns the 32-bit hash of a term, keyed with the secret `key` of the database."""
+    """Returns the 32-bit hash of a term, keyed with the `key` of the bank, see `secrets.index_key`."""
     digest = hashlib.blake2b(term.encode("utf-8", "surrogatepass"), digest_size=5, key=key, person=b"terms")
     return int.from_bytes(digest.digest(), "little") & TERM_MASK
 

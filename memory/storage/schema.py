@@ -64,6 +64,11 @@ banks = Table(
     #: `sealed.bank_ranges` and `sealed.open_threads`.
     Column("ranges_added", BigInteger, nullable=False, server_default=text("0")),
     Column("ranges_changed", BigInteger, nullable=False, server_default=text("0")),
+    #: Key of the hashes of terms in its index, for a bank that came in a bundle; null for one that is derived from the
+    #: secret of the database; see `secrets.index_key`.
+    Column("index_key", LargeBinary(32)),
+    #: What was added to the numbers of its messages when it came in a bundle.
+    Column("numbers_added", BigInteger, nullable=False, server_default=text("0")),
     #: Owner; null if it has none. Set by PostgreSQL, whose policies hide all rows of the bank from other owners; see
     #: `options.DatabaseOptions.owner`.
     Column("owner", String(200)),

@@ -7,11 +7,12 @@ import os
 from collections.abc import Mapping, Sequence
 from weakref import WeakKeyDictionary
 
+from cachetools import LRUCache
 from pydantic import JsonValue
-from sqlalchemy import Connection, Pool, select
+from sqlalchemy import BigInteger, Connection, Pool, bindparam, select
 
 from foxing.memory.compact_json import compact_json
-from foxing.memory.storage import schema
+from foxing.memory.storage import schema, snapshot
 
 from .dialects import insert_into
 
@@ -34,6 +35,25 @@ def digest_key(connection: Connection) -> bytes:
     if key is None:
         key = _keys[pool] = bytes(connection.execute(select(_c.value).where(_c.name == "digests")).scalar_one())
     return key
+
+
+def index_key(connection: Connection, bank_id: int) -> bytes:
+    """Returns the key of the hashes of terms in the index of a bank: its own if the bank came in a bundle, whose index
+    moves with it, else one that follows from the secret of the database and does not reveal it."""
+    known = _index_keys.setdefault(connection.engine.pool, LRUCache(_INDEX_KEYS))
+    key: bytes | None = known.get(bank_id)
+    if key is None:
+        own = connection.execute(_own_index_key, {"bank": bank_id}).scalar_one_or_none()
+        derived = hashlib.blake2b(bank_id.to_bytes(8, "big"), key=digest_key(connection), person=b"bank terms")
+        key = derived.digest()[:32] if own is None else bytes(own)
+        if snapshot.of(connection) is not None:  # else the bank may be rolled back, and its id given again
+            known[bank_id] = key
+    return key
+
+
+_INDEX_KEYS = 1 << 14
+_index_keys: WeakKeyDictionary[Pool, LRUCache[int, bytes]] = WeakKeyDictionary()
+_own_index_key = select(schema.banks.c.index_key).where(schema.banks.c.id == bindparam("bank", type_=BigInteger))
 
 
 def blob_folder(connection: Connection) -> str:

@@ -27,6 +27,26 @@ class MarkdownReport(Value):
     folder: str = Field(description="The folder.")
 
 
+class BundleReport(Value):
+    """The result of an export or an import of a bundle, or of a copy."""
+
+    bank: BankName = Field(description="Name of the bank.")
+    messages: int = Field(description="Number of messages.")
+    pages: int = Field(description="Number of pages.")
+    images: int = Field(description="Number of images.")
+    records: int = Field(description="Number of records.")
+    bytes: int = Field(description="Size of the bundle in bytes.")
+    keeps_references: bool = Field(
+        True,
+        description="Whether references to its messages, such as `k7q`, mean the same here. They do not where the "
+        "database has given their numbers to other messages.",
+    )
+    renamed_pages: int = Field(0, description="Number of pages with new ids, because the database has theirs already.")
+    unreadable: dict[str, int] = Field(
+        {}, description="Why pages cannot be read here, and how many; what is kept of their text can."
+    )
+
+
 class PageSkipped(Value):
     """A page that was skipped."""
 

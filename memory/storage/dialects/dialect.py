@@ -100,6 +100,10 @@ class Dialect(ABC):
     def reserve_message_ids(self, connection: Connection, number: int) -> list[int]:
         """Returns unused ids for messages to insert, ascending. No other message has had any of them."""
 
+    @abstractmethod
+    def reserve_message_block(self, connection: Connection, first: int, number: int) -> int:
+        """Reserves `number` consecutive ids and returns the first: `first`, if no message has had any of those ids."""
+
     def snapshot_barrier(self, connection: Connection) -> str | None:
         """Returns a marker that separates transactions that began earlier from later ones; None if none can run
         concurrently."""

@@ -42,6 +42,10 @@ _OLDER = text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
     "AND backend_xmin IS NOT NULL AND age(backend_xmin) > age(CAST(CAST(:barrier AS text) AS xid))"
 )
+_BLOCK = text(
+    "SELECT setval(s.name, greatest(CAST(:first AS bigint), nextval(s.name)) + :number - 1) "
+    "FROM (SELECT CAST(pg_get_serial_sequence('messages', 'id') AS regclass) AS name) s"
+)
 _OBJECTS = text(
     "SELECT 'trigger', t.tgname, c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
     "WHERE NOT t.tgisinternal AND c.relnamespace = current_schema()::regnamespace UNION ALL "
@@ -126,6 +130,10 @@ class PostgreSQL(Dialect):
         """Returns values of the sequence of messages, ascending."""
         sequence = text("SELECT nextval(pg_get_serial_sequence('messages', 'id')) FROM generate_series(1, :number)")
         return sorted(connection.execute(sequence, {"number": number}).scalars())
+
+    def reserve_message_block(self, connection: Connection, first: int, number: int) -> int:
+        """Moves the sequence of messages behind the block, in one statement, since others may use it meanwhile."""
+        return int(connection.execute(_BLOCK, {"first": first, "number": number}).scalar_one()) - number + 1
 
     def snapshot_barrier(self, connection: Connection) -> str | None:
         """Returns the xmax of the current snapshot."""

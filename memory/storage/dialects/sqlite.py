@@ -127,6 +127,17 @@ class SQLite(Dialect):
         last = int(connection.execute(sequence).scalar() or 0)  # this transaction is the only writer
         return list(range(last + 1, last + 1 + number))
 
+    def reserve_message_block(self, connection: Connection, first: int, number: int) -> int:
+        """Moves the AUTOINCREMENT sequence behind the block."""
+        row = connection.execute(text("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")).first()
+        start = max(first, int(row.seq or 0) + 1 if row else 1)
+        values = {"seq": start + number - 1}
+        if row is None:
+            connection.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES ('messages', :seq)"), values)
+        else:
+            connection.execute(text("UPDATE sqlite_sequence SET seq = :seq WHERE name = 'messages'"), values)
+        return start
+
     def file_damage(self, connection: Connection, limit: int) -> list[str]:
         """Returns the findings of `PRAGMA integrity_check`."""
         rows = connection.execute(text(f"PRAGMA integrity_check({limit})")).scalars()

@@ -1,0 +1,1 @@
+"""One bank in one portable archive, and what moves banks."""
