@@ -48,7 +48,7 @@ from .problems import (
 _DOORS: dict[str, AuditDoor] = {CONSOLE: "console", f"{PREFIX}mcp": "mcp", f"{PREFIX}hooks": "hook"}
 REQUEST_ID_HEADER = "X-Request-ID"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_UPLOAD = re.compile(r"/v1/banks/[^/]+/import")
+_UPLOAD = re.compile(r"/v1/banks/[^/]+/(?:import|bundle)")
 _MESSAGES = re.compile(r"/v1/banks/[^/]+/messages")
 _CONVERSATION = re.compile(r"/v1/(?:banks/[^/]+/fold|compress)")
 #: Minimum limit of a body that is a whole conversation, which providers take with as many bytes of images.

@@ -67,7 +67,7 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
     ),
     "admin": (
         *(f"DELETE {BANK}", f"PUT {BANK}/policy", f"POST {BANK}/seal", f"POST {BANK}/age", f"POST {BANK}/undo"),
-        f"POST {BANK}/reencode",
+        *(f"POST {BANK}/reencode", f"GET {BANK}/export", f"POST {BANK}/bundle"),
         *("GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/{key_id}", "POST /v1/keys/{key_id}/rotate"),
         *("GET /v1/audit", "GET /metrics"),
         *("GET /v1/usage", "GET /v1/tenants/{tenant}/limits", "PUT /v1/tenants/{tenant}/limits"),

@@ -4,7 +4,6 @@ The same bank gives the same bytes, so that the folder can stand in git: what is
 files of threads and images that are gone are deleted. Files of others in the folder are left alone.
 """
 
-import os
 import shutil
 import tempfile
 from collections import OrderedDict
@@ -72,7 +71,9 @@ class _Parts:
         if file is None:
             if len(self._open) >= _OPEN:
                 self._open.popitem(last=False)[1].close()
-            file = open(self.folder / name, "a", encoding="utf-8", newline="", opener=opener)
+            file = open(  # noqa: SIM115  # `close` closes it
+                self.folder / name, "a", encoding="utf-8", newline="", opener=opener
+            )
         self._open[name] = file
         return file
 
@@ -134,7 +135,7 @@ def _replace(new: Path, place: Path) -> None:
     if place.is_file() and place.stat().st_size == new.stat().st_size and place.read_bytes() == new.read_bytes():
         return
     make_folder(place.parent)
-    os.replace(new, place)
+    new.replace(place)
 
 
 def _remove_stale(folder: Path, names: set[str], images: set[str]) -> None:

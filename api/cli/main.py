@@ -47,6 +47,7 @@ COMMANDS = {
     "savings": ".savings:savings",
     "usage": ".usage:usage",
     "codec": ".codec:codec_commands",
+    "bundle": ".bundle:bundle_commands",
     "hold": ".hold:hold_commands",
     "keys": ".keys:key_commands",
     "audit": ".audit:audit_commands",

@@ -89,7 +89,7 @@ def read(stream: IO[bytes]) -> Iterator[Member]:
         if info.name == END:
             _check_end(data, count, digest.hexdigest())
             if stream.read(2 * BLOCK + 1) != bytes(2 * BLOCK):
-                raise InvalidBundle("the bundle goes on after its end; export it again")
+                raise InvalidBundle("the bundle has more after its end; export it again")
             return
         for part in (header, data, padding):
             digest.update(part)

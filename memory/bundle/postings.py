@@ -1,4 +1,4 @@
-"""Segments of the index in a bundle: plain arrays, so that their size is that of the file, and every number is checked."""
+"""Segments of the index in a bundle: plain arrays, which cannot expand, and of which every number is checked."""
 
 import struct
 

@@ -63,6 +63,8 @@ _BOLD = re.compile(rf"{_STAMP}(?P<mark>\*\*|__)(?P<name>{_NAME}){_STAMP_AFTER}(?
 _HEADING = re.compile(rf"#{{1,6}} (?:\*\*)?(?P<name>{_NAME})(?:\*\*)?{_STAMP_AFTER}\s*[:：]?(?:\*\*)?\s*$")
 _PLAIN = re.compile(rf"{_STAMP}(?P<name>{_NAME}){_STAMP_AFTER}[:：](?:\s+|$)")
 _STYLES = (_BOLD, _HEADING, _PLAIN)
+#: A chat of Signal, which is refused; see `whatsapp`.
+_SIGNAL = re.compile(rb"\[\d{4}-\d{2}-\d{2}, \d{1,2}:\d{2}\]")
 _FENCE = re.compile(r"\s{0,3}(```+|~~~+)")
 _DATE = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
 _DAY_HEADING = re.compile(r"#{1,6} (\d{4}-\d{2}-\d{2})\s*$")
@@ -109,7 +111,10 @@ class Markdown:
             return _recognised(files, files.names[0])
         notes = [name for name in files.names if _suffix(name) in SUFFIXES]
         for name in notes:
-            if is_thread_file(files.head(name, 200)):
+            head = files.head(name, 200)
+            if _SIGNAL.match(head):
+                return None
+            if is_thread_file(head):
                 return f"{name} begins like a thread that Foxing exported"
         if not notes:
             return None
@@ -142,7 +147,7 @@ def _recognised(files: HistoryFiles, name: str) -> str | None:
     head = files.head(name)
     if is_thread_file(head):
         return "the file begins like a thread that Foxing exported"
-    if not _is_text(head):
+    if not _is_text(head) or _SIGNAL.match(head):
         return None
     is_markdown = _suffix(name) in SUFFIXES
     if _suffix(name) not in TEXT_SUFFIXES:

@@ -15,9 +15,9 @@
 
     When do we ship Titan?
 
-A message begins with a comment, which has what a reader does not need, and ends before the next one. Its text stands as
-it is; only a line that looks like such a comment is escaped, with a backslash. Gaps stand as ` … `, and the comment says
-which of these marks are gaps. Times are in UTC. Images are files beside, named by their contents.
+A message begins with a comment, which has what a reader does not need, and ends before the next one. Its text stands
+as it is; only a line that looks like such a comment is escaped, with a backslash. Gaps stand as ` … `, and the comment
+says which of these marks are gaps. Times are in UTC. Images are files beside, named by their contents.
 """
 
 import base64
@@ -151,8 +151,8 @@ def is_thread_file(head: bytes) -> bool:
 
 
 def read(files: HistoryFiles, name: str) -> Iterator[ImportedMessage]:
-    """Yields the messages of a file. Raises `InvalidInput` for the file of a newer version; a message that is damaged is
-    left out."""
+    """Yields the messages of a file. Raises `InvalidInput` for the file of a newer version; a damaged message is left
+    out."""
     place = files.place(name)
     front: dict[str, str] = {}
     number = 0

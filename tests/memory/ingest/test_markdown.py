@@ -1,4 +1,4 @@
-"""Markdown both ways: threads that were exported come back as they are, and transcripts and notes of others are read."""
+"""Markdown both ways: exported threads come back as they are, and transcripts and notes of others are read."""
 
 import base64
 import json
