@@ -1,11 +1,12 @@
 """Measures a scheduler tick when nothing is due in any of many banks.
 
-python -m benchmarks.idle_banks --banks 5000 --json
+python -m benchmarks.idle_banks --banks 20000 --postgresql --json
 """
 
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from foxing.memory.storage.packed_codes import pack_codes, unpack_codes
 from foxing.memory.text.passages import document_key
 
 from .command_line import Advance, command, measuring, write_result
+from .load.postgresql import PostgresServer
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 NOW = START + timedelta(days=10)
@@ -39,9 +41,10 @@ _MESSAGES = frozenset({"message_id", "first_message", "last_message"})
 
 @dataclass(frozen=True)
 class IdleTick:
-    """Duration in ms of ticks without due work, on SQLite. Every bank has aged, sealed and open messages, and a
-    trash."""
+    """Duration in ms of ticks without due work. Every bank has aged, sealed and open messages, and a trash."""
 
+    #: Name of the database.
+    database: str
     banks: int
     pages: int
     messages: int
@@ -51,15 +54,15 @@ class IdleTick:
     max_ms: float
 
 
-def measure_idle_tick(path: Path, number: int, ticks: int, progress: Advance | None = None) -> IdleTick:
-    """Creates a database with `number` banks at `path` and times `ticks` ticks. Raises `RuntimeError` if a tick finds
-    work."""
-    with Memory(path, clock=lambda: NOW) as memory:
+def measure_idle_tick(place: Path | str, number: int, ticks: int, progress: Advance | None = None) -> IdleTick:
+    """Creates `number` banks in a new database at a path or URL, and times `ticks` ticks. Raises `RuntimeError` if a
+    tick finds work."""
+    with Memory(place, clock=lambda: NOW) as memory:
         _make_bank(memory)
         bank = memory.bank("bench")
-    copy_bank(path, number, progress)
+    copy_bank(place, number, progress)
     times_ms: list[float] = []
-    with Memory(path, clock=lambda: NOW) as memory:
+    with Memory(place, clock=lambda: NOW) as memory:
         for _ in range(ticks):
             started = time.perf_counter()
             report = memory.tick()
@@ -67,6 +70,7 @@ def measure_idle_tick(path: Path, number: int, ticks: int, progress: Advance | N
             if report.sealed_pages or report.moved_pages or report.purged or report.failed_banks:
                 raise RuntimeError(f"the banks were not idle: {report}")
     return IdleTick(
+        database="SQLite" if isinstance(place, Path) else "PostgreSQL",
         banks=number,
         pages=number * bank.pages,
         messages=number * bank.messages,
@@ -195,14 +199,18 @@ def _owner(column: Column[Any]) -> str | None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command."""
-    options = command(
+    parser = command(
         "idle_banks",
-        "Measure a scheduler tick over banks in which nothing is due, on a new SQLite database.",
+        "Measure a scheduler tick over banks in which nothing is due, on a new database: SQLite by default.",
         ("banks", 1, 5000, "Banks"),
         ("ticks", 1, 20, "Ticks"),
-    ).parse_args(arguments)
-    with measuring("copying banks") as (folder, progress):
-        result = measure_idle_tick(folder / "bench.db", options.banks, options.ticks, progress)
+    )
+    parser.add_argument("--postgresql", action="store_true", help="On a PostgreSQL server that it starts.")
+    options = parser.parse_args(arguments)
+    with measuring("copying banks") as (folder, progress), ExitStack() as stack:
+        server = stack.enter_context(PostgresServer(folder)) if options.postgresql else None
+        place = folder / "bench.db" if server is None else server.url
+        result = measure_idle_tick(place, options.banks, options.ticks, progress)
     write_result(options, result)
 
 

@@ -84,6 +84,7 @@ def all_runs(data: Path, locomo: Path) -> dict[str, Run]:
         "commands": Run("benchmarks.commands", (), 2, timed=True),
         "stores": Run("benchmarks.stores", (), 6, timed=True),
         "idle": Run("benchmarks.idle_banks", ("--banks", "20000"), 8, timed=True),
+        "idle postgresql": Run("benchmarks.idle_banks", ("--banks", "20000", "--postgresql"), 8, timed=True),
         "sizing": Run("benchmarks.sizing", ("--pages", "40"), 5, timed=True),
         "million": Run("benchmarks.million", (), 40, timed=True),
         "console": Run("benchmarks.console", ("--requests", "20", "--browser"), 30, timed=True),
