@@ -19,6 +19,7 @@ from starlette.responses import Response
 
 from foxing.memory import Closed, Job, Memory, Problem, Value
 from foxing.memory.problems import TYPE_PREFIX
+from foxing.memory.values.jobs import WITHOUT_BANK
 from foxing.renderer import FoxingError, ProblemKind
 
 from .logs import get_logger
@@ -41,7 +42,7 @@ class _Run(Protocol):
 
 
 class BankJobRunner:
-    """Carries out the jobs of banks that requests of this process start, and those whose process has ended."""
+    """Carries out the jobs that requests of this process start, and those whose process has ended."""
 
     def __init__(self, memory: Memory, metrics: Metrics, run: _Run, run_codec: _Run, stopping: Event) -> None:
         """`run`, `run_codec`: of `Service`. `stopping`: set when the service begins to stop."""
@@ -69,14 +70,22 @@ class BankJobRunner:
         with suppress(FoxingError):
             await anyio.to_thread.run_sync(self._memory.operations.bank_jobs.release)
 
-    async def answer(self, bank: str, kind: str, options: Mapping[str, Any], wait_s: float) -> Value | Response:
-        """Returns the result of a call, or the response 202 with its job if that takes longer than `wait_s`. Raises the
-        errors of the call, and `Busy`."""
-        jobs = self._memory.operations.bank_jobs
-        begun = await self._run(jobs.start, bank, kind, options)
+    async def start(self, bank: str | None, kind: str, options: Mapping[str, Any]) -> Job:
+        """Starts a job, or finds the one that the same call has started. `bank`: None for all banks of the caller.
+        Raises `NotFound`, `InvalidTime`, `Busy`."""
+        begun = await self._run(self._memory.operations.bank_jobs.start, bank, kind, options)
         job: Job = begun.job
         if begun.is_own:
             self._begin(job)
+        return job
+
+    async def answer(self, bank: str | None, kind: str, options: Mapping[str, Any], wait_s: float) -> Value | Response:
+        """Returns the result of a call, or the response 202 with its job if that takes longer than `wait_s`. `bank`:
+        None for all banks of the caller. Raises the errors of the call, and `Busy`."""
+        jobs = self._memory.operations.bank_jobs
+        job = await self.start(bank, kind, options)
+        if kind in WITHOUT_BANK:
+            bank = None
         task = self._tasks.get(job.id)
         if task is not None:
             await asyncio.wait([task], timeout=wait_s)
@@ -93,10 +102,12 @@ class BankJobRunner:
         if job.state == "failed" and job.error is not None:
             raise _raised(job.error)
         document = job.model_dump(mode="json")
-        return JSONResponse(document, 202, {"Location": f"/v1/banks/{quote(document['bank'])}/jobs/{job.id}"})
+        place = "/v1" if bank is None else f"/v1/banks/{quote(document['bank'])}"
+        return JSONResponse(document, 202, {"Location": f"{place}/jobs/{job.id}"})
 
-    async def ended(self, bank: str, job_id: str, wait_s: float) -> Job:
-        """Returns a job once it has ended, or after `wait_s`. Raises `NotFound`."""
+    async def ended(self, bank: str | None, job_id: str, wait_s: float) -> Job:
+        """Returns a job once it has ended, or after `wait_s`. `bank`: None for one of any bank of the caller, or of
+        none. Raises `NotFound`."""
         jobs = self._memory.operations.bank_jobs
         ends_at = anyio.current_time() + wait_s
         job: Job = await self._run(jobs.find, bank, job_id)

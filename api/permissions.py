@@ -41,6 +41,7 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
         *(f"POST {BANK}/records/get", f"POST {BANK}/records/search", f"POST {BANK}/records/namespaces"),
         *(f"GET {BANK}/savings", f"GET {BANK}/savings.csv", f"GET {BANK}/import/{{import_id}}"),
         *(f"GET {BANK}/jobs", f"GET {BANK}/jobs/{{job_id}}"),
+        "GET /v1/jobs/{job_id}",  # one without a bank needs the role that may start it
         "GET /v1/retrieve/{hash}",
         *("GET /console/banks", "GET /console/banks.json", "GET /console/images/{digest}"),
         *("GET /console/jobs/{job}", "GET /console/jobs/{job}.json"),
@@ -58,7 +59,7 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
         *(f"POST {BANK}/messages", f"DELETE {BANK}/messages/{{message_id:path}}"),
         *(f"DELETE {BANK}/threads/{{thread:path}}", f"POST {BANK}/records", f"POST {BANK}/fold"),
         *(f"POST {BANK}/savings", f"POST {BANK}/import", f"DELETE {BANK}/import/{{import_id}}"),
-        f"DELETE {BANK}/jobs/{{job_id}}",  # of a job that the role may start
+        *(f"DELETE {BANK}/jobs/{{job_id}}", "DELETE /v1/jobs/{job_id}"),  # of a job that the role may start
         *(f"PUT {PAGE}/pin", f"DELETE {PAGE}/pin"),
         *(f"PUT {FACT}/pin", f"DELETE {FACT}/pin", f"POST {FACT}/correct", f"DELETE {FACT}"),
         "POST /v1/compress",
@@ -120,6 +121,7 @@ LOCAL_COMMANDS: Mapping[str, tuple[str, ...]] = {
     },
     "foxing erase": (
         *(f"DELETE {BANK}/threads/{{thread:path}}", f"GET {BANK}/jobs/{{job_id}}", f"DELETE {BANK}/jobs/{{job_id}}"),
+        *(f"DELETE {BANK}", "POST /v1/erase", "GET /v1/jobs/{job_id}", "DELETE /v1/jobs/{job_id}"),
     ),
     "foxing console": ("GET /healthz",),
     "foxing hook": ("POST /x/hooks/{tool}/{event}",),
@@ -228,6 +230,8 @@ def needs_of(scope: Scope) -> RequestNeeds:
 _STARTS: Mapping[str, str] = {
     "import": f"POST {BANK}/import",
     "erase_thread": f"DELETE {BANK}/threads/{{thread:path}}",
+    "erase_bank": f"DELETE {BANK}",
+    "erase_person": "POST /v1/erase",
 }
 
 

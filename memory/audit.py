@@ -529,7 +529,7 @@ CALLS: Mapping[str, Mapping[str, Kind]] = {
     },
     # a release is recorded by `MessageStore`, in its transaction
     "Quarantine": {"list": "read", "count": "none", "release": "none", "erase": "change"},
-    "Persons": {"erase": "change", "export": "change"},
+    "Persons": {"erase": "change", "export": "change", "erase_until": "none"},
     "LegalHolds": {"set": "change", "release": "change", "list": "read"},
     "Bundles": {**dict.fromkeys(("export", "load", "copy", "rename"), "change"), "check": "none"},
     "TenantLimits": {

@@ -1,5 +1,5 @@
-"""Jobs of banks that services carry out, with progress that every process can read: imports, and calls that take longer
-than a request.
+"""Jobs that services carry out, with progress that every process can read: imports, and calls that take longer than a
+request. Most belong to a bank; the erasure of a bank, or of what a person said in all banks, belongs to a tenant.
 
 A process renews a lease on its jobs. A call whose lease has expired is resumed by the next process that looks, since
 all of them are resumable; an import has stopped, since its file went with its process. A call that is made again while
@@ -18,6 +18,8 @@ from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
 from typing import Any
 
+from sqlalchemy import Connection
+
 from foxing.memory.access import Access, tenant_of
 from foxing.memory.audit import audited, log_of, through
 from foxing.memory.cursors import decode_cursor, encode_cursor, number_position
@@ -30,7 +32,8 @@ from foxing.memory.storage.secrets import digest_key, keyed_digest
 from foxing.memory.text.times import parse_since
 from foxing.memory.values.base import Value, check_limit
 from foxing.memory.values.imports import ImportJob
-from foxing.memory.values.jobs import Job, Jobs
+from foxing.memory.values.jobs import WITHOUT_BANK, Job, Jobs
+from foxing.memory.values.persons import PersonErasure
 from foxing.memory.values.policy import default_fields
 from foxing.memory.values.reports import ErasureReport
 from foxing.renderer.clock import utc_now
@@ -49,11 +52,15 @@ BUSY_S = 10.0
 STOPPED = ProblemKind("import-stopped", 503, "The import has stopped", retry="later")
 STOPPED_DETAIL = "the service that carried out this import has ended; send the file again, which stores what is missing"
 _TIMES = ("now", "since", "until")
+#: Argument with the patterns of the banks of the caller.
+_PATTERNS = "banks"
 
 log = logging.getLogger(__name__)
 
-#: A call of a memory: takes a bank, the options of the call and `progress`.
+#: A call of a memory: takes a bank, None for all, the options of the call and `progress`.
 Verb = Callable[..., Value]
+#: Kind of a job → what the audit log calls it, if not that.
+_ACTIONS = {"erase_person": "person.erase"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ class _Own:
 
 @audited(lambda owner: owner._database)
 class BankJobs:
-    """Jobs of the banks of a database. Safe to share between threads."""
+    """Jobs of the banks and tenants of a database. Safe to share between threads."""
 
     def __init__(self, database: Database, now: Callable[..., datetime], verbs: Mapping[str, Verb]) -> None:
         """`now`: `Memory.now`. Leases count in real time. `verbs`: kind of a job → its call."""
@@ -95,36 +102,54 @@ class BankJobs:
         self._own: dict[str, _Own] = {}
         self._watcher: Thread | None = None
 
-    def start(self, bank: str, kind: str, options: Mapping[str, Any]) -> JobStart:
-        """Starts a job, or finds the one that the same call has started and that has not ended. `options`: of the call,
-        as JSON. Raises `NotFound`, `InvalidTime`, and `Busy` if too many jobs of the tenant have not ended."""
+    def start(self, bank: str | None, kind: str, options: Mapping[str, Any]) -> JobStart:
+        """Starts a job, or finds the one that the same call has started and that has not ended. `bank`: None for all
+        banks of the caller. `options`: of the call, as JSON. Raises `NotFound`, `InvalidTime`, and `Busy` if too many
+        jobs of the tenant have not ended."""
         arguments = self._arguments(options)
         stated = {name: value for name, value in options.items() if value is not None}
-        request = hashlib.sha256(json.dumps([kind, stated], sort_keys=True).encode()).digest()
         with self._database.write() as connection:
-            bank_row = banks.get(connection, bank)
-            banks.lock(connection, bank_row.id)
+            bank_row = None
+            if bank is None:
+                bank_jobs.lock(connection)
+                scope = _scope(Access.current())
+            else:
+                bank_row = banks.get(connection, bank)
+                banks.lock(connection, bank_row.id)
+                scope = {"bank_id": bank_row.id} if kind in WITHOUT_BANK else {}
+            arguments |= scope
+            request = hashlib.sha256(json.dumps([kind, stated | scope], sort_keys=True).encode()).digest()
+            bank_id = None if bank_row is None or kind in WITHOUT_BANK else bank_row.id
+            tenant = Access.current().tenant if bank_row is None else tenant_of(bank_row.name)
             digest = keyed_digest(digest_key(connection), request)
-            row = bank_jobs.find_unfinished(connection, bank_row.id, digest)
+            row = bank_jobs.find_unfinished(connection, bank_id, tenant, digest)
             until = utc_now() + LEASE
             if row is not None:
                 if row.is_leased(utc_now(), LEASE) or not bank_jobs.take(connection, row, self._owner, until):
                     return JobStart(self._job(row), is_own=False)
             else:
-                tenant = tenant_of(bank_row.name)
                 if bank_jobs.count_of_tenant(connection, tenant) >= MOST_UNFINISHED:
                     raise Busy(f"{MOST_UNFINISHED} jobs wait or run; nothing was started, try again later").after(
                         BUSY_S
                     )
-                if kind == "erase_thread":  # messages that are stored from now on stay
-                    arguments["newest"] = messages.newest_id(connection, bank_row.id)
-                    arguments["until"] = self._now().isoformat()
-                job = {"done": 0, "total": None, "created_at": self._now().isoformat()}
-                row = self._new(kind, job, options=arguments, digest=digest, key_id=Access.current().key_id)
-                bank_jobs.add(connection, bank_row.id, row)
-            row = replace(row, bank=bank_row.name, lease_owner=self._owner, lease_until=until)
+                arguments |= self._newest(connection, kind, bank_id)
+                job: dict[str, Any] = {"done": 0, "total": None, "created_at": self._now().isoformat()}
+                if bank_row is not None and bank_id is None:
+                    job["bank"] = bank_row.name
+                fields = {"options": arguments, "digest": digest, "key_id": Access.current().key_id, "tenant": tenant}
+                row = self._new(kind, job, **fields)
+                bank_jobs.add(connection, bank_id, row)
+            name = row.bank if bank_row is None else bank_row.name
+            row = replace(row, bank=name, lease_owner=self._owner, lease_until=until)
         self._enter(row, resumed=row.attempts > 0)
         return JobStart(self._job(row), is_own=True)
+
+    def _newest(self, connection: Connection, kind: str, bank_id: int | None) -> dict[str, Any]:
+        """Returns the arguments by which messages that are stored from now on stay."""
+        if kind not in ("erase_thread", "erase_person"):
+            return {}
+        newest = messages.newest_of_all(connection) if bank_id is None else messages.newest_id(connection, bank_id)
+        return {"newest": newest, "until": self._now().isoformat()}
 
     def take(self) -> Job | None:
         """Takes a job that no process has any more, for this one to carry out with `run`. None if there is none."""
@@ -162,7 +187,7 @@ class BankJobs:
                 if is_over():
                     raise Interrupted
                 result = self._result(own, progress)
-                self._end(own, "done", result=result.model_dump(mode="json"))
+                self._end(own, "done", result=_stored(result).model_dump(mode="json"))
             return result
         except Interrupted:
             if own.over.is_set():
@@ -176,7 +201,7 @@ class BankJobs:
             self._end(own, "failed", error=Problem.of(error.kind, str(error)).document())
             raise
         except Exception:
-            log.exception("job '%s' of bank '%s' failed", own.row.kind, own.row.bank)
+            log.exception("job '%s' of bank '%s' failed", own.row.kind, _bank_of(own.row))
             detail = f"this is a bug in Foxing; see the log of the service for the job {job_id}"
             self._end(own, "failed", error=Problem.of(FoxingError.kind, detail).document())
             raise
@@ -184,11 +209,11 @@ class BankJobs:
             self.leave(job_id)
         return None
 
-    def find(self, bank: str, job_id: str) -> Job:
-        """Returns a job. Raises `NotFound`."""
+    def find(self, bank: str | None, job_id: str) -> Job:
+        """Returns a job. `bank`: None for one of any bank of the caller, or of none. Raises `NotFound`."""
         return self.look(bank, job_id)
 
-    def look(self, bank: str, job_id: str) -> Job:
+    def look(self, bank: str | None, job_id: str) -> Job:
         """Returns a job, as `find` does, for one who waits and looks often."""
         return self._job(self.row(bank, job_id))
 
@@ -204,14 +229,13 @@ class BankJobs:
         following = encode_cursor(name, [rows[limit - 1].id]) if len(rows) > limit else None
         return Jobs(jobs=[self._job(row) for row in rows[:limit]], next_cursor=following)
 
-    def cancel(self, bank: str, job_id: str) -> Job:
+    def cancel(self, bank: str | None, job_id: str) -> Job:
         """Asks a job to end between two pages or batches, and returns it; what is complete stays. Does nothing to one
         that has ended. Raises `NotFound`."""
         row = self.row(bank, job_id)
         if not self._job(row).is_over:
             with self._database.write() as connection:
-                bank_id = banks.get(connection, bank).id
-                bank_jobs.cancel(connection, bank_id, job_id)
+                bank_jobs.cancel(connection, job_id)
                 if row.kind != IMPORT and not row.is_leased(utc_now(), LEASE):  # nobody has it
                     self._update(connection, row, "cancelled")
             with self._lock:
@@ -233,23 +257,27 @@ class BankJobs:
                 self._put_back(own)
                 self.leave(own.row.key)
 
-    def row(self, bank: str, job_id: str, kind: str | None = None) -> BankJobRow:
-        """Returns the row of a job. `kind`: that it must have. Raises `NotFound`."""
+    def row(self, bank: str | None, job_id: str, kind: str | None = None) -> BankJobRow:
+        """Returns the row of a job. `bank`: see `find`. `kind`: that it must have. Raises `NotFound`."""
         with self._database.read() as connection:
-            row = bank_jobs.find(connection, banks.get(connection, bank).id, job_id)
-        if row is None or kind not in (None, row.kind):
+            if bank is None:
+                row = bank_jobs.find(connection, job_id)
+            else:
+                row = bank_jobs.find_in_bank(connection, banks.get(connection, bank).id, job_id)
+        if row is None or kind not in (None, row.kind) or not _is_of(row, Access.current()):
             what = "import" if kind == IMPORT else "job"
+            place = "" if bank is None else " in this bank"
             raise NotFound(
-                f"there is no {what} '{job_id}' in this bank; of those that have ended, the newest {bank_jobs.KEPT} of "
-                "a bank are kept"
+                f"there is no {what} '{job_id}'{place}; of those that have ended, the newest {bank_jobs.KEPT} of a "
+                "bank are kept"
             )
         return row
 
     def add_import(self, job: ImportJob) -> None:
         """Adds an import that this process carries out, creating its bank if necessary."""
-        row = self._new(IMPORT, job.model_dump(mode="json"), key=job.id)
         with self._database.write() as connection:
             bank = banks.get_or_create(connection, job.bank, job.created_at, default_fields())
+            row = self._new(IMPORT, job.model_dump(mode="json"), key=job.id, tenant=tenant_of(bank.name))
             bank_jobs.add(connection, bank.id, row)
         self._enter(row)
 
@@ -301,7 +329,7 @@ class BankJobs:
             state = "waiting"
         empty = {"started_at": None, "ended_at": None, "error": None, "result": None}
         attempts = 1 if row.kind == IMPORT and state != "waiting" else row.attempts
-        identity = {"id": row.key, "bank": row.bank, "kind": row.kind, "state": state, "attempts": attempts}
+        identity = {"id": row.key, "bank": _bank_of(row), "kind": row.kind, "state": state, "attempts": attempts}
         return Job.model_validate({**empty, **fields, **identity})
 
     def _begin(self, own: _Own) -> bool:
@@ -323,30 +351,47 @@ class BankJobs:
 
     def _result(self, own: _Own, progress: Callable[[int, int], None]) -> Value:
         row = own.row
+        bank = _bank_of(row)
         options = {
             name: datetime.fromisoformat(value) if name in _TIMES else value
             for name, value in (row.options or {}).items()
+            if name != _PATTERNS
         }
         try:
-            return self._verbs[row.kind](row.bank, **options, progress=progress)
-        except NotFound:
-            if row.kind != "erase_thread" or row.attempts == 1:
+            return self._verbs[row.kind](bank, **options, progress=progress)
+        except NotFound:  # all may have been erased before the process ended
+            if row.attempts == 1:
                 raise
-            with self._database.read() as connection:  # raises if it is the bank that is gone
-                banks.get(connection, row.bank)
-            # all was erased before the process ended
-            return ErasureReport(bank=row.bank, messages=0, pages=[], bytes_before=0, bytes_after=0, log_erased=False)
+            if row.kind == "erase_thread":
+                with self._database.read() as connection:  # raises if it is the bank that is gone
+                    banks.get(connection, bank or "")
+            elif row.kind == "erase_person":
+                return PersonErasure(
+                    person=options["person"],
+                    mentions=options["mentions"],
+                    dry_run=False,
+                    messages=0,
+                    remaining=0,
+                    banks=[],
+                    log_erased=False,
+                )
+            elif row.kind != "erase_bank":
+                raise
+            return ErasureReport(bank=bank or "", messages=0, pages=[], bytes_before=0, bytes_after=0, log_erased=False)
 
     def _as_caller(self, own: _Own) -> AbstractContextManager[object]:
         """Records the block as the call that started the job, by its caller."""
         row = own.row
+        options = row.options or {}
         stack = ExitStack()
         if own.resumed:
-            stack.enter_context(Access(tenant=tenant_of(row.bank), key_id=row.key_id).limiting())
+            access = Access(banks=options.get(_PATTERNS), tenant=row.tenant, key_id=row.key_id)
+            stack.enter_context(access.limiting())
             stack.enter_context(through("http"))
         audit = log_of(self._database)
-        subject = next((value for name in ("thread", "page") if (value := (row.options or {}).get(name))), None)
-        call = None if audit is None else audit.call(row.kind, "change", row.bank, subject, None)
+        subject = next((options[name] for name in ("thread", "page", "person") if options.get(name)), None)
+        action = _ACTIONS.get(row.kind, row.kind)
+        call = None if audit is None else audit.call(action, "change", _bank_of(row), subject, None)
         stack.enter_context(nullcontext() if audit is None or call is None else audit.recording(call))
         return stack
 
@@ -359,7 +404,7 @@ class BankJobs:
         except FoxingError as error:
             log.warning("the outcome '%s' of job '%s' was not written: %s", state, own.row.key, error)
 
-    def _update(self, connection: Any, row: BankJobRow, state: str) -> None:
+    def _update(self, connection: Connection, row: BankJobRow, state: str) -> None:
         job = {**row.job, "ended_at": self._now().isoformat()}
         values = {"state": state, "job": job, "options": None, "digest": None}
         bank_jobs.update(connection, row.lease_owner, row.key, **values)
@@ -419,6 +464,33 @@ class BankJobs:
 
 def _figures(own: _Own) -> tuple[int, int | None]:
     return own.done, own.total
+
+
+def _scope(access: Access) -> dict[str, Any]:
+    """Returns the arguments that say which banks exist for a caller."""
+    return {} if access.banks is None else {_PATTERNS: list(access.banks)}
+
+
+def _bank_of(row: BankJobRow) -> str | None:
+    """Full name of the bank that a job concerns, which it may have erased; None for all."""
+    name: str | None = row.bank if row.has_bank else row.job.get("bank")
+    return name
+
+
+def _is_of(row: BankJobRow, access: Access) -> bool:
+    """Returns True if a job exists for a caller. One in all banks exists for a key of some banks if that started it."""
+    bank = _bank_of(row)
+    if bank is not None:
+        return access.sees(bank)
+    return access.tenant in (None, row.tenant) and (access.banks is None or access.key_id == row.key_id)
+
+
+def _stored(result: Value) -> Value:
+    """Returns a result without what it has of erased words."""
+    if not isinstance(result, PersonErasure):
+        return result
+    parts = [part.model_copy(update={"threads": []}) for part in result.banks]
+    return result.model_copy(update={"person": "", "banks": parts})
 
 
 def import_of(row: BankJobRow) -> ImportJob:

@@ -766,6 +766,8 @@ class Operations:
             "undo": memory.undo,
             "reencode": self.reencode,
             "erase_thread": lambda bank, **options: memory._eraser.erase_thread(bank, now=memory.now(), **options),
+            "erase_bank": lambda bank, **options: memory._eraser.erase_bank(bank, **options),
+            "erase_person": lambda _, **options: self.persons.erase_until(**options),
         }
         return BankJobs(memory._database, memory.now, verbs)
 

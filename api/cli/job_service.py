@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from foxing.memory import Job, Value
+from foxing.memory.values.jobs import WITHOUT_BANK
 
 from .context import State
 
@@ -20,7 +21,7 @@ R = TypeVar("R", bound=Value)
 
 def done_by_service(
     state: State,
-    bank: str,
+    bank: str | None,
     method: str,
     call: str,
     kind: type[R],
@@ -28,17 +29,20 @@ def done_by_service(
     options: Mapping[str, Any] | None = None,
 ) -> R | None:
     """Returns the result of a call of the service, following its job; None if the command has to do it itself, which
-    completes what is missing: there is no service, or it refuses the call, fails or ends. `call`: its path below that
-    of the bank. Ctrl-C cancels the job."""
+    completes what is missing: there is no service, or it refuses the call, fails or ends. `bank`: None for all banks.
+    `call`: its path below that of the bank, empty for the bank itself. Ctrl-C cancels the job."""
     service = state.running_service()
     if service is None:
         return None
-    base = f"/v1/banks/{quote(bank, safe='')}"
-    answer = service.call(method, f"{base}/{call}?wait={WAIT_S}", options)
+    base = "/v1" if bank is None else f"/v1/banks/{quote(bank, safe='')}"
+    path = f"{base}/{call}" if call else base
+    answer = service.call(method, f"{path}?wait={WAIT_S}", options)
     try:
         if answer is None or answer.status != HTTPStatus.ACCEPTED:
             return None if answer is None else kind.model_validate_json(answer.body)
         job = Job.model_validate_json(answer.body)
+        if job.kind in WITHOUT_BANK:
+            base = "/v1"
         try:
             while not job.is_over:
                 if job.total:

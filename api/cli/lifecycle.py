@@ -10,7 +10,7 @@ from urllib.parse import quote
 import typer
 from rich.console import Console
 
-from foxing.memory import AgeReport, ErasureReport, InvalidPolicy, Memory, SealReport, UndoReport
+from foxing.memory import AgeReport, ErasureReport, InvalidPolicy, Memory, PersonErasure, SealReport, UndoReport
 from foxing.renderer import Progress
 
 from .context import BankOption, JsonOption, NowOption, State, TimezoneOption, state_of
@@ -223,8 +223,8 @@ def erase(
         typer.confirm(f"Permanently erase {printable(what)}?", abort=True)
     with state.progress("erasing messages") as progress:
         report = None
-        if thread is not None:
-            path = f"threads/{quote(thread, safe='')}"
+        if message is None:
+            path = "" if thread is None else f"threads/{quote(thread, safe='')}"
             report = done_by_service(state, bank, "DELETE", path, ErasureReport, progress)
         if report is None:
             with state.memory() as memory:
@@ -252,8 +252,13 @@ def _erased(memory: Memory, bank: str, message: str | None, thread: str | None, 
 
 
 def _erase_person(state: State, person: str, *, mentions: bool, dry_run: bool) -> None:
-    with state.memory() as memory, state.progress("erasing messages") as progress:
-        report = memory.operations.persons.erase(person, mentions=mentions, dry_run=dry_run, progress=progress)
+    options = {"person": person, "mentions": mentions, "dry_run": False}
+    with state.progress("erasing messages") as progress:
+        report = None if dry_run else done_by_service(state, None, "POST", "erase", PersonErasure, progress, options)
+        if report is None:
+            with state.memory() as memory:
+                report = memory.operations.persons.erase(person, mentions=mentions, dry_run=dry_run, progress=progress)
+        report = report.model_copy(update={"person": person})  # a job does not keep it
 
     def show(console: Console) -> None:
         rows = [

@@ -1,24 +1,24 @@
 """Actions of the console. Each is a form, and works without JavaScript."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-import anyio
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
 from foxing.api.dependencies import Service
+from foxing.api.permissions import role_of_job
 from foxing.api.uploaded_files import MAX_FILES
-from foxing.memory import Access, ImportQuery, InvalidInput, NotFound, Policy
+from foxing.memory import Access, ImportQuery, InvalidInput, Job, Policy, Value
 from foxing.memory.ingest.importers import AUTO, IMPORTERS
 from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.values.base import first_error
-from foxing.renderer import Progress, all_tiers
+from foxing.memory.values.jobs import WITHOUT_BANK
+from foxing.renderer import all_tiers
 
 from .forms import check_confirmation, days, form_fields, leads_back, leads_to
-from .jobs import ConsoleJob, ConsoleJobs
 from .rendering import HEADERS, ConsolePage, url
 from .views import Views
 
@@ -35,7 +35,6 @@ class Actions:
         self.service = service
         self.memory = service.memory
         self.views = views
-        self.jobs = ConsoleJobs()
 
     async def pin(self, request: Request) -> Response:
         """Pins a page, or unpins it."""
@@ -47,25 +46,23 @@ class Actions:
 
     async def seal(self, request: Request) -> Response:
         """Seals all open messages."""
-        bank = request.path_params["bank"]
-        return await self.start_job("seal", bank, lambda progress: self.memory.seal(bank, progress=progress))
+        return await self.start_job("seal", request.path_params["bank"], {})
 
-    async def age(self, request: Request) -> Response:
+    async def age(self, request: Request) -> Response | ConsolePage:
         """Ages what is due, or says what would age."""
         bank = request.path_params["bank"]
         form = await form_fields(request)
-        dry = form.get("dry_run") == "true"
-        kind = "age_preview" if dry else "age"
-        return await self.start_job(kind, bank, lambda progress: self.memory.age(bank, dry_run=dry, progress=progress))
+        if form.get("dry_run") != "true":
+            return await self.start_job("age", bank, {})
+        return _report_page("age_preview", bank, await self.service.run_long(self.memory.age, bank, dry_run=True))
 
     async def undo(self, request: Request) -> Response:
         """Restores what ageing dropped within the undo window."""
         bank = request.path_params["bank"]
         form = await form_fields(request)
-        page = form.get("page") or None
-        return await self.start_job("undo", bank, lambda progress: self.memory.undo(bank, page=page, progress=progress))
+        return await self.start_job("undo", bank, {"page": form.get("page") or None})
 
-    async def erase(self, request: Request) -> Response:
+    async def erase(self, request: Request) -> Response | ConsolePage:
         """Erases a message, a thread or a bank, whose name has been typed."""
         bank = request.path_params["bank"]
         form = await form_fields(request)
@@ -73,14 +70,14 @@ class Actions:
         name = form.get("name", "")
         expected = bank if what == "bank" else name
         check_confirmation(form, expected)
-        calls: Mapping[str, Callable[[Progress], BaseModel]] = {
-            "message": lambda progress: self.memory.erase_message(bank, name),
-            "thread": lambda progress: self.memory.erase_thread(bank, name, progress=progress),
-            "bank": lambda progress: self.memory.erase_bank(bank),
-        }
-        if what not in calls:
+        if what == "thread":
+            return await self.start_job("erase_thread", bank, {"thread": name})
+        if what == "bank":
+            return await self.start_job("erase_bank", bank, {})
+        if what != "message":
             raise InvalidInput("what must be message, thread or bank; nothing was erased")
-        return await self.start_job(f"erase_{what}", bank, calls[what])
+        report = await self.service.run_codec(self.memory.erase_message, bank, name)
+        return _report_page("erase_message", bank, report)
 
     async def policy(self, request: Request) -> Response | ConsolePage:
         """Previews a policy, shows pages at an age under it, or saves one that was previewed. It comes as JSON, or as
@@ -152,15 +149,15 @@ class Actions:
 
     async def job(self, request: Request) -> ConsolePage:
         """A job, with its progress or its report."""
-        job = self.jobs.get(request.path_params["job"])
-        if job is None or not job.is_of(Access.current()):
-            raise NotFound("there is no such job; the service may have been restarted")
+        job = await self.service.run(self.memory.operations.bank_jobs.find, None, request.path_params["job"])
+        if job.kind in WITHOUT_BANK:
+            Access.current().check(role_of_job(job.kind), f"looking at a job of the kind {job.kind}")
         return _job_page(job)
 
-    async def start_job(self, kind: str, bank: str | None, call: Callable[[Progress], BaseModel]) -> Response:
+    async def start_job(self, kind: str, bank: str | None, options: Mapping[str, Any]) -> Response:
         """Starts a job and leads to it once it has ended, or after a second. `bank`: None for all of the caller."""
-        job = self.jobs.start(kind, bank, call)
-        await anyio.to_thread.run_sync(job.ended.wait, SHOWN_AFTER_S)
+        job = await self.service.jobs.start(bank, kind, options)
+        await self.service.jobs.ended(None, job.id, SHOWN_AFTER_S)
         return leads_to("/jobs/{}", job.id)
 
 
@@ -179,22 +176,20 @@ def _query(form: Mapping[str, str]) -> ImportQuery:
         raise InvalidInput(first_error(error)[1]) from error
 
 
-def _job_page(job: ConsoleJob) -> ConsolePage:
-    report = None if job.report is None else job.report.model_dump(mode="json")
-    text = json.dumps(report, indent=2, ensure_ascii=False)[:50_000] if report else ""
-    data = {
-        "id": job.id,
-        "kind": job.kind,
-        "bank": job.bank,
-        "ended": job.ended.is_set(),
-        "done": job.done,
-        "total": job.total,
-        "error": job.error,
-        "report": report,
-    }
-    return ConsolePage(
-        "job.html", {"job": job, "ended": job.ended.is_set(), "report": report or {}, "shown": text}, data
-    )
+def _job_page(job: Job) -> ConsolePage:
+    error = None if job.error is None else job.error.detail
+    if job.state in ("cancelled", "stopped") and error is None:
+        error = job.state
+    state = {"id": job.id, "ended": job.is_over, "done": job.done, "total": job.total or 0, "error": error}
+    return _report_page(job.kind, job.bank, job.result, **state)
+
+
+def _report_page(kind: str, bank: str | None, report: Value | None, **state: Any) -> ConsolePage:
+    """Returns the page of a call with its report. `state`: that of its job, if it is one."""
+    fields = None if report is None else report.model_dump(mode="json")
+    data = {"id": None, "ended": True, "done": 0, "total": 0, "error": None, **state, "kind": kind, "bank": bank}
+    shown = json.dumps(fields, indent=2, ensure_ascii=False)[:50_000] if fields else ""
+    return ConsolePage("job.html", {**data, "shown": shown}, {**data, "report": fields})
 
 
 def _with_steps(fields: Mapping[str, Any], form: Mapping[str, str]) -> dict[str, Any]:

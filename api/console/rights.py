@@ -70,8 +70,4 @@ class RightsPages:
         person = form.get("person", "")
         mentions = form.get("mentions") == "true"
         check_confirmation(form, person)
-        return await self.actions.start_job(
-            "erase_person",
-            None,
-            lambda progress: self.persons.erase(person, mentions=mentions, dry_run=False, progress=progress),
-        )
+        return await self.actions.start_job("erase_person", None, {"person": person, "mentions": mentions})

@@ -42,6 +42,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     imports.router,
     bundles.router,
     jobs.router,
+    jobs.router_of_all,
     banks.router,
     policy.router,
     quarantine.router,

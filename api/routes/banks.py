@@ -42,13 +42,14 @@ async def get_bank(bank: BankPath, service: ServiceDep) -> BankInfo:
 @router.delete(
     "/{bank}",
     summary="Erase a bank",
+    response_model=ErasureReport,
     response_description="The bank was erased.",
-    responses=problem_responses(404, 409),
+    responses=ACCEPTED | problem_responses(404, 409),
 )
-async def erase_bank(bank: BankPath, service: ServiceDep) -> ErasureReport:
-    """Permanently erases a bank with all its messages, pages and records, in one transaction. Its name can be
-    reused."""
-    return await service.run_codec(service.memory.erase_bank, bank)
+async def erase_bank(bank: BankPath, service: ServiceDep, wait: WaitQuery = WAIT_S) -> Value | Response:
+    """Permanently erases a bank with all its messages, pages and records, in one transaction. Its name can be reused.
+    After 202, the bank is complete until the job is `done`; the job is one without a bank."""
+    return await service.jobs.answer(bank, "erase_bank", {}, wait)
 
 
 @router.get(

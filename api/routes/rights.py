@@ -4,12 +4,15 @@ from typing import Annotated
 
 from fastapi import Path, Query
 from fastapi.responses import StreamingResponse
+from starlette.responses import Response
 
 from foxing.api.dependencies import ServiceDep
+from foxing.api.jobs import WAIT_S
 from foxing.api.json_lines import JSON_LINES, json_lines
 from foxing.api.openapi.document import binary_response, problem_responses
-from foxing.memory import Hold, HoldRequest, Holds, PersonErasure, PersonErasureRequest
+from foxing.memory import Hold, HoldRequest, Holds, PersonErasure, PersonErasureRequest, Value
 
+from .jobs import ACCEPTED, WaitQuery
 from .router import memory_router
 
 router = memory_router("/v1", "rights")
@@ -29,21 +32,25 @@ PersonQuery = Annotated[
 @router.post(
     "/erase",
     summary="Erase what a person said",
+    response_model=PersonErasure,
     response_description="The banks with messages of the person, and what was erased or would be.",
-    responses=problem_responses(404, 409),
+    responses=ACCEPTED | problem_responses(404, 409),
 )
-async def erase_person(service: ServiceDep, body: PersonErasureRequest) -> PersonErasure:
+async def erase_person(service: ServiceDep, body: PersonErasureRequest, wait: WaitQuery = WAIT_S) -> Value | Response:
     """Permanently erases what a person said in all banks of the caller, as single messages are erased; a dry run, which
-    is the default, shows how many messages of which threads. If the request is interrupted, each message is either
-    intact or erased; repeat the request to complete it. Returns 404 if no speaker has that name, and 409 with nothing
-    erased if a legal hold keeps any of the messages."""
-    return await service.run_long(
-        service.memory.operations.persons.erase,
-        body.person,
-        mentions=body.mentions,
-        dry_run=body.dry_run,
-        progress=service.raise_if_stopping,
-    )
+    is the default, shows how many messages of which threads, when all are counted. Messages that are stored meanwhile
+    stay. After 202, each message is either intact or erased, and all are erased once the job is `done`, one without a
+    bank; repeat the request after one that failed or was cancelled. Returns 404 if no speaker has that name, and 409
+    with nothing erased if a legal hold keeps any of the messages."""
+    if body.dry_run:
+        return await service.run_long(
+            service.memory.operations.persons.erase,
+            body.person,
+            mentions=body.mentions,
+            progress=service.raise_if_stopping,
+        )
+    options = {"person": body.person, "mentions": body.mentions}
+    return await service.jobs.answer(None, "erase_person", options, wait)
 
 
 @router.get(

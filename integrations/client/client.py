@@ -26,6 +26,7 @@ from .requests import (
     Request,
     bank_path,
     import_request,
+    job_path,
     lacks_images,
     read,
     recall_request,
@@ -136,9 +137,9 @@ class Client:
         """Sends a request, with retries, and returns the body of its response."""
         return self._respond(request).content
 
-    def ask_long(self, kind: type[V], bank: str, request: Request, progress: Progress | None = None) -> V:
+    def ask_long(self, kind: type[V], bank: str | None, request: Request, progress: Progress | None = None) -> V:
         """Sends a request that the service may answer with a job, follows the job to its end, and returns the result
-        as a value of type `kind`. `progress`: called with the number of items done and the total. Raises the errors of
+        as a value of type `kind`. `bank`: None for a job without one. `progress`: called with the number of items done and the total. Raises the errors of
         the call, `JobCancelled`, `InvalidResponse`."""
         response = self._respond(request)
         if response.status_code != HTTPStatus.ACCEPTED:
@@ -348,24 +349,26 @@ class Client:
         """Returns jobs of a bank, imports among them, the newest first. Raises `NotFound`, `InvalidCursor`."""
         return self.ask(values.jobs.Jobs, Request("GET", bank_path(bank, "jobs"), {"limit": limit, "cursor": cursor}))
 
-    def job(self, bank: str, job_id: str) -> Job:
-        """Returns a job with its progress, and with its result once it is done. Raises `NotFound`."""
-        return self.ask(values.jobs.Job, Request("GET", bank_path(bank, "jobs", job_id)))
+    def job(self, bank: str | None, job_id: str) -> Job:
+        """Returns a job with its progress, and with its result once it is done. `bank`: None for a job without a bank,
+        the erasure of one or of what a person said, or of any. Raises `NotFound`."""
+        return self.ask(values.jobs.Job, Request("GET", job_path(bank, job_id)))
 
-    def wait_for_job(self, bank: str, job_id: str, progress: Progress | None = None) -> Job:
-        """Waits until a job has ended and returns it: `state` is 'done', 'failed', 'cancelled' or 'stopped'.
-        `progress`: called with the number of items done and the total. Raises `NotFound`."""
+    def wait_for_job(self, bank: str | None, job_id: str, progress: Progress | None = None) -> Job:
+        """Waits until a job has ended and returns it: `state` is 'done', 'failed', 'cancelled' or 'stopped'. `bank`:
+        see `job`. `progress`: called with the number of items done and the total. Raises `NotFound`."""
         wait_s = WAIT_S if progress is None else PROGRESS_S
         while True:
-            job = self.ask(values.jobs.Job, Request("GET", bank_path(bank, "jobs", job_id), {"wait": wait_s}))
+            job = self.ask(values.jobs.Job, Request("GET", job_path(bank, job_id), {"wait": wait_s}))
             if progress is not None and job.total is not None:
                 progress(job.done, job.total)
             if job.is_over:
                 return job
 
-    def cancel_job(self, bank: str, job_id: str) -> Job:
-        """Asks a job to end between two pages, and returns it; what is complete stays. Raises `NotFound`."""
-        return self.ask(values.jobs.Job, Request("DELETE", bank_path(bank, "jobs", job_id)))
+    def cancel_job(self, bank: str | None, job_id: str) -> Job:
+        """Asks a job to end between two pages, and returns it; what is complete stays. `bank`: see `job`. Raises
+        `NotFound`."""
+        return self.ask(values.jobs.Job, Request("DELETE", job_path(bank, job_id)))
 
     def pages(self, bank: str, *, limit: int = 50, cursor: str | None = None, tier: str | None = None) -> Pages:
         """Returns pages of a bank, oldest first. Raises `NotFound`, `InvalidCursor`."""
@@ -502,10 +505,11 @@ class Client:
         request = Request("DELETE", bank_path(bank, "threads", thread), timeout_s=LONG_S)
         return self.ask_long(values.reports.ErasureReport, bank, request, progress)
 
-    def erase_bank(self, bank: str) -> ErasureReport:
-        """Permanently erases a bank with all its messages, pages and records, and returns a report. Raises
-        `NotFound`."""
-        return self.ask(values.reports.ErasureReport, Request("DELETE", bank_path(bank), timeout_s=LONG_S))
+    def erase_bank(self, bank: str, *, progress: Progress | None = None) -> ErasureReport:
+        """Permanently erases a bank with all its messages, pages and records, and returns a report. `progress`: called
+        with the number of messages done and the total, if it takes long. Raises `NotFound`."""
+        request = Request("DELETE", bank_path(bank), timeout_s=LONG_S)
+        return self.ask_long(values.reports.ErasureReport, None, request, progress)
 
 
 class ClientRecords:

@@ -213,16 +213,20 @@ class ClientPersons:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def erase(self, person: str, *, mentions: bool = False, dry_run: bool = True) -> PersonErasure:
+    def erase(
+        self, person: str, *, mentions: bool = False, dry_run: bool = True, progress: Progress | None = None
+    ) -> PersonErasure:
         """Permanently erases what a person said and returns a report; `dry_run` erases nothing. Repeating the call
         completes an interrupted erasure; a retry after a lost response raises `NotFound` if the first attempt
         succeeded. `mentions`: also messages of others whose text has the name as words. Raises `InvalidInput`,
         `NotFound` if the name occurs nowhere, and `Held` if a legal hold keeps any of the messages; nothing is erased
-        then."""
+        then. `progress`: called with the number of messages done and the total, if it takes long; the report has no
+        threads then."""
         fields = {"person": person, "mentions": mentions, "dry_run": dry_run}
         body = values.persons.PersonErasureRequest.from_fields(fields).model_dump(mode="json")
         request = Request("POST", "/v1/erase", body=body, timeout_s=LONG_S)
-        return self._client.ask(values.persons.PersonErasure, request)
+        report = self._client.ask_long(values.persons.PersonErasure, None, request, progress)
+        return report.model_copy(update={"person": body["person"]})
 
     def export(self, person: str, *, mentions: bool = False) -> Iterator[RecalledMessage]:
         """Yields what a person said, bank by bank in time order, as remembered now, with the bank; all of it is read

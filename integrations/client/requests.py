@@ -61,6 +61,11 @@ def api_path(*parts: str) -> str:
     return "/".join(("/v1", *(quote(part, safe="") for part in parts)))
 
 
+def job_path(bank: str | None, job_id: str) -> str:
+    """Returns the path of a job. `bank`: None for one of any bank, or of none. Raises the errors of `bank_path`."""
+    return api_path("jobs", job_id) if bank is None else bank_path(bank, "jobs", job_id)
+
+
 def bank_path(bank: str, *parts: str) -> str:
     """Returns the path of a bank, or a path below it. Raises `InvalidInput` for an invalid name of a bank."""
     if not isinstance(bank, str) or not _BANK.fullmatch(bank):

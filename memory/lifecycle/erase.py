@@ -31,6 +31,7 @@ from foxing.memory.storage.repositories import (
     pages,
     quarantine,
     sizes,
+    usage,
 )
 from foxing.memory.storage.repositories.holds import BankHolds, HoldRow
 from foxing.memory.storage.repositories.messages import Message
@@ -205,11 +206,15 @@ class Eraser:
             if progress is not None:
                 progress(done, len(ids))
 
-    def erase_bank(self, bank_name: str) -> ErasureReport:
-        """Implements `Memory.erase_bank`. Raises `NotFound`."""
+    def erase_bank(self, bank_name: str, bank_id: int | None = None, progress: Progress | None = None) -> ErasureReport:
+        """Implements `Memory.erase_bank`. `bank_id`: that it must have. `progress` counts messages; what it raises
+        leaves the bank as it was. Raises `NotFound`."""
         with self.database.write() as connection:
             bank = banks.get(connection, bank_name)
+            if bank_id not in (None, bank.id):
+                raise NotFound(f"the bank '{bank_name}' was erased, and another has its name")
             banks.lock(connection, bank.id)
+            total = 0 if progress is None else usage.count_messages(connection, bank.id)
             if (hold := holds.that_keeps(connection, bank.id)) is not None:
                 raise held_by(hold)
             size = sum(tier.token_bytes + tier.text_bytes for tier in sizes.tier_totals(connection, [bank.id])[bank.id])
@@ -219,6 +224,8 @@ class Eraser:
                 self.reindexer.index.remove(connection, bank.id, ids)
                 number = number + len(ids)
                 after = ids[-1]
+                if progress is not None:
+                    progress(number, max(number, total))
             banks.delete(connection, bank.id)
         erased = self.database.purge_deleted()
         return ErasureReport(

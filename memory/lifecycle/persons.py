@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, islice
+from typing import Any
 
 from foxing.memory.access import Access
 from foxing.memory.audit import audited
@@ -94,10 +95,7 @@ class Persons:
         fields = {"person": person, "mentions": mentions, "dry_run": dry_run}
         request = PersonErasureRequest.from_fields(fields)
         person = _checked(request.person)
-        now = self._now()
-        shares = list(self._shares(person, mentions=request.mentions))
-        if not shares:
-            raise _nobody(person)
+        shares = self._all_shares(person, mentions=request.mentions)
         own_name = Access.current().own_name
         if request.dry_run:
             parts = [
@@ -111,6 +109,28 @@ class Persons:
                 for share in shares
             ]
             return _result(request, parts)
+        return self._erase(request, shares, progress)
+
+    def erase_until(
+        self, person: str, *, mentions: bool, newest: int, until: datetime, progress: Progress | None = None
+    ) -> PersonErasure:
+        """Erases what a person said, as `erase` does, but for what was stored later. `newest`: id of the newest message
+        to erase. `until`: the same for messages in quarantine, by their arrival."""
+        fields = {"person": person, "mentions": mentions, "dry_run": False}
+        request = PersonErasureRequest.from_fields(fields)
+        shares = self._all_shares(_checked(request.person), mentions=mentions, newest=newest, until=until)
+        return self._erase(request, shares, progress)
+
+    def _all_shares(self, person: str, **options: Any) -> list[_Share]:
+        shares = list(self._shares(person, **options))
+        if not shares:
+            raise _nobody(person)
+        return shares
+
+    def _erase(
+        self, request: PersonErasureRequest, shares: Sequence[_Share], progress: Progress | None
+    ) -> PersonErasure:
+        now = self._now()
         for share in shares:
             if share.refusal is not None:  # nothing is erased if anything is held
                 raise share.refusal
@@ -163,28 +183,35 @@ class Persons:
                 if row.expires_at is None or row.expires_at > now:
                     yield _in_quarantine(row, name)
 
-    def _shares(self, person: str, *, mentions: bool) -> Iterator[_Share]:
-        """Yields the banks in which there are messages of a person, by name."""
+    def _shares(
+        self, person: str, *, mentions: bool, newest: int | None = None, until: datetime | None = None
+    ) -> Iterator[_Share]:
+        """Yields the banks in which there are messages of a person, by name. `newest`, `until`: see `erase_until`."""
         after: str | None = None
         while True:
             with self._database.read() as connection:
                 part = banks.list_after(connection, after, _BANKS_AT_ONCE)
             for bank in part:
-                share = self._share(bank, person, mentions=mentions)
+                share = self._share(bank, person, mentions, newest, until)
                 if share is not None:
                     yield share
             if len(part) < _BANKS_AT_ONCE:
                 return
             after = part[-1].name
 
-    def _share(self, bank: Bank, person: str, *, mentions: bool) -> _Share | None:
+    def _share(
+        self, bank: Bank, person: str, mentions: bool, newest: int | None, until: datetime | None
+    ) -> _Share | None:
         mentioned: set[int] = set()
         quarantined: set[str] = set()
         if mentions:
-            mentioned, quarantined = self._mentioning(bank, person)
+            mentioned, quarantined = self._mentioning(bank, person, until)
+        names_of_person = {person.casefold()}
         with self._database.read() as connection:
-            ids = messages.said_by(connection, bank.id, {person.casefold()}) | mentioned
-            keys = list(dict.fromkeys([*quarantine.said_by(connection, bank.id, {person.casefold()}), *quarantined]))
+            ids = messages.said_by(connection, bank.id, names_of_person) | mentioned
+            ids = {number for number in ids if newest is None or number <= newest}
+            keys = [*quarantine.said_by(connection, bank.id, names_of_person, until), *quarantined]
+            keys = list(dict.fromkeys(keys))
             if not ids and not keys:
                 return None
             places = messages.places(connection, bank.id, ids)
@@ -197,13 +224,13 @@ class Persons:
                 refusal = error
         return _Share(bank, ids, keys, sorted(names), refusal)
 
-    def _mentioning(self, bank: Bank, person: str) -> tuple[set[int], set[str]]:
+    def _mentioning(self, bank: Bank, person: str, until: datetime | None) -> tuple[set[int], set[str]]:
         """Returns the ids of the messages of a bank that have the name of a person as words of their text, and the keys
-        of those in quarantine."""
+        of those in quarantine. `until`: only of those of the quarantine that arrived until then."""
         words = re.compile(rf"(?<!\w){re.escape(person.casefold())}(?!\w)")
         with self._database.read() as connection:
             ids = messages.ids_within(connection, bank.id, MessageFilter())
-            keys = quarantine.keys_within(connection, bank.id)
+            keys = quarantine.keys_within(connection, bank.id, until)
         rows = self._read_rows(bank, ids)
         mentioned = {message_id for message_id, message in rows if words.search(message.text.casefold())}
         quarantined = self._quarantined(bank.id, keys)

@@ -19,6 +19,7 @@ _OF_TENANT = {
     "api_keys": f"tenant = {_TENANT}",
     "audit_events": f"tenant = {_TENANT}",
     "audit_chain": "FALSE",
+    "bank_jobs": f"tenant = {_TENANT}",
     "tenants": f"name = {_TENANT}",
     "usage_days": f"tenant = {_TENANT}",
     # those of the operator keep its banks too

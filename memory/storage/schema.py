@@ -25,7 +25,7 @@ from .columns import ByteOrdered, JsonObject, Key, UtcDateTime, user_text
 #: (table, column) of columns that exist on PostgreSQL only, for its row-level security policies.
 POLICY_COLUMNS = frozenset(
     {
-        *(("api_keys", "owner"), ("audit_chain", "owner"), ("audit_events", "owner")),
+        *(("api_keys", "owner"), ("audit_chain", "owner"), ("audit_events", "owner"), ("bank_jobs", "owner")),
         *(("blobs", "owner"), ("holds", "owner"), ("message_keys", "owner")),
     }
 )
@@ -594,7 +594,10 @@ bank_jobs = Table(
     Column("id", Key, primary_key=True),
     #: Public id.
     Column("key", String(40), nullable=False, unique=True),
-    Column("bank_id", ForeignKey("banks.id"), nullable=False, index=True),
+    #: Null for the erasure of a bank, which the job outlives, or of a person, in all banks of the caller.
+    Column("bank_id", ForeignKey("banks.id"), index=True),
+    #: Tenant of its bank or its caller; null for none.
+    Column("tenant", String(50)),
     Column("kind", String(20), nullable=False),
     #: "waiting", "running", "done", "failed", "cancelled" or, of an import, "stopped".
     Column("state", String(10), nullable=False),

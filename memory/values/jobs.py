@@ -1,4 +1,4 @@
-"""Jobs of a bank that a service carries out: imports, and calls that take longer than a request."""
+"""Jobs that a service carries out: imports, and calls that take longer than a request."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,11 +10,16 @@ from foxing.memory.problems import Problem
 
 from .base import FROM_SERVICE, OPEN, BankName, Value
 from .imports import ImportReport
+from .persons import PersonErasure
 from .reports import AgeReport, ErasureReport, ReencodingReport, SealReport, UndoReport
 
-JobKind = Annotated[Literal["import", "seal", "age", "undo", "reencode", "erase_thread"], OPEN]
+JobKind = Annotated[
+    Literal["import", "seal", "age", "undo", "reencode", "erase_thread", "erase_bank", "erase_person"], OPEN
+]
 JobState = Annotated[Literal["waiting", "running", "done", "failed", "cancelled", "stopped"], OPEN]
-JobResult: TypeAlias = SealReport | AgeReport | UndoReport | ReencodingReport | ErasureReport | ImportReport
+JobResult: TypeAlias = (
+    SealReport | AgeReport | UndoReport | ReencodingReport | ErasureReport | ImportReport | PersonErasure
+)
 
 #: Kind of a job → its result.
 RESULTS: Final[Mapping[str, type[Value]]] = {
@@ -24,7 +29,11 @@ RESULTS: Final[Mapping[str, type[Value]]] = {
     "undo": UndoReport,
     "reencode": ReencodingReport,
     "erase_thread": ErasureReport,
+    "erase_bank": ErasureReport,
+    "erase_person": PersonErasure,
 }
+#: Kinds of jobs that belong to no bank.
+WITHOUT_BANK: Final = frozenset({"erase_bank", "erase_person"})
 #: States of a job that has not ended.
 UNFINISHED: Final = ("waiting", "running")
 
@@ -41,11 +50,13 @@ def _of_kind(value: Any, info: ValidationInfo) -> Any:
 
 
 class Job(Value):
-    """A job of a bank. It continues whether or not a caller waits for it, and is resumed by another process if that of
-    the service ends, but for an import, whose file went with the process."""
+    """A job. It continues whether or not a caller waits for it, and is resumed by another process if that of the
+    service ends, but for an import, whose file went with the process."""
 
     id: str = Field(description="Id of the job.")
-    bank: BankName = Field(description="Name of the bank.")
+    bank: BankName | None = Field(
+        description="Name of the bank; null for the erasure of what a person said in all banks."
+    )
     kind: JobKind = Field(description="What it does: the call that started it.")
     state: JobState = Field(
         description="'waiting' to begin or to be resumed, 'running', 'done' (see `result`), 'failed' (see `error`), "
@@ -63,7 +74,8 @@ class Job(Value):
     ended_at: datetime | None = Field(description="Time of its end; null until then.")
     error: Problem | None = Field(description="Why it failed or stopped, as a problem document.")
     result: Annotated[JobResult | None, BeforeValidator(_of_kind)] = Field(
-        description="What its call responds when it is complete at once; null until it is done."
+        description="What its call responds when it is complete at once; null until it is done. After the erasure of "
+        "what a person said, `person` and `threads` are empty: what is erased is not kept here either."
     )
 
     @property

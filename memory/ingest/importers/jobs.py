@@ -110,7 +110,7 @@ class ImportJobs:
         """Returns the id of the bank of an import. Raises `_Cancelled` if it was erased or the import is to end."""
         with self._database.read() as connection:
             bank = banks.find(connection, job.bank)
-            row = None if bank is None else bank_jobs.find(connection, bank.id, job.id)
+            row = None if bank is None else bank_jobs.find_in_bank(connection, bank.id, job.id)
         if bank is None or row is None or row.cancelled:
             raise _Cancelled
         return bank.id

@@ -1,19 +1,21 @@
-"""Jobs of banks that services carry out, with their progress and their results."""
+"""Jobs of banks and of tenants that services carry out, with their progress and their results."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from foxing.memory.storage import schema
-from foxing.memory.values.jobs import UNFINISHED
+from foxing.memory.storage.dialects import dialect_of
+from foxing.memory.values.jobs import UNFINISHED, WITHOUT_BANK
 from foxing.renderer.clock import MAX_CLOCK_SKEW
 
-KEPT = 100  # jobs of a bank that have ended, the newest
+KEPT = 100  # jobs of a bank that have ended, the newest; of a tenant, those without a bank
 #: Kind of the jobs that only the process can carry out that has their file.
 IMPORT: Final = "import"
+START_LOCK = 0x737461727473  # "starts": key of the advisory lock for starting a job without a bank
 _c = schema.bank_jobs.c
 _unfinished = _c.state.in_(UNFINISHED)
 
@@ -39,9 +41,15 @@ class BankJobRow:
     key_id: str | None = None
     #: Whether it is to end.
     cancelled: bool = False
-    #: Full name of its bank.
-    bank: str = ""
+    #: Full name of its bank; None for one that concerns no bank, or has erased its bank.
+    bank: str | None = None
+    tenant: str | None = None
     id: int = 0
+
+    @property
+    def has_bank(self) -> bool:
+        """True if it belongs to a bank, with which it is erased."""
+        return self.kind not in WITHOUT_BANK
 
     def is_leased(self, now: datetime, length: timedelta) -> bool:
         """True if a process that lives has the job."""
@@ -50,35 +58,56 @@ class BankJobRow:
 
 _COLUMNS = (
     *(_c.key, _c.kind, _c.state, _c.lease_owner, _c.lease_until, _c.job, _c.options, _c.digest, _c.attempts),
-    *(_c.key_id, _c.cancelled, schema.banks.c.name, _c.id),
+    *(_c.key_id, _c.cancelled, schema.banks.c.name, _c.tenant, _c.id),
 )
 
 
 def _rows() -> Select[Any]:
-    return select(*_COLUMNS).join_from(schema.bank_jobs, schema.banks, schema.banks.c.id == _c.bank_id)
+    return select(*_COLUMNS).join_from(schema.bank_jobs, schema.banks, schema.banks.c.id == _c.bank_id, isouter=True)
 
 
-def add(connection: Connection, bank_id: int, row: BankJobRow) -> None:
-    """Adds a job, and deletes the oldest of the bank that have ended if more than `KEPT` have."""
+def _of(bank_id: int | None, tenant: str | None) -> ColumnElement[bool]:
+    """Condition of the jobs of a bank, or else of those of a tenant that have no bank."""
+    if bank_id is not None:
+        return _c.bank_id == bank_id
+    return and_(_c.bank_id.is_(None), _c.tenant.is_not_distinct_from(tenant))
+
+
+def lock(connection: Connection) -> None:
+    """Waits for other transactions that start jobs without a bank."""
+    dialect_of(connection).lock(connection, START_LOCK)
+
+
+def add(connection: Connection, bank_id: int | None, row: BankJobRow) -> None:
+    """Adds a job of a bank, or of a tenant, and deletes the oldest that have ended if more than `KEPT` have."""
     names = ("key", "kind", "state", "lease_owner", "lease_until", "job", "options", "digest", "attempts", "key_id")
-    values = {name: getattr(row, name) for name in names}
+    values = {name: getattr(row, name) for name in (*names, "tenant")}
     connection.execute(schema.bank_jobs.insert().values(bank_id=bank_id, **values))
-    newest = select(_c.id).where(_c.bank_id == bank_id, ~_unfinished).order_by(_c.id.desc())
+    beside = (_of(bank_id, row.tenant), ~_unfinished)
+    newest = select(_c.id).where(*beside).order_by(_c.id.desc())
     oldest_kept = connection.execute(newest.offset(KEPT - 1).limit(1)).scalar()
     if oldest_kept is not None:
-        old = (_c.bank_id == bank_id, ~_unfinished, _c.id < oldest_kept)
-        connection.execute(schema.bank_jobs.delete().where(*old))
+        connection.execute(schema.bank_jobs.delete().where(*beside, _c.id < oldest_kept))
 
 
-def find(connection: Connection, bank_id: int, key: str) -> BankJobRow | None:
+def find(connection: Connection, key: str) -> BankJobRow | None:
+    """Returns a job; None if there is none with that id."""
+    row = connection.execute(_rows().where(_c.key == key)).first()
+    return None if row is None else BankJobRow(*row)
+
+
+def find_in_bank(connection: Connection, bank_id: int, key: str) -> BankJobRow | None:
     """Returns a job of a bank; None if there is none with that id."""
     row = connection.execute(_rows().where(_c.bank_id == bank_id, _c.key == key)).first()
     return None if row is None else BankJobRow(*row)
 
 
-def find_unfinished(connection: Connection, bank_id: int, digest: bytes) -> BankJobRow | None:
-    """Returns the job of a bank that has not ended and was started by the same request; None if there is none."""
-    same = (_c.bank_id == bank_id, _unfinished, _c.digest == digest, ~_c.cancelled)
+def find_unfinished(
+    connection: Connection, bank_id: int | None, tenant: str | None, digest: bytes
+) -> BankJobRow | None:
+    """Returns the job of a bank, or of a tenant, that has not ended and was started by the same request; None if there
+    is none."""
+    same = (_of(bank_id, tenant), _unfinished, _c.digest == digest, ~_c.cancelled)
     row = connection.execute(_rows().where(*same).order_by(_c.id).limit(1)).first()
     return None if row is None else BankJobRow(*row)
 
@@ -91,9 +120,9 @@ def list_before(connection: Connection, bank_id: int, before: int | None, limit:
     return [BankJobRow(*row) for row in connection.execute(query)]
 
 
-def cancel(connection: Connection, bank_id: int, key: str) -> None:
+def cancel(connection: Connection, key: str) -> None:
     """Asks a job to end."""
-    update = schema.bank_jobs.update().where(_c.bank_id == bank_id, _c.key == key, _unfinished)
+    update = schema.bank_jobs.update().where(_c.key == key, _unfinished)
     connection.execute(update.values(cancelled=True))
 
 
@@ -137,9 +166,9 @@ def running_keys(connection: Connection, owner: str, keys: Iterable[str]) -> set
 
 def count_of_tenant(connection: Connection, tenant: str | None) -> int:
     """Returns the number of jobs of a tenant that have not ended, without imports; None for no tenant."""
-    of_tenant = schema.banks.c.tenant.is_not_distinct_from(tenant)
-    counted = select(func.count()).join_from(schema.bank_jobs, schema.banks, schema.banks.c.id == _c.bank_id)
-    return int(connection.execute(counted.where(_unfinished, _c.kind != IMPORT, of_tenant)).scalar_one())
+    of_tenant = _c.tenant.is_not_distinct_from(tenant)
+    counted = select(func.count()).where(_unfinished, _c.kind != IMPORT, of_tenant)
+    return int(connection.execute(counted).scalar_one())
 
 
 def counts(connection: Connection) -> dict[tuple[str, str], int]:

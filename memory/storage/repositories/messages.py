@@ -428,6 +428,12 @@ def newest_id(connection: Connection, bank_id: int) -> int:
     return bank_versions.of_bank(connection, bank_id).newest
 
 
+def newest_of_all(connection: Connection) -> int:
+    """Returns the highest id of the stored messages of all banks. Those that are stored later have higher ids."""
+    newest = (select(func.max(schema.messages.c.id)), select(func.max(schema.message_ranges.c.last_message)))
+    return max(connection.execute(query).scalar() or 0 for query in newest)
+
+
 def delete(connection: Connection, bank_id: int, rows: Collection[Message]) -> None:
     """Deletes messages that are no longer on a page or in the index, with their recall weights and images, and notes
     their numbers as erased."""

@@ -125,13 +125,17 @@ def insert(
 
 def keys_of_thread(connection: Connection, bank_id: int, thread: str, until: datetime | None = None) -> list[str]:
     """Returns the keys of the messages of a thread. `until`: only of those that arrived until then."""
-    of_thread = _c.thread == thread
-    return _keys(connection, bank_id, of_thread if until is None else of_thread & (_c.arrived_at <= until))
+    return _keys(connection, bank_id, _c.thread == thread, *_arrived(until))
 
 
-def keys_within(connection: Connection, bank_id: int) -> list[str]:
-    """Returns the keys of the messages of a bank, in the order of their arrival."""
-    return _keys(connection, bank_id)
+def _arrived(until: datetime | None) -> Sequence[ColumnElement[bool]]:
+    return () if until is None else (_c.arrived_at <= until,)
+
+
+def keys_within(connection: Connection, bank_id: int, until: datetime | None = None) -> list[str]:
+    """Returns the keys of the messages of a bank, in the order of their arrival. `until`: only of those that arrived
+    until then."""
+    return _keys(connection, bank_id, *_arrived(until))
 
 
 def threads(connection: Connection, bank_id: int, keys: Sequence[str]) -> set[str]:
@@ -148,10 +152,11 @@ def speakers(connection: Connection, bank_id: int) -> set[str]:
     return {name.casefold() for name in _names(connection, bank_id)}
 
 
-def said_by(connection: Connection, bank_id: int, persons: Collection[str]) -> list[str]:
-    """Returns the keys of the messages that these persons said. `persons`: folded names."""
+def said_by(connection: Connection, bank_id: int, persons: Collection[str], until: datetime | None = None) -> list[str]:
+    """Returns the keys of the messages that these persons said. `persons`: folded names. `until`: only of those that
+    arrived until then."""
     names = _names_of(connection, bank_id, persons)
-    return _keys(connection, bank_id, _c.name.in_(names)) if names else []
+    return _keys(connection, bank_id, _c.name.in_(names), *_arrived(until)) if names else []
 
 
 def due(
