@@ -30,6 +30,7 @@ from .store_queue import StoreQueue
 
 EMBEDDING_DELAY_S = 0.05  # collects messages to embed and write in one batch
 STOPPING = "the service is stopping; completed work is kept, send the request again to continue"
+LIMITS_S = 1.0  # for which a request waits for the limits of its tenant; those that were read last apply then
 USAGE_S = 1.0  # between two writes of the requests and recalls counted
 STORING_S = 0.3  # for which each batch waits while others store, who would wait for the interpreter
 
@@ -62,6 +63,8 @@ class Service:
         self._codec_limiter = anyio.CapacityLimiter(settings.codec_threads)
         #: Batches concurrent stores.
         self.store_queue = StoreQueue(memory, self._limiter)
+        #: Tenant → reading of its limits.
+        self._readings: dict[str, asyncio.Task[None]] = {}
         #: Banks with messages that are not embedded yet.
         self._unembedded: set[str] = set()
         self._embedding: asyncio.Task[None] | None = None
@@ -112,10 +115,24 @@ class Service:
         """Counts a request. Raises `LimitReached` if the limits of its tenant allow no more now."""
         limits = self.memory.operations.limits
         if not limits.is_current(access):
-            await anyio.to_thread.run_sync(limits.refresh, access)
+            tenant = access.tenant or ""
+            reading = self._readings.get(tenant)
+            if reading is None:
+                reading = asyncio.get_running_loop().create_task(self._read_limits(access), context=Context())
+                self._readings[tenant] = reading
+            await asyncio.wait([reading], timeout=LIMITS_S if limits.is_known(access) else None)
+            if not limits.is_known(access):
+                reading.result()
         limits.admit(access)
         if self._writing is None or self._writing.done():
             self._writing = asyncio.get_running_loop().create_task(self._write_usage(), context=Context())
+
+    async def _read_limits(self, access: Access) -> None:
+        """Reads the limits of a caller's tenant, for all of its requests that wait for them."""
+        try:
+            await anyio.to_thread.run_sync(self.memory.operations.limits.refresh, access)
+        finally:
+            del self._readings[access.tenant or ""]
 
     async def _write_usage(self) -> None:
         """Writes the usage of `USAGE_S`; what cannot be written is written with later usage."""
@@ -150,8 +167,9 @@ class Service:
         await anyio.to_thread.run_sync(self.imports.stop)
         await self.jobs.close()
         self._unembedded.clear()
-        if self._embedding is not None:
-            await asyncio.wait([self._embedding])
+        waiting = [*self._readings.values(), *(() if self._embedding is None else (self._embedding,))]
+        if waiting:
+            await asyncio.wait(waiting)
         await self.key_checks.close()
         if self._writing is not None:
             self._writing.cancel()

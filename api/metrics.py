@@ -5,12 +5,11 @@ import os
 import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from datetime import datetime
+from contextlib import contextmanager
 from importlib.metadata import version
 from platform import python_version
-from threading import Lock
-from typing import Any
+from threading import Lock, Thread
+from typing import Any, NamedTuple
 
 import prometheus_client.values
 from prometheus_client import (
@@ -39,7 +38,6 @@ from foxing.memory import (
     Value,
 )
 from foxing.memory.lifecycle.job_runner import JobResult
-from foxing.memory.lifecycle.jobs import JobQueue
 from foxing.memory.telemetry import Operation
 from foxing.memory.values.sizes import DatabaseSizes
 from foxing.renderer import FoxingError
@@ -54,6 +52,7 @@ OPEN = "open"  # label `tier` of messages on the open page
 MAX_MODELS = 100  # labels of models
 MAX_TENANTS = 100  # labels of tenants
 SIZES_S = 60.0  # between two reads of the sizes
+READ_S = 1.0  # for which a scrape waits for figures of the database
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -178,7 +177,8 @@ class AgeingMetrics:
         )
         self.oldest_page = Gauge(
             "foxing_oldest_due_page_seconds",
-            "Seconds that the oldest page due for ageing is overdue; 0 if none is due.",
+            "Seconds that the oldest page due for ageing is overdue, or that a bank waits for a worker to look when its "
+            "pages are due; 0 if there is none.",
             registry=registry,
         )
         self.jobs_failed = Gauge(
@@ -213,24 +213,68 @@ class AgeingMetrics:
         self.aged.labels("tick").inc(result.moved_pages)
         self.purged.labels("tick").inc(result.purged)
 
-    def watch_queue(self, queue: JobQueue, now: Callable[[], datetime]) -> None:
-        """Sets the gauges of the queue to be read from `queue` on each scrape; NaN if the database cannot be read.
-        `now`: returns the memory's time."""
-        self.jobs_waiting.set_function(_reading(lambda: queue.length().waiting))
-        self.jobs_running.set_function(_reading(lambda: queue.length().running))
-        self.jobs_failed.set_function(_reading(lambda: queue.length().failed))
-        self.oldest_job.set_function(_reading(lambda: queue.lag(now()).oldest_job_s))
-        self.oldest_page.set_function(_reading(lambda: queue.lag(now()).oldest_page_s))
+    def watch_queue(self, figures: "DatabaseFigures") -> None:
+        """Sets the gauges of the queue on each scrape; NaN if the database cannot be read."""
+        self.jobs_waiting.set_function(lambda: figures.queue.waiting)
+        self.jobs_running.set_function(lambda: figures.queue.running)
+        self.jobs_failed.set_function(lambda: figures.queue.failed)
+        self.oldest_job.set_function(lambda: figures.queue.oldest_job_s)
+        self.oldest_page.set_function(lambda: figures.queue.oldest_page_s)
 
 
-def _reading(value: Callable[[], float]) -> Callable[[], float]:
-    def read() -> float:
+class QueueFigures(NamedTuple):
+    """State of the job queue; NaN while the database cannot be read."""
+
+    waiting: float = math.nan
+    running: float = math.nan
+    failed: float = math.nan
+    oldest_job_s: float = math.nan
+    oldest_page_s: float = math.nan
+
+
+class DatabaseFigures:
+    """Figures of what the database holds, read on each scrape in a thread of their own. A scrape waits for `READ_S` at
+    most: when no connection is free or the database does not answer, the metrics of the process are the more needed."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._lock = Lock()
+        self._thread: Thread | None = None
+        self._sizes_at = -math.inf
+        self.queue = QueueFigures()
+        #: Kind and state → number of jobs of banks that have not ended; None while the database cannot be read.
+        self.bank_jobs: Mapping[tuple[str, str], int] | None = None
+        #: As read at most once in `SIZES_S`; None if they have never been read.
+        self.sizes: DatabaseSizes | None = None
+
+    def refresh(self) -> None:
+        """Reads the figures, or says that they cannot be read."""
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = Thread(target=self._read, name="foxing-metrics", daemon=True)
+                self._thread.start()
+            thread = self._thread
+        thread.join(READ_S)
+        if thread.is_alive():
+            self._forget()
+
+    def _forget(self) -> None:
+        self.queue = QueueFigures()
+        self.bank_jobs = None
+
+    def _read(self) -> None:
+        operations = self._memory.operations
         try:
-            return value()
+            length = operations.jobs.length()
+            lag = operations.jobs.lag(self._memory.now())
+            lengths = (length.waiting, length.running, length.failed)
+            self.queue = QueueFigures(*lengths, lag.oldest_job_s, lag.oldest_page_s)
+            self.bank_jobs = operations.bank_jobs.counts()
+            if time.monotonic() - self._sizes_at >= SIZES_S:
+                self._sizes_at = time.monotonic()
+                self.sizes = operations.sizes()
         except FoxingError:
-            return math.nan
-
-    return read
+            self._forget()
 
 
 class SavingsMetrics:
@@ -334,18 +378,15 @@ class LoadMetrics:
 
 
 class SizeMetrics(Collector):
-    """Size of the database, and what tenants have stored in it, read at most once in `SIZES_S`. To bound the number of
-    label values, further tenants count as "other"; the tenant of no tenant is empty."""
+    """Size of the database, and what tenants have stored in it. To bound the number of label values, further tenants
+    count as "other"; the tenant of no tenant is empty."""
 
-    def __init__(self, read: Callable[[], DatabaseSizes]) -> None:
-        self._read = read
-        self._sizes: DatabaseSizes | None = None
-        self._read_at = -math.inf
-        self._lock = Lock()
+    def __init__(self, figures: DatabaseFigures) -> None:
+        self._figures = figures
 
     def collect(self) -> Iterator[Metric]:
         """Yields the sizes; none if they have never been read."""
-        sizes = self._current()
+        sizes = self._figures.sizes
         if sizes is None:
             return
         yield GaugeMetricFamily("foxing_database_bytes", "Size of the database, without its log.", sizes.bytes)
@@ -361,29 +402,20 @@ class SizeMetrics(Collector):
             stored.add_metric((tenant,), total["bytes"])
         yield from (banks, messages, stored)
 
-    def _current(self) -> DatabaseSizes | None:
-        with self._lock:
-            if time.monotonic() - self._read_at >= SIZES_S:
-                with suppress(FoxingError):
-                    self._sizes = self._read()
-                self._read_at = time.monotonic()
-            return self._sizes
-
 
 class BankJobMetrics(Collector):
     """Jobs of banks that have not ended, as the database has them."""
 
-    def __init__(self, read: Callable[[], Mapping[tuple[str, str], int]]) -> None:
-        self._read = read
+    def __init__(self, figures: DatabaseFigures) -> None:
+        self._figures = figures
 
     def collect(self) -> Iterator[Metric]:
         """Yields the number of jobs by kind and state; none if the database cannot be read."""
         gauge = GaugeMetricFamily(
             "foxing_bank_jobs", "Jobs of banks, such as imports, that have not ended.", labels=("kind", "state")
         )
-        with suppress(FoxingError):
-            for labels, number in sorted(self._read().items()):
-                gauge.add_metric(labels, number)
+        for labels, number in sorted((self._figures.bank_jobs or {}).items()):
+            gauge.add_metric(labels, number)
         yield gauge
 
 
@@ -394,6 +426,7 @@ class Metrics:
         """`member`: this process among several, whose metrics are then in files of theirs. A process that replaces
         another continues its counts."""
         self._folder = None if member is None else member.metrics_folder
+        self._figures: DatabaseFigures | None = None
         if member is not None:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(member.metrics_folder)
             prometheus_client.values.ValueClass = MultiProcessValue(lambda: member.number)  # type: ignore[no-untyped-call]
@@ -409,10 +442,11 @@ class Metrics:
     def watch(self, memory: Memory) -> None:
         """Reads the gauges of a memory, of its job queue and of its database on each scrape."""
         self.memory.decode_queue.set_function(lambda: memory.operations.queue_depth)
-        self.ageing.watch_queue(memory.operations.jobs, memory.now)
+        self._figures = DatabaseFigures(memory)
+        self.ageing.watch_queue(self._figures)
         self.load.watch(memory.operations)
-        self.registry.register(SizeMetrics(memory.operations.sizes))
-        self.registry.register(BankJobMetrics(memory.operations.bank_jobs.counts))
+        self.registry.register(SizeMetrics(self._figures))
+        self.registry.register(BankJobMetrics(self._figures))
 
     def expose(self) -> bytes:
         """Returns all metrics in the Prometheus text format."""
@@ -420,6 +454,8 @@ class Metrics:
 
     def collect(self) -> Iterator[Metric]:
         """Yields all metrics: those of all processes, and gauges of the database as this one reads them."""
+        if self._figures is not None:
+            self._figures.refresh()
         if self._folder is None:
             yield from self.registry.collect()
             return

@@ -104,6 +104,11 @@ class TenantLimits:
             last = self._read.get(access.tenant or "")
         return last is not None and time.monotonic() - last[1] < REREAD_S
 
+    def is_known(self, access: Access) -> bool:
+        """Returns True if the limits of a caller's tenant have been read before."""
+        with self._lock:
+            return (access.tenant or "") in self._read
+
     def refresh(self, access: Access) -> None:
         """Reads the limits of a caller's tenant, unless that was done lately. While the database cannot be read, those
         that were read last apply. Raises `StorageError` if they have never been read."""

@@ -81,6 +81,14 @@ class FoxingProcess:
             raise RuntimeError(f"the process ended with status {self._process.returncode}; see {self.log_path}")
         return time.perf_counter() - started
 
+    def signal(self, number: int) -> None:
+        """Sends a signal."""
+        self._process.send_signal(number)
+
+    def open_files(self) -> int:
+        """Returns the number of open files of the process."""
+        return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
+
     def run(self) -> int:
         """Waits for the exit and returns the status."""
         self._process.communicate()

@@ -139,8 +139,8 @@ class Client:
 
     def ask_long(self, kind: type[V], bank: str | None, request: Request, progress: Progress | None = None) -> V:
         """Sends a request that the service may answer with a job, follows the job to its end, and returns the result
-        as a value of type `kind`. `bank`: None for a job without one. `progress`: called with the number of items done and the total. Raises the errors of
-        the call, `JobCancelled`, `InvalidResponse`."""
+        as a value of type `kind`. `bank`: None for a job without one. `progress`: called with the number of items done
+        and the total. Raises the errors of the call, `JobCancelled`, `InvalidResponse`."""
         response = self._respond(request)
         if response.status_code != HTTPStatus.ACCEPTED:
             return read(kind, response.content, response.headers)

@@ -20,7 +20,7 @@ from foxing.api.metrics import Metrics
 from foxing.api.worker import Worker
 from foxing.integrations.client import Client, JobCancelled
 from foxing.integrations.client.requests import Request, bank_path
-from foxing.memory import ErasureReport, Memory, MemoryOptions, SealReport
+from foxing.memory import Access, ErasureReport, Memory, MemoryOptions, SealReport
 from foxing.memory import bank_jobs as memory_jobs
 from foxing.memory.ingest import seal as sealing
 from foxing.memory.lifecycle import erase as erasing
@@ -390,3 +390,128 @@ def test_each_process_of_a_service_answers_for_a_job(tmp_path: Path) -> None:
         for _ in range(16):  # connections of their own, of which each process accepts some
             assert ok(httpx.get(f"{url}{BANK}/jobs/{job['id']}", trust_env=False))["kind"] == "seal"
         assert ended(service.client, job)["state"] == "done"
+
+
+def any_ended(client: httpx.Client, response: httpx.Response, **options: Any) -> dict[str, Any]:
+    """The job, which has no bank, of a call that takes longer than its client waits, once it has ended."""
+    assert response.status_code == 202, response.text
+    path = response.headers["Location"]
+    assert path == f"/v1/jobs/{response.json()['id']}"
+    while True:
+        job: dict[str, Any] = ok(client.get(path, params={"wait": 30}, **options))
+        if job["state"] not in ("waiting", "running"):
+            return job
+
+
+def say(memory: Memory, bank: str, *numbers: int, name: str = "Mina") -> None:
+    messages = [{"id": f"{name}{n}", "role": "user", "name": name, "content": TEXT.format(n)} for n in numbers]
+    memory.store(bank, messages, thread="talk")
+
+
+@pytest.mark.both_databases
+def test_the_erasure_of_a_bank_is_a_job_that_outlives_it(client: httpx.Client, memory: Memory) -> None:
+    job = any_ended(client, client.delete(BANK, params={"wait": 0}))
+    assert (job["bank"], job["kind"], job["state"], job["done"]) == ("ana", "erase_bank", "done", 2 * PAGES)
+    assert job["result"]["messages"] == 2 * PAGES
+    check_problem(client.get(BANK), 404, "not-found")
+    check_problem(client.delete(BANK), 404, "not-found")
+    fill(memory)
+    assert ok(client.delete(BANK, params={"wait": 60}))["messages"] == 2 * PAGES
+    actions = [event.action for event in memory.operations.audit.list().events]
+    assert actions.count("erase_bank") == 2
+
+
+@pytest.mark.both_databases
+def test_a_resumed_erasure_of_a_bank_leaves_another_of_its_name(memory: Memory) -> None:
+    jobs = memory.operations.bank_jobs
+    with Memory(memory.operations.database_url) as killed:
+        job = killed.operations.bank_jobs.start("ana", "erase_bank", {}).job
+    execute(memory.operations.database_url, "UPDATE bank_jobs SET attempts = 1")
+    expire(memory)
+    memory.erase_bank("ana")
+    fill(memory)
+    resumed = jobs.take()
+    assert resumed is not None
+    result = jobs.run(resumed.id, lambda: False)
+    assert isinstance(result, ErasureReport)
+    assert (result.messages, jobs.find(None, job.id).state) == (0, "done")
+    assert memory.bank("ana").messages == 2 * PAGES
+
+
+@pytest.mark.both_databases
+def test_what_a_person_said_is_erased_by_a_job_that_keeps_none_of_it(
+    client: httpx.Client, memory: Memory, database_url: str
+) -> None:
+    say(memory, "ana", 1, 2)
+    say(memory, "bo", 3)
+    call = {"person": "mina", "dry_run": False}
+    job = any_ended(client, client.post("/v1/erase", params={"wait": 0}, json=call))
+    assert (job["bank"], job["kind"], job["state"], job["total"]) == (None, "erase_person", "done", 3)
+    assert (job["result"]["messages"], job["result"]["remaining"]) == (3, 0)
+    assert [(part["bank"], part["threads"]) for part in job["result"]["banks"]] == [("ana", []), ("bo", [])]
+    assert "mina" not in str(execute(database_url, "SELECT * FROM bank_jobs")).lower()
+    check_problem(client.post("/v1/erase", json=call), 404, "not-found")
+    say(memory, "bo", 4)
+    report = ok(client.post("/v1/erase", params={"wait": 60}, json=call))
+    assert (report["person"], [part["threads"] for part in report["banks"]]) == ("mina", [["talk"]])
+
+
+@pytest.mark.both_databases
+def test_a_resumed_erasure_of_a_person_keeps_what_came_later_and_other_banks(memory: Memory) -> None:
+    say(memory, "acme~ana", 1, 2)
+    say(memory, "acme~bo", 3)
+    say(memory, "ana", 4)
+    jobs = memory.operations.bank_jobs
+    with Memory(memory.operations.database_url) as killed, Access(banks=("a*",), tenant="acme", key_id="k").limiting():
+        job = killed.operations.bank_jobs.start(None, "erase_person", {"person": "Mina", "mentions": False}).job
+    expire(memory)
+    say(memory, "acme~ana", 5)
+    resumed = jobs.take()
+    assert resumed is not None
+    jobs.run(resumed.id, lambda: False)
+    assert jobs.find(None, job.id).state == "done"
+    names = {bank: [m.message_id for m in memory.export(bank) if m.name] for bank in ("acme~ana", "acme~bo", "ana")}
+    assert names == {"acme~ana": ["Mina5"], "acme~bo": ["Mina3"], "ana": ["Mina4"]}
+
+
+def test_jobs_without_a_bank_exist_for_their_tenant(memory: Memory) -> None:
+    for bank in ("acme~ana", "acme~bo", "globex~ana"):
+        say(memory, bank, 1)
+    create = memory.operations.keys.create
+    keys = {
+        name: {"Authorization": f"Bearer {create({'name': name, 'role': role, 'tenant': tenant, 'banks': banks}).key}"}
+        for name, role, tenant, banks in (
+            *(("admin", "admin", "acme", None), ("write", "write", "acme", None), ("some", "write", "acme", ["b*"])),
+            ("other", "admin", "globex", None),
+        )
+    }
+    with serve(memory, api_key="operator") as client:
+        call = {"person": "mina", "dry_run": False}
+        answer = client.post("/v1/erase", params={"wait": 0}, json=call, headers=keys["admin"])
+        job = any_ended(client, answer, headers=keys["admin"])
+        assert [part["bank"] for part in job["result"]["banks"]] == ["ana", "bo"]
+        path = answer.headers["Location"]
+        check_problem(client.get(path, headers=keys["write"]), 403, "forbidden")
+        check_problem(client.delete(path, headers=keys["write"]), 403, "forbidden")
+        for name in ("some", "other"):
+            check_problem(client.get(path, headers=keys[name]), 404, "not-found")
+            check_problem(client.delete(path, headers=keys[name]), 404, "not-found")
+        own = {"Authorization": "Bearer operator"}
+        assert ok(client.delete(path, headers=own)) == ok(client.get(path, headers=own))  # has ended
+        answer = client.delete("/v1/banks/ana", params={"wait": 0}, headers=keys["admin"])
+        assert any_ended(client, answer, headers=keys["admin"])["bank"] == "ana"
+        path = answer.headers["Location"]
+        check_problem(client.get(path, headers=keys["some"]), 404, "not-found")
+        assert ok(client.get(path, headers=own))["bank"] == "acme~ana"
+    assert memory.bank("globex~ana").messages == 1
+
+
+def test_the_client_erases_banks_and_persons(client: httpx.Client, memory: Memory) -> None:
+    say(memory, "bo", 1)
+    with Client(str(client.base_url)) as foxing:
+        assert foxing.operations.persons.erase("Mina", dry_run=False).messages == 1
+        [job] = [event for event in memory.operations.audit.list().events if event.action == "person.erase"]
+        assert job.outcome == "done"
+        assert foxing.erase_bank("ana").messages == 2 * PAGES
+        request = Request("DELETE", bank_path("bo"), {"wait": 0})
+        assert foxing.ask_long(ErasureReport, None, request).messages == 0

@@ -50,7 +50,8 @@ class QueueLag:
 
     #: Time since the oldest waiting job was due to run; 0 if there is none.
     oldest_job_s: float
-    #: Time since the first page to age became due; 0 if none is due.
+    #: Time since the first page to age became due; 0 if none is due. For a bank in which a worker has not looked yet
+    #: when pages are due, the time since its last page was sealed.
     oldest_page_s: float
 
 
@@ -194,11 +195,21 @@ def length(connection: Connection) -> QueueLength:
     return QueueLength(*connection.execute(select(waiting, running, failed).select_from(schema.jobs)).one())
 
 
+_pages = schema.pages.c
+_sealed = select(func.max(_pages.sealed_at).label("at")).join_from(
+    schema.schedule, schema.pages, _pages.bank_id == _due.bank_id
+)
+_sealed = _sealed.where(_due.kind == "age", _due.due_at == ALWAYS_DUE).group_by(_due.bank_id)
+#: Time since which the first bank waits for a worker to look when its pages are due.
+_unplanned = select(func.min(_sealed.subquery().c.at))
+
+
 def lag(connection: Connection, now: datetime, clock: datetime) -> QueueLag:
     """Returns the delay of the workers. `now`: time of the memory, by which pages age. `clock`: real time."""
     waits = select(func.min(_c.run_after)).where(_c.state == "waiting", _c.run_after <= clock)
     due = select(func.min(_due.due_at)).where(_due.kind == "age", _due.due_at <= now, _due.due_at > ALWAYS_DUE)
     job = connection.execute(waits).scalar()
-    page = connection.execute(due).scalar()
+    unplanned = connection.execute(_unplanned).scalar()
+    page = min((time for time in (connection.execute(due).scalar(), unplanned) if time is not None), default=None)
     ages = [0.0 if time is None else (at - time).total_seconds() for time, at in ((job, clock), (page, now))]
     return QueueLag(*ages)
