@@ -30,7 +30,7 @@ from .store_queue import StoreQueue
 
 EMBEDDING_DELAY_S = 0.05  # collects messages to embed and write in one batch
 STOPPING = "the service is stopping; completed work is kept, send the request again to continue"
-LIMITS_S = 1.0  # for which a request waits for the limits of its tenant; those that were read last apply then
+LIMITS_S = 0.5  # for which a request waits for the limits of its tenant; those that were read last apply then
 USAGE_S = 1.0  # between two writes of the requests and recalls counted
 STORING_S = 0.3  # for which each batch waits while others store, who would wait for the interpreter
 

@@ -1,5 +1,5 @@
 """Imports of uploaded files: each is received into a temporary folder and read completely, then stored by a thread of
-the service, one after the other.
+the service, one after the other; tenants take turns.
 
 The database has the progress, so that every replica can show it; see `foxing.memory.ingest.importers.jobs`.
 """
@@ -7,6 +7,7 @@ The database has the progress, so that every replica can show it; see `foxing.me
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import anyio.to_thread
 from starlette.requests import Request
 
 from foxing.memory import (
+    Access,
     Closed,
     ImportJob,
     ImportOptions,
@@ -30,6 +32,7 @@ from foxing.memory import (
     NewMessage,
     StorageError,
 )
+from foxing.memory.fair_semaphore import FairQueue
 from foxing.memory.ingest.importers import ImportSource
 from foxing.renderer.private_files import opener
 
@@ -37,7 +40,7 @@ from .logs import get_logger
 from .problems import BODY_TOO_LARGE, BUSY, UNSUPPORTED_MEDIA, RequestError
 from .uploaded_files import UploadedFiles
 
-#: Number of files that are received or read at the same time, and of imports that wait or run.
+#: Number of files that are received or read at the same time, and of imports that wait or run; a tenant may have half.
 UPLOADS = 4
 IMPORTS = 16
 #: How much larger than the limit of an upload its contents may be.
@@ -68,9 +71,13 @@ class Imports:
         self._max_bytes = max_bytes
         self._readers = anyio.CapacityLimiter(UPLOADS)
         self._stopping = Event()
-        self._queue: SimpleQueue[tuple[ImportJob, ImportSource, Upload] | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Import | None] = SimpleQueue()
+        #: Imports that wait for the one in progress.
+        self._turns = FairQueue[_Import](1, 1)
         self._lock = Lock()
-        self._uploads = self._unfinished = 0
+        #: Tenant → number of its files that are received, and of its imports that wait or run.
+        self._uploads = Counter[str | None]()
+        self._unfinished = Counter[str | None]()
         self._thread: Thread | None = None
 
     @property
@@ -110,10 +117,11 @@ class Imports:
     async def _folder(self) -> AsyncIterator[Path]:
         """A temporary folder for an upload, which is deleted when the block ends unless its file was passed to `add`.
         Raises `RequestError`, `StorageError`."""
+        tenant = Access.current().tenant
         with self._lock:
-            if self._uploads >= UPLOADS or self._unfinished >= IMPORTS:
+            if _is_full(self._uploads, tenant, UPLOADS) or _is_full(self._unfinished, tenant, IMPORTS):
                 raise RequestError(BUSY, "too many imports are in progress; try again later").after(30.0)
-            self._uploads += 1
+            self._uploads[tenant] += 1
         folder = None
         try:
             folder = Path(await anyio.to_thread.run_sync(_new_folder))
@@ -124,7 +132,7 @@ class Imports:
             ) from error
         finally:
             with self._lock:
-                self._uploads -= 1
+                self._uploads[tenant] -= 1
             if folder is not None and not (folder / "kept").exists():
                 await anyio.to_thread.run_sync(shutil.rmtree, folder, True)
 
@@ -159,11 +167,14 @@ class Imports:
                 raise Closed("the service is stopping; nothing was stored, send the file again")
             job = self._memory.operations.imports.add(bank, source)
             (upload.folder / "kept").touch()
-            self._unfinished += 1
+            tenant = Access.current().tenant
+            item = _Import(job, source, upload, tenant)
+            self._unfinished[tenant] += 1
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="imports", daemon=True)
                 self._thread.start()
-        self._queue.put((job, source, upload))
+            if self._turns.enter(item, tenant or ""):
+                self._queue.put(item)
         return job
 
     def stop(self) -> None:
@@ -175,19 +186,40 @@ class Imports:
             self._thread.join()
 
     def _run(self) -> None:
-        while (item := self._queue.get()) is not None:
-            job, source, upload = item
-            try:
-                ended = self._memory.operations.imports.run(job, source, self._stopping.is_set)
-                get_logger().info(
-                    "import", bank=job.bank, id=job.id, state=ended.state, stored=ended.stored, known=ended.duplicates
-                )
-            except Exception:
-                get_logger().exception("import failed", bank=job.bank, id=job.id)
-            finally:
-                shutil.rmtree(upload.folder, ignore_errors=True)
+        while (first := self._queue.get()) is not None:
+            item: _Import | None = first
+            while item is not None:
+                self._import(item)
                 with self._lock:
-                    self._unfinished -= 1
+                    self._unfinished[item.tenant] -= 1
+                    item = self._turns.release(item.tenant or "")
+
+    def _import(self, item: "_Import") -> None:
+        job = item.job
+        try:
+            ended = self._memory.operations.imports.run(job, item.source, self._stopping.is_set)
+            get_logger().info(
+                "import", bank=job.bank, id=job.id, state=ended.state, stored=ended.stored, known=ended.duplicates
+            )
+        except Exception:
+            get_logger().exception("import failed", bank=job.bank, id=job.id)
+        finally:
+            shutil.rmtree(item.upload.folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class _Import:
+    """An import that waits or runs."""
+
+    job: ImportJob
+    source: ImportSource
+    upload: Upload
+    tenant: str | None
+
+
+def _is_full(numbers: Counter[str | None], tenant: str | None, most: int) -> bool:
+    """Returns True if no more are accepted of a tenant, which may have half."""
+    return numbers.total() >= most or (tenant is not None and numbers[tenant] >= most // 2)
 
 
 def remove_leftovers() -> None:

@@ -177,8 +177,8 @@ class AgeingMetrics:
         )
         self.oldest_page = Gauge(
             "foxing_oldest_due_page_seconds",
-            "Seconds that the oldest page due for ageing is overdue, or that a bank waits for a worker to look when its "
-            "pages are due; 0 if there is none.",
+            "Seconds that the oldest page due for ageing is overdue, or that a bank waits for a worker to plan its "
+            "ageing; 0 if there is none.",
             registry=registry,
         )
         self.jobs_failed = Gauge(

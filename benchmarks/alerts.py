@@ -44,7 +44,7 @@ from .load.processes import FoxingProcess, Service, checked
 RULES = Path(__file__).resolve().parents[1] / "examples" / "deploy" / "alerts.yaml"
 #: Divisor of the durations of the rules.
 SPEED = 20
-SCRAPE_S = 2
+SCRAPE_S = 3
 #: Seconds for which a service is healthy before its fault, and within which the alert must fire.
 HEALTHY_S = 6.0
 FIRES_WITHIN_S = 180.0
@@ -440,21 +440,10 @@ def _wrong_key(site: Site) -> Iterator[None]:
     yield
 
 
-def _open_connections(site: Site) -> Iterator[None]:
-    service = site.serve(descriptors=1024)
-    address = urlsplit(str(site.client().base_url))
+def _low_limit(site: Site) -> Iterator[None]:
+    service = site.serve()
     yield
-    connections: list[socket.socket] = []
-    site.stack.callback(lambda: [connection.close() for connection in connections])
-
-    def open_more() -> None:
-        with suppress(OSError):
-            while service.open_files() < 0.9 * 1024:
-                connection = socket.create_connection((address.hostname, address.port), timeout=5)
-                connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-                connections.append(connection)
-
-    site.repeat(open_more)
+    service.limit_files(service.open_files() + 8)
     yield
 
 
@@ -473,7 +462,7 @@ FAULTS: Sequence[tuple[str, str, Callable[[Site], Iterator[None]]]] = (
     ("FoxingJobsWait", "a frozen worker", _stopped_worker),
     ("FoxingTicksFail", "a dead database", _dead_database),
     ("FoxingRefusals", "a caller with a wrong key", _wrong_key),
-    ("FoxingFilesExhausted", "clients that keep connections open", _open_connections),
+    ("FoxingFilesExhausted", "a limit of open files that is too low", _low_limit),
 )
 
 

@@ -535,7 +535,10 @@ CALLS: Mapping[str, Mapping[str, Kind]] = {
     "TenantLimits": {
         "set": "change",
         **dict.fromkeys(("get", "usage"), "read"),
-        **dict.fromkeys(("is_current", "is_known", "refresh", "admit", "recall", "write", "in_transaction"), "none"),
+        **dict.fromkeys(
+            ("is_current", "is_known", "add_image_tokens", "refresh", "admit", "recall", "write", "in_transaction"),
+            "none",
+        ),
     },
 }
 

@@ -80,8 +80,8 @@ class TenantLimits:
 
     def usage(self, *, days: int = USAGE_DAYS) -> UsageReport:
         """Returns the usage of the last days by day, tenant and key: of all tenants for an operator, else of the
-        caller's. Messages and bytes are exact; requests and recalls lack those of the last second, and for good those
-        of the last second of a process that was killed."""
+        caller's. Messages and bytes are exact; requests, recalls and tokens of images lack those of the last second,
+        and for good those of the last second of a process that was killed."""
         self.write()
         since = self._now().date() - timedelta(days=days - 1)
         with self._database.read() as connection:
@@ -148,8 +148,30 @@ class TenantLimits:
                 self._recalls.subtract(holder for holder, _ in limits)
                 self._recalls = +self._recalls
 
+    def add_image_tokens(self, tokens: int) -> None:
+        """Counts the tokens of images in an answer. Raises `LimitReached` if its tenant would have too many today."""
+        if not tokens:
+            return
+        access = Access.current()
+        tenant = access.tenant or ""
+        limit = self._last(tenant).image_tokens_per_day
+        now = self._now()
+        before = 0
+        if limit is not None:
+            with self._database.read() as connection:
+                before = usage.image_tokens(connection, tenant, now.date())
+        with self._lock:
+            unwritten = (c["image_tokens"] for key, c in self._counts.items() if key[:2] == (now.date(), tenant))
+            before += sum(unwritten)
+            if limit is not None and before + tokens > limit:
+                raise LimitReached(
+                    f"image_tokens_per_day: {_name(tenant)} has had {before:,} of {limit:,} today, and {tokens:,} more "
+                    "do not fit; ask for text, or send it again tomorrow (UTC)"
+                ).after(_until_midnight(now))
+            self._count(access, "image_tokens", tokens)
+
     def write(self) -> None:
-        """Writes the requests and recalls that were counted since the last call."""
+        """Writes the requests, recalls and tokens of images that were counted since the last call."""
         with self._lock:
             counts, self._counts = self._counts, {}
         if not counts:
@@ -180,9 +202,9 @@ class TenantLimits:
             ).after(max(1.0, (1 - bucket.tokens) / rate))
         bucket.tokens -= 1
 
-    def _count(self, access: Access, name: str) -> None:
+    def _count(self, access: Access, name: str, number: int = 1) -> None:
         key = UsageKey(self._now().date(), access.tenant or "", access.key_id or "")
-        self._counts.setdefault(key, Counter())[name] += 1
+        self._counts.setdefault(key, Counter())[name] += number
 
     def _current(self, tenant: str, connection: Connection | None = None) -> UsageLimits:
         """Returns the limits of a tenant, as they were at most `REREAD_S` ago."""
@@ -259,11 +281,10 @@ class StoreLimits:
         names = ("messages_per_day", limits.messages_per_day), ("bytes_per_day", limits.bytes_per_day)
         for (name, limit), total, before in zip(names, sums, self._stored, strict=True):
             if limit is not None and total > limit:
-                midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
                 raise LimitReached(
                     f"{name}: {_name(self._tenant)} has stored {before:,} of {limit:,} today, and {total - before:,} "
                     "more do not fit; send it again tomorrow (UTC), or ask the operator for a higher limit"
-                ).after(max(1.0, (midnight - now).total_seconds()))
+                ).after(_until_midnight(now))
         self._stored = sums
 
 
@@ -274,6 +295,12 @@ def _limits_of(access: Access, of_key: float | None, of_tenant: float | None) ->
         yield _Holder(tenant, access.key_id), of_key
     if of_tenant is not None:
         yield _Holder(tenant), of_tenant
+
+
+def _until_midnight(now: datetime) -> float:
+    """Returns the seconds until the day of UTC ends, at least one."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return max(1.0, (midnight - now).total_seconds())
 
 
 def _name(tenant: str) -> str:

@@ -422,6 +422,7 @@ class Memory:
         """
         built = RecallQuery.build(query, **fields).for_format("images")
         result = self._image_recaller.recall(bank, built, now := self.now(built.now, built.timezone))
+        self._limits.add_image_tokens(result.vision_tokens)
         words, _ = split_query(built.query or "", now, built.timezone)
         self._recall_weights.record_images(bank, words, result, now)
         return result
@@ -443,7 +444,9 @@ class Memory:
         small for the last message.
         """
         request = ContextRequest.with_fields(request, fields)
-        return self._context.build(bank, request, self.now(request.now, request.timezone), weighs=track)
+        result = self._context.build(bank, request, self.now(request.now, request.timezone), weighs=track)
+        self._limits.add_image_tokens(result.image_tokens)
+        return result
 
     def fold(self, bank: str, request: FoldRequest) -> FoldResult:
         """Returns a conversation with its older history folded into text and page images, in one user message. What is

@@ -14,7 +14,7 @@ def usage(
     days: Annotated[int, typer.Option(min=1, max=3660, help="Number of days, today included.")] = 30,
     as_json: JsonOption = False,
 ) -> None:
-    """Show requests, recalls, and messages and bytes stored, by day of UTC, tenant and key."""
+    """Show requests, recalls, messages and bytes stored, and tokens of images, by day of UTC, tenant and key."""
     state = state_of(context)
     with state.memory() as memory:
         answer = memory.operations.limits.usage(days=days)
@@ -23,10 +23,10 @@ def usage(
         rows = [
             (
                 *(str(row.day), row.tenant or "", row.key_id or ""),
-                *(f"{number:,}" for number in (row.requests, row.recalls, row.messages, row.bytes)),
+                *(f"{number:,}" for number in (row.requests, row.recalls, row.messages, row.bytes, row.image_tokens)),
             )
             for row in answer.rows
         ]
-        console.print(table("day, tenant, key, >requests, >recalls, >messages, >bytes", rows))
+        console.print(table("day, tenant, key, >requests, >recalls, >messages, >bytes, >image tokens", rows))
 
     state.answer(answer, show)

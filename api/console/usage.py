@@ -12,7 +12,7 @@ from .rendering import ConsolePage
 
 #: Days in which a tenant has done something, for it to be shown.
 DAYS = 30
-COUNTS = ("requests", "recalls", "messages", "bytes")
+COUNTS = ("requests", "recalls", "messages", "bytes", "image_tokens")
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,12 @@ class FoxingProcess:
         """Returns the number of open files of the process."""
         return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
 
+    def limit_files(self, number: int) -> None:
+        """Sets the limit of open files of the process."""
+        import resource
+
+        resource.prlimit(self._process.pid, resource.RLIMIT_NOFILE, (number, number))
+
     def run(self) -> int:
         """Waits for the exit and returns the status."""
         self._process.communicate()

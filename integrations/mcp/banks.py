@@ -1,12 +1,15 @@
 """Selection of the bank of a request: a fixed bank, or the bank in the path of the request."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
 from foxing.integrations.client import Client, Connection, Target, connect
+from foxing.memory import Access, Forbidden
+from foxing.renderer import FoxingError
 
 if TYPE_CHECKING:
     from foxing.memory import Memory
@@ -42,6 +45,19 @@ async def note_bank(ctx: ServerRequestContext[Any, Any], call_next: CallNext) ->
         return await call_next(ctx)
     finally:
         _bank.reset(token)
+
+
+async def note_refusal(connection_of: ConnectionOf, tool: str, error: Forbidden) -> None:
+    """Records in the audit log of the memory that a caller was refused a tool. A service records the refusals of its
+    own."""
+    access = Access.current()
+
+    def note(memory: "Memory | Client", bank: str) -> None:
+        if not isinstance(memory, Client):
+            memory.operations.audit.refuse(f"mcp.{tool}", access, bank, error)
+
+    with suppress(FoxingError):
+        await answer_of(connection_of, note)
 
 
 async def answer_of(connection_of: ConnectionOf, call: BankCall[R]) -> R:

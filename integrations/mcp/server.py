@@ -10,9 +10,9 @@ from typing import Any, cast
 from mcp.server.mcpserver import MCPServer
 from mcp_types import ToolAnnotations
 
-from foxing.memory import KeyRole
+from foxing.memory import Forbidden, KeyRole
 
-from .banks import ConnectionOf, note_bank
+from .banks import ConnectionOf, note_bank, note_refusal
 from .prompts import Prompts, add_prompts
 from .resources import Resources, add_resources
 from .tool import MemoryTool
@@ -53,6 +53,10 @@ TOOLS: dict[str, tuple[str, ToolAnnotations, KeyRole]] = {
 def make_server(connection_of: ConnectionOf, *, all_tools: bool = False) -> MCPServer:
     """Returns a server for the bank that `connection_of` selects per request; see `banks.fixed` and
     `banks.by_address`. `all_tools`: whether it has the tools of an operator too, for pages and their ageing."""
+
+    async def refuse(tool: str, error: Forbidden) -> None:
+        await note_refusal(connection_of, tool, error)
+
     tools = PageTools(connection_of)
     listed = TOOLS if all_tools else {name: row for name, row in TOOLS.items() if hasattr(Tools, name)}
     with _root_logger_unchanged():
@@ -63,7 +67,7 @@ def make_server(connection_of: ConnectionOf, *, all_tools: bool = False) -> MCPS
             instructions=INSTRUCTIONS,
             version=version("foxing"),
             tools=[
-                _tool(getattr(tools, name), title, annotations, role)
+                _tool(getattr(tools, name), title, annotations, {"role": role, "refuse": refuse})
                 for name, (title, annotations, role) in listed.items()
             ],
             middleware=[note_bank],
@@ -74,9 +78,9 @@ def make_server(connection_of: ConnectionOf, *, all_tools: bool = False) -> MCPS
     return server
 
 
-def _tool(call: Callable[..., Any], title: str, annotations: ToolAnnotations, role: KeyRole) -> MemoryTool:
+def _tool(call: Callable[..., Any], title: str, annotations: ToolAnnotations, access: dict[str, Any]) -> MemoryTool:
     tool = MemoryTool.from_function(call, title=title, description=getdoc(call), annotations=annotations)
-    return cast("MemoryTool", tool.model_copy(update={"role": role}))
+    return cast("MemoryTool", tool.model_copy(update=access))
 
 
 @contextmanager

@@ -1,11 +1,12 @@
 """A tool of the MCP server, whose errors a model can act on."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from foxing.memory import Access, Forbidden, KeyRole
 from foxing.memory.values.base import first_error
@@ -16,6 +17,8 @@ class MemoryTool(Tool):
 
     #: Role that a caller over HTTP needs.
     role: KeyRole = "admin"
+    #: Called with the name of the tool when a caller lacks the role.
+    refuse: Callable[[str, Forbidden], Awaitable[None]] | None = Field(default=None, exclude=True)
 
     def model_post_init(self, context: Any, /) -> None:
         """Closes the schema of the arguments."""
@@ -26,6 +29,8 @@ class MemoryTool(Tool):
         try:
             Access.current().check(self.role, f"the tool {self.name}")
         except Forbidden as error:
+            if self.refuse is not None:
+                await self.refuse(self.name, error)
             raise ToolError(str(error)) from error
         properties = self.parameters.get("properties", {})
         for name in arguments:

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from datetime import datetime, timedelta
 from threading import Event, Thread
 
+from foxing.memory.access import tenant_of
 from foxing.memory.audit import log_of
 from foxing.memory.errors import Closed, NotFound, StorageError
 from foxing.memory.storage.database import Database
@@ -69,6 +70,8 @@ class JobQueue:
         self._runner = runner
         self._codec = codec
         self._recall_weights = recall_weights
+        #: Tenant whose job this process took last, empty for none; None before the first.
+        self._served: str | None = None
 
     def flush(self) -> None:
         """Writes recall counts, and erases purged data that was still in the database's log."""
@@ -112,9 +115,9 @@ class JobQueue:
         """Takes the next free job and carries it out as of `now`. If there is none, helps with an ageing job of another
         worker. Returns None if there is nothing to do.
 
-        A failed job returns to the queue and is retried after a delay that doubles each time. `stopping`: polled after
-        each batch of pages, and while one is encoded; when true, the rest of the job returns to the queue and the
-        result is None.
+        Tenants take turns. A failed job returns to the queue and is retried after a delay that doubles each time.
+        `stopping`: polled after each batch of pages, and while one is encoded; when true, the rest of the job returns
+        to the queue and the result is None.
         """
         job = self._take()
         return self._help(now, stopping) if job is None else self._do(job, now, stopping)
@@ -162,7 +165,10 @@ class JobQueue:
                 return None
         with self._database.write() as connection:
             lease = Lease(uuid.uuid4().hex, utc_now(), LEASE)
-            return jobs.take(connection, lease, ignore_delay=ignore_delay, after_id=after_id)
+            job = jobs.take(connection, lease, ignore_delay=ignore_delay, after_id=after_id, after_tenant=self._served)
+        if job is not None:
+            self._served = tenant_of(job.bank) or ""
+        return job
 
     def _do(self, job: DueJob, now: datetime, stopping: Callable[[], bool] = _never) -> JobResult | None:
         """Carries out a job and removes it from the queue; a failed job returns to it. None if the job was stopped."""

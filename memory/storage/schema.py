@@ -172,6 +172,7 @@ usage_days = Table(
     Column("recalls", BigInteger, nullable=False, server_default=text("0")),
     Column("messages", BigInteger, nullable=False, server_default=text("0")),
     Column("bytes", BigInteger, nullable=False, server_default=text("0")),
+    Column("image_tokens", BigInteger, nullable=False, server_default=text("0")),
     sqlite_with_rowid=False,
 )
 

@@ -32,6 +32,11 @@ class UsageLimits(MemoryRequest):
         default=None,
         description="Bytes of text and images stored in a day of UTC. Further ones get 429 until the day ends.",
     )
+    image_tokens_per_day: Count | None = Field(
+        default=None,
+        description="Tokens of images that recalls and contexts return in a day of UTC, as their readers bill them. "
+        "Further ones get 429 until the day ends; those with text alone do not.",
+    )
     bank_messages: Count | None = Field(
         default=None, description="Messages that each bank holds at most. Further ones get 413."
     )
@@ -49,6 +54,7 @@ class UsageOfDay(Value):
     recalls: int = Field(description="Recalls and other calls of the codec.")
     messages: int = Field(description="Messages stored.")
     bytes: int = Field(description="Bytes of their text and images.")
+    image_tokens: int = Field(0, description="Tokens of images that recalls and contexts returned.")
 
 
 class UsageReport(Value):

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from fastapi.testclient import TestClient
+from support.service import serve
 from typer.testing import CliRunner
 
 from foxing.api.app import create_app
@@ -102,6 +103,28 @@ def test_refused_requests_are_recorded_without_what_they_asked(tmp_path: Path) -
         assert {e["door"] for e in events} == {"http"}
         assert WORD not in answer.text
         assert memory.operations.audit.verify().intact
+
+
+def test_a_tool_that_is_refused_is_recorded(tmp_path: Path) -> None:
+    with (
+        Memory(tmp_path / "m.db", options=MemoryOptions(audit="changes", embedder="none")) as memory,
+        serve(memory) as client,
+    ):
+        reader = memory.operations.keys.create({"name": "n", "role": "read", "tenant": "acme"})
+        memory.store("acme~b", [{"role": "user", "content": "hello"}])
+        headers = {
+            "Authorization": f"Bearer {reader.key}",
+            "Accept": "application/json, text/event-stream",
+            "MCP-Protocol-Version": "2025-06-18",
+        }
+        call = {"name": "forget", "arguments": {"message_id": WORD}}
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+        answer = client.post("/x/mcp/b", json=body, headers=headers)
+        assert "needs a key of the role write" in answer.text
+        refused = [e for e in memory.operations.audit.list().events if e.outcome == "forbidden"]
+        assert [(e.action, e.tenant, e.key_id, e.bank, e.door) for e in refused] == [
+            ("mcp.forget", "acme", reader.id, "acme~b", "mcp")
+        ]
 
 
 def test_a_call_that_was_refused_in_the_memory_is_recorded_once(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from support.databases import execute
 from support.histories import HISTORIES, archive, chatgpt_conversation, chatgpt_node, file, json_lines, porto
 from support.service import check_problem, ok, serve
 
-from foxing.api.imports import Imports
+from foxing.api.imports import IMPORTS, Imports
 from foxing.memory import Memory
 from foxing.memory.ingest.importers import IMPORTERS, import_file, importer, source
 from foxing.memory.ingest.store import PreparedCall
@@ -375,3 +375,32 @@ def test_the_policy_of_the_bank_redacts(memory: Memory, client: httpx.Client) ->
 def test_what_the_policy_would_have_replaced_is_counted(client: httpx.Client) -> None:
     content = b'{"role": "user", "content": "the password is hunter2!"}\n'
     assert ended(client, sent(client, content))["report"]["would_redact"] == {"secrets": 1}
+
+
+def test_tenants_take_turns_and_leave_room_for_others(memory: Memory, gate: Gate) -> None:
+    create = memory.operations.keys.create
+    keys = {
+        tenant: {"Authorization": f"Bearer {create({'name': 'n', 'role': 'admin', 'tenant': tenant}).key}"}
+        for tenant in ("acme", "globex")
+    }
+    with serve(memory, api_key="operator") as client:
+
+        def send(tenant: str, number: int) -> httpx.Response:
+            path = f"/v1/banks/{tenant}{number}/import"
+            return client.post(path, content=said(2 * AT_ONCE), headers=keys[tenant])
+
+        first = ok(send("acme", 0))
+        assert gate.reached.wait(60)
+        jobs = [ok(send("acme", number)) for number in range(1, IMPORTS // 2)]
+        check_problem(send("acme", 99), 503, "busy")
+        jobs += [ok(send("globex", 0)), ok(send("globex", 1))]
+        gate.opened.set()
+        done: list[tuple[datetime, str]] = []
+        for job in [first, *jobs]:
+            tenant = "globex" if job["bank"].startswith("globex") else "acme"
+            path = f"/v1/banks/{job['bank']}/import/{job['id']}"
+            while (job := ok(client.get(path, params={"wait": 30}, headers=keys[tenant])))["state"] != "done":
+                pass
+            done.append((datetime.fromisoformat(job["updated_at"]), job["bank"]))
+        order = [bank for _, bank in sorted(done)]
+        assert order[:5] == ["acme0", "acme1", "globex0", "acme2", "globex1"]

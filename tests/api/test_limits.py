@@ -201,3 +201,31 @@ def test_keys_with_limits_are_created_by_the_command(tmp_path: Path) -> None:
     limits = ["--requests-per-s", "0.5", "--recalls-at-once", "3", "--json"]
     made = json.loads(CliRunner().invoke(app, [*arguments, *limits]).stdout)
     assert (made["requests_per_s"], made["recalls_at_once"]) == (0.5, 3)
+
+
+def test_tokens_of_images_a_day(served: Served) -> None:
+    served.limit("acme", messages_per_day=1_000)
+    for number in range(40):
+        served.store("acme", f"The delivery of order {number} to Porto is late again, as Mina said on Friday.")
+    client = served.clients[0]
+    headers = served.by_tenant["acme"]
+    ok(client.post("/v1/banks/bank/seal", params={"wait": 60}, headers=headers))
+    path = "/v1/banks/bank/recall"
+    call = {"query": "Porto", "format": "images", "reader": "claude-opus-5"}
+    tokens = ok(client.post(path, json=call, headers=headers))["vision_tokens"]
+    assert tokens > 0
+    served.limit("acme", image_tokens_per_day=2 * tokens)
+    ok(served.clients[1].post(path, json=call, headers=headers))
+    for each in served.clients:
+        each.get("/v1/usage", headers=served.operator)  # writes what it has counted
+    rows = ok(client.get("/v1/usage", headers=headers))["rows"]
+    assert sum(row["image_tokens"] for row in rows) == 2 * tokens
+    answer = client.post(path, json=call, headers=headers)
+    problem = check_problem(answer, 429, "limit-reached")
+    assert problem["detail"].startswith(
+        f"image_tokens_per_day: the tenant acme has had {2 * tokens:,} of {2 * tokens:,}"
+    )
+    assert 1 <= int(answer.headers["Retry-After"]) <= 86_400
+    assert ok(client.post(path, json={"query": "Porto"}, headers=headers))["spans"]
+    budget = {"reader": "claude-opus-5", "budget": 2_000, "query": "Porto", "show": "text"}
+    assert ok(client.post("/v1/banks/bank/context", json=budget, headers=headers))["image_tokens"] == 0

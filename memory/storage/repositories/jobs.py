@@ -120,12 +120,17 @@ def has_free(connection: Connection, now: datetime, *, ignore_delay: bool = Fals
 
 
 def take(
-    connection: Connection, lease: Lease, *, ignore_delay: bool = False, after_id: int | None = None
+    connection: Connection,
+    lease: Lease,
+    *,
+    ignore_delay: bool = False,
+    after_id: int | None = None,
+    after_tenant: str | None = None,
 ) -> DueJob | None:
     """Takes the oldest free job of a bank in which no job is running, purging first. Returns None if there is none.
 
     `ignore_delay`: True to ignore the retry delay of failed jobs. `after_id`: only jobs with higher ids, in order of
-    id.
+    id. `after_tenant`: name of the tenant that had its turn, empty for none: those that follow it by name come first.
     """
     # concurrent calls would not see each other's job in the same bank
     dialect_of(connection).lock(connection, TAKE_LOCK)
@@ -136,14 +141,17 @@ def take(
         others.c.lease_until > lease.now,
         others.c.lease_until <= lease.now + MAX_CLOCK_SKEW,
     )
-    query = select(_c.id).where(_free(lease.now), ~busy.exists()).limit(1)
+    tenant = func.coalesce(schema.banks.c.tenant, "")
+    query = select(_c.id).join_from(schema.jobs, schema.banks, schema.banks.c.id == _c.bank_id)
+    query = query.where(_free(lease.now), ~busy.exists()).limit(1)
     if after_id is None:
-        query = query.order_by(_c.kind != "purge", _c.id)
+        turn = () if after_tenant is None else (tenant <= after_tenant, tenant)
+        query = query.order_by(_c.kind != "purge", *turn, _c.id)
     else:
         query = query.where(_c.id > after_id).order_by(_c.id)
     if not ignore_delay:
         query = query.where(_ready(lease.now))
-    job_id = connection.execute(query.with_for_update(skip_locked=True)).scalar()
+    job_id = connection.execute(query.with_for_update(skip_locked=True, of=schema.jobs)).scalar()
     if job_id is None:
         return None
     values = {"state": "running", "lease_owner": lease.owner, "lease_until": lease.until, "attempts": _c.attempts + 1}

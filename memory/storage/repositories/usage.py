@@ -14,7 +14,7 @@ from .sealed import ranges
 
 _t = schema.tenants.c
 _u = schema.usage_days.c
-COUNTERS = ("requests", "recalls", "messages", "bytes")
+COUNTERS = ("requests", "recalls", "messages", "bytes", "image_tokens")
 
 
 class UsageKey(NamedTuple):
@@ -57,6 +57,16 @@ def of_day(connection: Connection, tenant: str, day: date) -> tuple[int, int]:
 
 
 _of_day = select(func.coalesce(func.sum(_u.messages), 0), func.coalesce(func.sum(_u.bytes), 0)).where(
+    _u.tenant == bindparam("owner"), _u.day == bindparam("date")
+)
+
+
+def image_tokens(connection: Connection, tenant: str, day: date) -> int:
+    """Returns the tokens of images that a tenant has had in a day."""
+    return int(connection.execute(_image_tokens, {"owner": tenant, "date": day}).scalar_one())
+
+
+_image_tokens = select(func.coalesce(func.sum(_u.image_tokens), 0)).where(
     _u.tenant == bindparam("owner"), _u.day == bindparam("date")
 )
 

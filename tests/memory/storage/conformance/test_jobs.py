@@ -6,6 +6,7 @@ from threading import Barrier
 
 import pytest
 
+from foxing.memory.access import tenant_of
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, jobs, pages, schedule
 from foxing.memory.storage.repositories.jobs import DueJob, Lease, QueueLength
@@ -227,3 +228,21 @@ def test_workers_that_come_at_once_do_not_share_a_bank(database: Database) -> No
         taken = [bank for banks_of_worker in pool.map(run, range(WORKERS)) for bank in banks_of_worker]
     assert sorted(taken) == sorted(f"bank-{number}" for number in range(rounds))
     assert length(database).running == rounds
+
+
+def test_tenants_take_turns(database: Database) -> None:
+    names = [*(f"acme~{n}" for n in range(3)), "own", "globex~a", "own2"]
+    with database.write() as connection:
+        for name in names:
+            bank = banks.get_or_create(connection, name, NOW, {})
+            schedule.put(connection, bank.id, "seal", DueTime(NOW))
+    assert fill(database) == len(names)
+    served = None
+    order = []
+    for _ in names:
+        with database.write() as connection:
+            job = jobs.take(connection, lease(), after_tenant=served)
+        assert job is not None
+        order.append(job.bank)
+        served = tenant_of(job.bank) or ""
+    assert order == ["acme~0", "globex~a", "own", "acme~1", "own2", "acme~2"]
