@@ -119,8 +119,8 @@ export interface paths {
         post?: never;
         /**
          * Erase a bank
-         * @description Permanently erases a bank with all its messages, pages and records, in one transaction. Its name can be
-         *     reused.
+         * @description Permanently erases a bank with all its messages, pages and records, in one transaction. Its name can be reused.
+         *     After 202, the bank is complete until the job is `done`; the job is one without a bank.
          */
         delete: operations["erase_bank"];
         options?: never;
@@ -149,6 +149,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/banks/{bank}/bundle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import a bundle
+         * @description Imports a bundle, sent as the body, as a new bank, completely or not at all: it is read and checked as a whole
+         *     before anything is stored. Returns 409 if there is a bank of this name, and 422 for a bundle that is cut short,
+         *     forged, of a newer version, or of a codec that is not installed. A request that was interrupted is repeated.
+         */
+        post: operations["import_bundle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/banks/{bank}/context": {
         parameters: {
             query?: never;
@@ -166,6 +188,113 @@ export interface paths {
          */
         post: operations["context"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/banks/{bank}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export a bank as a bundle
+         * @description Returns one bank in one portable archive, as it is at one moment: pages with their tokens, messages, images,
+         *     records, folds, policy and index. The same bank gives the same bytes. Protect it like the database. Legal holds, jobs
+         *     and what undo would restore are not in it.
+         */
+        get: operations["export_bundle"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/banks/{bank}/facts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what holds
+         * @description Returns the standing facts of a bank: clauses of messages that state what holds, pinned ones first, then the
+         *     newest. They are recognised by rules, without a model: what is only implied is not among them.
+         */
+        get: operations["list_facts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/banks/{bank}/facts/{fact_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Dismiss a fact
+         * @description Dismisses a fact: from now on it does not hold. Its message stays as it is.
+         */
+        delete: operations["dismiss_fact"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/banks/{bank}/facts/{fact_id}/correct": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Correct a fact
+         * @description Stores a statement of the user in place of a fact. A repeated call stores nothing new.
+         */
+        post: operations["correct_fact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/banks/{bank}/facts/{fact_id}/pin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Pin a fact
+         * @description Pins a fact: it is listed first, and no message ends it.
+         */
+        put: operations["pin_fact"];
+        post?: never;
+        /**
+         * Unpin a fact
+         * @description Unpins a fact. Unpinning one that is not pinned has no effect.
+         */
+        delete: operations["unpin_fact"];
         options?: never;
         head?: never;
         patch?: never;
@@ -892,9 +1021,10 @@ export interface paths {
         /**
          * Erase what a person said
          * @description Permanently erases what a person said in all banks of the caller, as single messages are erased; a dry run, which
-         *     is the default, shows how many messages of which threads. If the request is interrupted, each message is either
-         *     intact or erased; repeat the request to complete it. Returns 404 if no speaker has that name, and 409 with nothing
-         *     erased if a legal hold keeps any of the messages.
+         *     is the default, shows how many messages of which threads, when all are counted. Messages that are stored meanwhile
+         *     stay. After 202, each message is either intact or erased, and all are erased once the job is `done`, one without a
+         *     bank; repeat the request after one that failed or was cancelled. Returns 404 if no speaker has that name, and 409
+         *     with nothing erased if a legal hold keeps any of the messages.
          */
         post: operations["erase_person"];
         delete?: never;
@@ -964,6 +1094,33 @@ export interface paths {
          * @description Releases a legal hold. What it has suspended is due at once.
          */
         delete: operations["release_hold"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a job of any bank
+         * @description Returns a job of any bank of the caller, or one without a bank: the erasure of a bank, or of what a person said,
+         *     which need the role of the call that started them. Of those without a bank that have ended, the newest 100 of a
+         *     tenant are kept.
+         */
+        get: operations["get_any_job"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel a job of any bank
+         * @description Cancels a job of any bank of the caller, or one without a bank, as a job of a bank is cancelled. A bank whose
+         *     erasure is cancelled stays as it was.
+         */
+        delete: operations["cancel_any_job"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1455,6 +1612,62 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * BundleReport
+         * @description The result of an export or an import of a bundle, or of a copy.
+         */
+        BundleReport: {
+            /**
+             * Bank
+             * @description Name of the bank.
+             */
+            bank: string;
+            /**
+             * Bytes
+             * @description Size of the bundle in bytes.
+             */
+            bytes: number;
+            /**
+             * Images
+             * @description Number of images.
+             */
+            images: number;
+            /**
+             * Keeps References
+             * @description Whether references to its messages, such as `k7q`, mean the same here. They do not where the database has given their numbers to other messages.
+             * @default true
+             */
+            keeps_references: boolean;
+            /**
+             * Messages
+             * @description Number of messages.
+             */
+            messages: number;
+            /**
+             * Pages
+             * @description Number of pages.
+             */
+            pages: number;
+            /**
+             * Records
+             * @description Number of records.
+             */
+            records: number;
+            /**
+             * Renamed Pages
+             * @description Number of pages with new ids, because the database has theirs already.
+             * @default 0
+             */
+            renamed_pages: number;
+            /**
+             * Unreadable
+             * @description Why pages cannot be read here, and how many; what is kept of their text can.
+             * @default {}
+             */
+            unreadable: {
+                [key: string]: number;
+            };
+        };
+        /**
          * CheckRecord
          * @description Changes nothing, but fails the whole call (409) unless the record has this version.
          */
@@ -1620,6 +1833,11 @@ export interface components {
              */
             cached_tokens?: number | null;
             /**
+             * Facts
+             * @description Maximum number of tokens, of those of the budget, of the standing facts with which the content begins: what the bank's messages state that still holds, the newest last. Default: none.
+             */
+            facts?: number;
+            /**
              * Images Used
              * @description Number of images already in the request, which count towards the limits of the provider. Default: those in `messages`.
              */
@@ -1703,11 +1921,16 @@ export interface components {
             billed_tokens: number;
             /**
              * Content
-             * @description Content blocks in the requested format, for a user message or the result of a tool, never for `system`: recalled page images and texts first, then the last messages verbatim. Remembered text is fenced by tags and said to be quoted. For a reader that sees, images of the best matches and the last messages come at the end, each after its label. Deterministic: the same memory and request give the same bytes.
+             * @description Content blocks in the requested format, for a user message or the result of a tool, never for `system`: standing facts, if asked for, recalled page images and texts, then the last messages verbatim. Remembered text is fenced by tags and said to be quoted. For a reader that sees, images of the best matches and the last messages come at the end, each after its label. Deterministic: the same memory and request give the same bytes.
              */
             content: {
                 [key: string]: components["schemas"]["JsonValue"];
             }[];
+            /**
+             * Fact Ids
+             * @description Ids of the standing facts shown, in content order.
+             */
+            fact_ids?: string[];
             /**
              * Formula
              * @description The reader's billing formula for images, and the tokenizer that counts text.
@@ -1765,7 +1988,7 @@ export interface components {
             };
             /**
              * Stable Blocks
-             * @description Number of leading blocks that do not change when a message is stored, and so can be cached.
+             * @description Number of leading blocks that do not change when a message is stored, and so can be cached; the one with standing facts changes when a message states or ends one.
              */
             stable_blocks: number;
             /**
@@ -1875,6 +2098,128 @@ export interface components {
              * @description Thread of the messages.
              */
             thread?: string | null;
+        };
+        /**
+         * Fact
+         * @description A clause of a message that states what holds. Its words are those of the message as remembered now.
+         */
+        Fact: {
+            /**
+             * Fact Id
+             * @description Id: the reference of the message and the offset of the clause, such as k7q-12.
+             */
+            fact_id: string;
+            /**
+             * Kind
+             * @description What it states.
+             * @enum {string}
+             */
+            kind: "promise" | "goal" | "constraint" | "value" | "state";
+            /**
+             * Message Id
+             * @description Id of the message.
+             */
+            message_id: string;
+            /**
+             * Name
+             * @description Name of the speaker.
+             */
+            name: string | null;
+            /**
+             * Pinned
+             * @description Whether it is pinned: listed first, whatever its age.
+             * @default false
+             */
+            pinned: boolean;
+            /**
+             * Ref
+             * @description Reference of the message, for `fetch`.
+             */
+            ref: string;
+            /**
+             * Role
+             * @description Role of the speaker.
+             */
+            role: string;
+            /**
+             * Said At
+             * Format: date-time
+             * @description Time of the message.
+             */
+            said_at: string;
+            /**
+             * Start
+             * @description Offset of the first character of the clause in the message as it was stored.
+             */
+            start: number;
+            /**
+             * Stop
+             * @description Offset after its last character.
+             */
+            stop: number;
+            /**
+             * Subject
+             * @description Whom it is about: who the clause begins with, else the name or the role of the speaker.
+             */
+            subject: string;
+            /**
+             * Text
+             * @description The clause as remembered now, with a gap mark where words have faded.
+             */
+            text: string;
+            /**
+             * Thread
+             * @description Thread of the message.
+             */
+            thread: string;
+            /**
+             * Trust
+             * @description Trust class of the message.
+             * @enum {string}
+             */
+            trust: "user" | "assistant" | "tool" | "web" | "imported" | "unknown";
+        };
+        /**
+         * FactCorrection
+         * @description A statement in place of a fact.
+         */
+        FactCorrection: {
+            /**
+             * Text
+             * @description What holds instead, which is stored as a message of the user.
+             */
+            text: string;
+        };
+        /**
+         * Facts
+         * @description List of what holds: pinned facts, then the others, the newest first.
+         */
+        Facts: {
+            /**
+             * Facts
+             * @description The facts.
+             */
+            facts: components["schemas"]["Fact"][];
+            /**
+             * Faded
+             * @description Number of facts of which too few words are left.
+             */
+            faded: number;
+            /**
+             * Left Out
+             * @description Number of facts beyond `max_tokens`, of those examined.
+             */
+            left_out: number;
+            /**
+             * Rendered
+             * @description The same as text for a model.
+             */
+            rendered: string;
+            /**
+             * Text Tokens
+             * @description Tokens of `rendered`.
+             */
+            text_tokens: number;
         };
         /**
          * FadedMessage
@@ -2571,8 +2916,8 @@ export interface components {
         };
         /**
          * Job
-         * @description A job of a bank. It continues whether or not a caller waits for it, and is resumed by another process if that of
-         *     the service ends, but for an import, whose file went with the process.
+         * @description A job. It continues whether or not a caller waits for it, and is resumed by another process if that of the
+         *     service ends, but for an import, whose file went with the process.
          */
         Job: {
             /**
@@ -2582,9 +2927,9 @@ export interface components {
             attempts: number;
             /**
              * Bank
-             * @description Name of the bank.
+             * @description Name of the bank; null for the erasure of what a person said in all banks.
              */
-            bank: string;
+            bank: string | null;
             /**
              * Created At
              * Format: date-time
@@ -2613,12 +2958,12 @@ export interface components {
              * @description What it does: the call that started it.
              * @enum {string}
              */
-            kind: "import" | "seal" | "age" | "undo" | "reencode" | "erase_thread";
+            kind: "import" | "seal" | "age" | "undo" | "reencode" | "erase_thread" | "erase_bank" | "erase_person";
             /**
              * Result
-             * @description What its call responds when it is complete at once; null until it is done.
+             * @description What its call responds when it is complete at once; null until it is done. After the erasure of what a person said, `person` and `threads` are empty: what is erased is not kept here either.
              */
-            result: components["schemas"]["SealReport"] | components["schemas"]["AgeReport"] | components["schemas"]["UndoReport"] | components["schemas"]["ReencodingReport"] | components["schemas"]["ErasureReport"] | components["schemas"]["ImportReport"] | null;
+            result: components["schemas"]["SealReport"] | components["schemas"]["AgeReport"] | components["schemas"]["UndoReport"] | components["schemas"]["ReencodingReport"] | components["schemas"]["ErasureReport"] | components["schemas"]["ImportReport"] | components["schemas"]["PersonErasure"] | null;
             /**
              * Started At
              * @description Time at which it first began; null if it has not.
@@ -3533,6 +3878,11 @@ export interface components {
              * @description Time from which the message is recalled no more; the scheduler then erases it for good.
              */
             expires_at?: string | null;
+            /**
+             * Gaps
+             * @description Offsets in its text, ascending, of the characters ⋯ that are gaps: marks of what had faded, for a message moved from another bank. Others are characters of the text.
+             */
+            gaps?: number[];
             /**
              * Id
              * @description Your id, unique in the bank. Default: a generated one.
@@ -5852,6 +6202,11 @@ export interface components {
              */
             bytes_per_day?: number | null;
             /**
+             * Image Tokens Per Day
+             * @description Tokens of images that recalls and contexts return in a day of UTC, as their readers bill them. Further ones get 429 until the day ends; those with text alone do not.
+             */
+            image_tokens_per_day?: number | null;
+            /**
              * Messages Per Day
              * @description Messages stored in a day of UTC. Further ones get 429 until the day ends.
              */
@@ -5883,6 +6238,12 @@ export interface components {
              * @description Day in UTC.
              */
             day: string;
+            /**
+             * Image Tokens
+             * @description Tokens of images that recalls and contexts returned.
+             * @default 0
+             */
+            image_tokens: number;
             /**
              * Key Id
              * @description Id of the key; null for callers without one, and for work in the background.
@@ -6092,7 +6453,10 @@ export interface operations {
     };
     erase_bank: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Seconds to wait for the end before responding 202 with the job, which continues. */
+                wait?: number;
+            };
             header?: never;
             path: {
                 /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
@@ -6109,6 +6473,17 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErasureReport"];
+                };
+            };
+            /** @description The job, which continues: it took longer than `wait` (30 s by default). A repeated call gets the same job. */
+            202: {
+                headers: {
+                    /** @description Path of the job. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
                 };
             };
         };
@@ -6154,6 +6529,33 @@ export interface operations {
             };
         };
     };
+    import_bundle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
+                bank: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": Blob;
+            };
+        };
+        responses: {
+            /** @description What was imported. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BundleReport"];
+                };
+            };
+        };
+    };
     context: {
         parameters: {
             query?: never;
@@ -6177,6 +6579,165 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ContextResult"];
+                };
+            };
+        };
+    };
+    export_bundle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
+                bank: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bundle, a tar archive. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-tar": Blob;
+                };
+            };
+        };
+    };
+    list_facts: {
+        parameters: {
+            query?: {
+                /** @description Time of which to tell what held: RFC 3339, a date or words, a period at its start. Default: now. */
+                at?: string | null;
+                /** @description Time zone of `at`. Default: UTC. */
+                timezone?: string | null;
+                /** @description Whom the facts are about: a name, a role, or a word in them. */
+                subject?: string | null;
+                /** @description Maximum tokens of the facts as text. */
+                max_tokens?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
+                bank: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The facts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Facts"];
+                };
+            };
+        };
+    };
+    dismiss_fact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
+                bank: string;
+                /** @description Id of the fact. */
+                fact_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The fact, which is listed no more. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fact"];
+                };
+            };
+        };
+    };
+    correct_fact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
+                bank: string;
+                /** @description Id of the fact. */
+                fact_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FactCorrection"];
+            };
+        };
+        responses: {
+            /** @description The fact that holds instead. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fact"];
+                };
+            };
+        };
+    };
+    pin_fact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
+                bank: string;
+                /** @description Id of the fact. */
+                fact_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The fact, pinned. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fact"];
+                };
+            };
+        };
+    };
+    unpin_fact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
+                bank: string;
+                /** @description Id of the fact. */
+                fact_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The fact, unpinned. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fact"];
                 };
             };
         };
@@ -7290,7 +7851,10 @@ export interface operations {
     };
     erase_person: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Seconds to wait for the end before responding 202 with the job, which continues. */
+                wait?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -7308,6 +7872,17 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PersonErasure"];
+                };
+            };
+            /** @description The job, which continues: it took longer than `wait` (30 s by default). A repeated call gets the same job. */
+            202: {
+                headers: {
+                    /** @description Path of the job. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
                 };
             };
         };
@@ -7400,6 +7975,55 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Hold"];
+                };
+            };
+        };
+    };
+    get_any_job: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait for the end of the job before responding. */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the job. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job, with its progress or its result. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+        };
+    };
+    cancel_any_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the job. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job. It ends between two pages or batches; `done` says how much is complete, and stays. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
                 };
             };
         };

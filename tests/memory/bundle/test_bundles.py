@@ -19,7 +19,12 @@ from foxing.memory.storage.repositories import bundles
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
-LANGUAGES = ("The office ships crate {n} to Oslo.", "Kiste {n} geht nach Oslo.", "第{n}个箱子运往奥斯陆。", "상자 {n}번 오슬로로.")
+LANGUAGES = (
+    "The office ships crate {n} to Oslo.",
+    "Kiste {n} geht nach Oslo.",
+    "第{n}个箱子运往奥斯陆。",
+    "상자 {n}번 오슬로로.",
+)
 
 
 @pytest.fixture
@@ -199,7 +204,9 @@ FORGED: dict[str, Change] = {
     "image": _put("images/00000001.file", b"<svg onload=alert(1)>"),
     "image place": _json("image_places/00000001.jsonl", lambda value: value.update(image_id=7)),
     "index": _put("index/00000001.bin", b"\x01" * 64),
-    "no thread": lambda files: files.__setitem__("threads/00000001.jsonl", files["threads/00000001.jsonl"].split(b"\n")[0]),
+    "no thread": lambda files: files.__setitem__(
+        "threads/00000001.jsonl", files["threads/00000001.jsonl"].split(b"\n")[0]
+    ),
     "record": _json("records/00000001.jsonl", lambda value: value.update(value="{")),
     "bank of another": _json("messages/00000001.jsonl", lambda value: value.update(bank_id=1)),
 }
