@@ -43,6 +43,25 @@ const CALLS: Record<Operations, () => Promise<void>> = {
   'GET /v1/banks/{bank}/jobs': async () => assert.deepEqual((await foxing.get('/v1/banks/{bank}/jobs', { params: { path } })).jobs.map(({ kind }) => kind), ['reencode', 'seal']),
   'GET /v1/banks/{bank}/jobs/{job_id}': async () => assert.equal((await foxing.get('/v1/banks/{bank}/jobs/{job_id}', { params: { path: { bank, job_id: (await job()).id } } })).state, 'done'),
   'DELETE /v1/banks/{bank}/jobs/{job_id}': async () => assert.equal((await foxing.delete('/v1/banks/{bank}/jobs/{job_id}', { params: { path: { bank, job_id: (await job()).id } } })).state, 'done'),
+  'GET /v1/jobs/{job_id}': async () => assert.equal((await foxing.get('/v1/jobs/{job_id}', { params: { path: { job_id: (await job()).id } } })).bank, bank),
+  'DELETE /v1/jobs/{job_id}': async () => assert.equal((await foxing.delete('/v1/jobs/{job_id}', { params: { path: { job_id: (await job()).id } } })).state, 'done'),
+  'GET /v1/banks/{bank}/facts': async () => {
+    await foxing.remember('held', [{ role: 'user', content: "I'm allergic to peanuts." }, { role: 'user', content: 'I live in Lyon.' }]);
+    assert.deepEqual((await heldFacts()).map(({ text }) => text).sort(), ['I live in Lyon.', "I'm allergic to peanuts."]);
+  },
+  'PUT /v1/banks/{bank}/facts/{fact_id}/pin': async () => assert.equal((await foxing.put('/v1/banks/{bank}/facts/{fact_id}/pin', { params: { path: await heldFact() } })).pinned, true),
+  'DELETE /v1/banks/{bank}/facts/{fact_id}/pin': async () => assert.equal((await foxing.delete('/v1/banks/{bank}/facts/{fact_id}/pin', { params: { path: await heldFact() } })).pinned, false),
+  'POST /v1/banks/{bank}/facts/{fact_id}/correct': async () => assert.match((await foxing.post('/v1/banks/{bank}/facts/{fact_id}/correct', { params: { path: await heldFact() }, body: { text: 'I live in Nantes.' } })).text, /Nantes/),
+  'DELETE /v1/banks/{bank}/facts/{fact_id}': async () => {
+    const before = (await heldFacts()).length;
+    await foxing.delete('/v1/banks/{bank}/facts/{fact_id}', { params: { path: await heldFact() } });
+    assert.equal((await heldFacts()).length, before - 1);
+  },
+  'GET /v1/banks/{bank}/export': async () => {
+    bundle = await foxing.get('/v1/banks/{bank}/export', { params: { path } });
+    assert.ok(bundle.size > 1000);
+  },
+  'POST /v1/banks/{bank}/bundle': async () => assert.equal((await foxing.post('/v1/banks/{bank}/bundle', { params: { path: { bank: 'copy' } }, body: bundle })).bank, 'copy'),
   'GET /v1/banks/{bank}/pages': async () => assert.equal((await page()).bank, bank),
   'GET /v1/banks/{bank}/pages/{page_id}': async () => assert.ok((await foxing.get('/v1/banks/{bank}/pages/{page_id}', { params: { path: await onPage() } })).messages),
   'GET /v1/banks/{bank}/pages/{page_id}/image': async () => {
@@ -124,6 +143,7 @@ const CALLS: Record<Operations, () => Promise<void>> = {
   'DELETE /v1/banks/{bank}': async () => assert.ok(await foxing.delete('/v1/banks/{bank}', { params: { path } })),
 };
 
+let bundle = new Blob();
 let importId = '';
 let keyId = '';
 let holdId = '';
@@ -133,6 +153,16 @@ async function job(): Promise<Schemas['Job']> {
   const { jobs: [newest] } = await foxing.get('/v1/banks/{bank}/jobs', { params: { path } });
   assert.ok(newest);
   return newest;
+}
+
+async function heldFacts(): Promise<Schemas['Fact'][]> {
+  return (await foxing.get('/v1/banks/{bank}/facts', { params: { path: { bank: 'held' } } })).facts;
+}
+
+async function heldFact(): Promise<{ bank: string; fact_id: string }> {
+  const [newest] = await heldFacts();
+  assert.ok(newest);
+  return { bank: 'held', fact_id: newest.fact_id };
 }
 
 async function page(): Promise<Schemas['PageInfo']> {
