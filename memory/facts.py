@@ -196,7 +196,7 @@ class StandingFacts:
     ) -> frozenset[FactRow]:
         """Returns the facts that a later message of the same speaker ends or replaces, as far as their embeddings and
         their metadata tell."""
-        named = {by_id[row.message_id].metadata.get(REPLACES) for row in rows if by_id[row.message_id].metadata}
+        named = {(by_id[row.message_id].metadata or {}).get(REPLACES) for row in rows}
         ended = {row for row in rows if not row.pinned and by_id[row.message_id].key in named}
         changes = [row for row in rows if row.changes]
         ids = sorted({row.message_id for row in rows})
