@@ -257,8 +257,10 @@ class Simulation:
             nonlocal calls
             calls += 1
             said = list(self.banks[bank].said.values()) if bank in self.banks else []
-            if calls != 1 + number % 3 or not said:
+            if calls != 1 + number % 2 or not said:
                 return
+            if number % 3:
+                said = said[-8:]  # those that are being sealed, if any are
             other = self._opened()
             try:
                 chosen = said[number * 7919 % len(said)]

@@ -118,11 +118,12 @@ class World:
             step = self.queue.pop(0) if self.queue else self._step()
             if self.faults and step.name not in FAULTLESS and self.rng.random() < self.rate:
                 at = min(int(self.rng.expovariate(1 / 8)) + 1, 400)
-                kinds = FAULTS if step.name in ENCODING else FAULTS[:-1]
+                kinds = (*FAULTS, *("erasure",) * 4) if step.name in ENCODING else FAULTS[:-1]
                 step = replace(step, fault=Fault(self.rng.choice(kinds), at))
-                if step.name in ENCODING and step.fault.kind in INTERRUPTING and self.rng.random() < 0.3:
+                if step.name in ENCODING and step.fault.kind in INTERRUPTING and self.rng.random() < 0.5:
                     # the clock of a machine is often set when it starts again
-                    self.queue += [Step("advance", {"seconds": self._step_of_clock()}), Step("tick")]
+                    back = -86_400 * self.rng.choice((1, 20)) * self.rng.random()
+                    self.queue += [Step("advance", {"seconds": round(back, 3)}), Step("tick")]
             if step.name in SERVED and self.rng.random() < self.served:
                 step = replace(step, door="http")
             yield step
