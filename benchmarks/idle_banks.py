@@ -21,6 +21,7 @@ from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.manifest import PageManifest
 from foxing.memory.storage.packed_codes import pack_codes, unpack_codes
+from foxing.memory.storage.secrets import index_key
 from foxing.memory.text.passages import document_key
 
 from .command_line import Advance, command, measuring, write_result
@@ -108,6 +109,9 @@ def copy_bank(place: Path | str, number: int, progress: Advance | None = None) -
     with database.write() as connection:
         if connection.execute(select(func.count()).select_from(schema.message_keys)).scalar_one():
             raise ValueError("messages of a bank that is copied must not have ids of their own")
+        bank_id = connection.execute(select(schema.banks.c.id)).scalar_one()
+        # each copy has the index of the bank, and so its key
+        connection.execute(schema.banks.update().values(index_key=index_key(connection, bank_id)))
         rows_per_bank = {table.name: _highest_id(connection, table) for table in tables}
         newest = select(func.max(schema.message_ranges.c.last_message))
         rows_per_bank["messages"] = max(rows_per_bank["messages"], connection.execute(newest).scalar() or 0)

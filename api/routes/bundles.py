@@ -30,8 +30,8 @@ TAR = "application/x-tar"
 )
 async def export_bundle(bank: BankPath, service: ServiceDep) -> FileResponse:
     """Returns one bank in one portable archive, as it is at one moment: pages with their tokens, messages, images,
-    records, folds, policy and index. The same bank gives the same bytes. Protect it like the database. Legal holds, jobs
-    and what undo would restore are not in it."""
+    records, folds, policy and index. The same bank gives the same bytes. Protect it like the database. Legal holds,
+    jobs and what undo would restore are not in it."""
     folder = Path(await service.run(tempfile.mkdtemp, prefix="foxing-bundle-"))
     try:
         await service.run_codec(_write, service.memory, bank, folder / "bundle")

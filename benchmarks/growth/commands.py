@@ -25,6 +25,7 @@ WITHOUT_TEXT = frozenset(
         *("keys.create", "keys.list", "keys.revoke", "keys.rotate"),
         *("audit.list", "audit.verify", "audit.export"),
         "quarantine.list",
+        *("bundle.copy", "bundle.export", "bundle.import", "bundle.rename"),
     }
 )
 

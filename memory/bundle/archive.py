@@ -1,6 +1,6 @@
-"""The container of a bundle: a plain tar archive (USTAR) of regular files with fixed names, order, times and owners, not
-compressed, so that the same bank gives the same bytes and nothing in it can expand. It is written and read as a stream;
-the last file has the digest of all before it.
+"""The container of a bundle: a plain tar archive (USTAR) of regular files with fixed names, order, times and owners,
+not compressed, so that the same bank gives the same bytes and nothing in it can expand. It is written and read as a
+stream; the last file has the digest of all before it.
 """
 
 import hashlib
@@ -77,8 +77,8 @@ def _stored(member: Member) -> Iterator[bytes]:
 
 
 def read(stream: IO[bytes]) -> Iterator[Member]:
-    """Yields the files of a bundle, without the last one. Raises `InvalidBundle` for an archive of anything else, and at
-    the end if the digest differs."""
+    """Yields the files of a bundle, without the last one. Raises `InvalidBundle` for an archive of anything else, and
+    at the end if the digest differs."""
     digest = hashlib.sha256()
     count = 0
     while True:

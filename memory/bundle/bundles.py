@@ -151,8 +151,8 @@ class Bundles:
     def _reason(self, codec: str, weights: str) -> str | None:
         if codec != self._codecs.name and codec not in CODECS:
             raise InvalidBundle(
-                f"the bundle has pages of the codec '{codec[:40]}', which is not installed; install it, or reencode the "
-                "bank where it comes from"
+                f"the bundle has pages of the codec '{codec[:40]}', which is not installed; install it, or reencode "
+                "the bank where it comes from"
             )
         try:
             known = self._codecs.current() if codec == self._codecs.name else self._codecs.bundled(codec)

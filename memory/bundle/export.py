@@ -1,8 +1,8 @@
 """Export of a bank as a bundle, from one snapshot of the database.
 
 Numbers that a database gives to rows are those of the order of the rows; messages have the numbers that they had where
-the bank began, from which their references follow. What is keyed with the secret of the database is left out; the key of
-the index goes with it.
+the bank began, from which their references follow. What is keyed with the secret of the database is left out; the key
+of the index goes with it.
 """
 
 from collections.abc import Iterator, Mapping

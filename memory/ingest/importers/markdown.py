@@ -129,7 +129,8 @@ class Markdown:
         ours = any(is_thread_file(files.head(name, 200)) for name in names if _suffix(name) in SUFFIXES)
         for name in names:
             parts = PurePosixPath(name).parts
-            if any(part in _SETTINGS for part in parts[:-1]) or _suffix(name) not in (*TEXT_SUFFIXES, ""):
+            others = len(names) > 1 and _suffix(name) not in (*TEXT_SUFFIXES, "")
+            if others or any(part in _SETTINGS for part in parts[:-1]):
                 if not (ours and parts[-2:-1] == ("images",)):
                     files.leave_out(NOT_NOTES, name)
             elif is_thread_file(files.head(name, 200)):

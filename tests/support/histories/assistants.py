@@ -307,6 +307,26 @@ GROK = {
 }
 
 #: See `HISTORIES` of the package.
+MARKDOWN = """---
+foxing: 1
+thread: "titan"
+---
+
+# titan
+
+<!-- foxing: {"id":"t1","role":"user","at":"2026-03-02T09:15:00+00:00","name":"Ann"} -->
+## 2026-03-02
+
+**user** Ann · 09:15
+
+When do we ship Titan?
+
+<!-- foxing: {"id":"t2","role":"assistant","at":"2026-03-02T09:16:00+00:00","gaps":[0]} -->
+**assistant** · 09:16
+
+On 14 March … without maps.
+
+"""
 ASSISTANTS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "ChatGPT, one file": ("chatgpt", lambda p: file(p, json.dumps([porto()]))),
     "ChatGPT, a zip archive": (
@@ -360,6 +380,7 @@ ASSISTANTS: dict[str, tuple[str, Callable[[Path], Path]]] = {
         lambda p: file(p, json.dumps({"chunkedPrompt": AI_STUDIO["chunkedPrompt"]})),
     ),
     "AI Studio, a folder": ("ai-studio", lambda p: folder(p, {"Fox": json.dumps(AI_STUDIO)})),
+    "Markdown, a thread": ("markdown", lambda p: file(p, MARKDOWN)),
     "mem0, a list": ("mem0", lambda p: file(p, json.dumps(MEM0))),
     "mem0, results": ("mem0", lambda p: file(p, json.dumps({"results": MEM0, "relations": []}, indent=2))),
     "mem0, of agents": (
