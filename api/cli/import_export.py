@@ -58,8 +58,9 @@ def import_messages(
     **fields: Any,
 ) -> None:
     """Import a history, with its original times: exports of ChatGPT, Claude, Gemini and Grok, session logs of Claude
-    Code and Codex, chats of WhatsApp, Telegram, Slack, Discord and IRC, mail, memories of mem0, notes and
-    transcripts in Markdown, images, lists of messages, JSON Lines. Importing it again stores nothing new; a longer export adds what is new.
+    Code and Codex, chats of WhatsApp, Telegram, Slack, Discord and IRC, mail, memories of mem0, notes and transcripts
+    in Markdown, images, lists of messages, JSON Lines. Importing it again stores nothing new; a longer export adds what
+    is new.
 
     The age of imported messages counts from now: they are exact at first and fade later, and the last line of output
     shows when. With --backdate, their age counts from their original times, so that old messages fade soon.
