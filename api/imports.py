@@ -217,9 +217,9 @@ class _Import:
     tenant: str | None
 
 
-def _is_full(numbers: Counter[str | None], tenant: str | None, most: int) -> bool:
+def _is_full(numbers: Counter[str | None], tenant: str | None, limit: int) -> bool:
     """Returns True if no more are accepted of a tenant, which may have half."""
-    return numbers.total() >= most or (tenant is not None and numbers[tenant] >= most // 2)
+    return numbers.total() >= limit or (tenant is not None and numbers[tenant] >= limit // 2)
 
 
 def remove_leftovers() -> None:

@@ -38,8 +38,8 @@ from foxing.memory import Memory
 from .command_line import add_json_option, at_least, write_result
 from .idle_banks import copy_bank
 from .load.banks import merge_banks
-from .load.postgresql import PostgresServer
 from .load.processes import FoxingProcess, Service, checked
+from .postgresql import PostgresServer
 
 RULES = Path(__file__).resolve().parents[1] / "examples" / "deploy" / "alerts.yaml"
 #: Divisor of the durations of the rules.

@@ -25,7 +25,7 @@ from foxing.memory.storage.secrets import index_key
 from foxing.memory.text.passages import document_key
 
 from .command_line import Advance, command, measuring, write_result
-from .load.postgresql import PostgresServer
+from .postgresql import PostgresServer
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 NOW = START + timedelta(days=10)

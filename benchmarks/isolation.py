@@ -22,8 +22,8 @@ from typing import Any
 import httpx
 
 from .command_line import command, measuring, write_result
-from .load.postgresql import PostgresServer
 from .load.processes import Service, checked
+from .postgresql import PostgresServer
 
 OPERATOR = "benchmark"
 #: Tenant → the word of its messages. No request to the other holds it.

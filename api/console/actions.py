@@ -188,8 +188,8 @@ def _report_page(kind: str, bank: str | None, report: Value | None, **state: Any
     """Returns the page of a call with its report. `state`: that of its job, if it is one."""
     fields = None if report is None else report.model_dump(mode="json")
     data = {"id": None, "ended": True, "done": 0, "total": 0, "error": None, **state, "kind": kind, "bank": bank}
-    shown = json.dumps(fields, indent=2, ensure_ascii=False)[:50_000] if fields else ""
-    return ConsolePage("job.html", {**data, "shown": shown}, {**data, "report": fields})
+    text = json.dumps(fields, indent=2, ensure_ascii=False)[:50_000] if fields else ""
+    return ConsolePage("job.html", {**data, "text": text}, {**data, "report": fields})
 
 
 def _with_steps(fields: Mapping[str, Any], form: Mapping[str, str]) -> dict[str, Any]:

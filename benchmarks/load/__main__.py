@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.command_line import Advance, command, measuring, show, write_json
+from benchmarks.postgresql import PostgresServer
 
 from .kills import measure_kills
 from .mixed import measure_mixed
-from .postgresql import PostgresServer
 from .process_kills import measure_process_kills
 from .scaling import measure_scaling
 from .stalls import measure_stalls

@@ -12,6 +12,7 @@ from random import Random
 import httpx
 
 from benchmarks.command_line import Advance
+from benchmarks.postgresql import PostgresServer
 from foxing.api.memory_factory import open_memory
 from foxing.api.settings import load_settings
 from foxing.memory.storage.database import Database
@@ -21,7 +22,6 @@ from foxing.memory.storage.repositories import banks, messages
 from . import texts
 from .banks import place_of
 from .inspection import inspect
-from .postgresql import PostgresServer
 from .processes import FoxingProcess, Service, checked, client
 
 CLIENTS = 4

@@ -16,8 +16,8 @@ import httpx
 from benchmarks.command_line import Advance, command, measuring, write_result
 from benchmarks.load import texts
 from benchmarks.load.banks import BANK, make_large_bank, open_database
-from benchmarks.load.postgresql import PostgresServer
 from benchmarks.load.processes import Service, checked, client
+from benchmarks.postgresql import PostgresServer
 
 DATABASES = ("sqlite", "postgresql")
 #: Pages are not read in advance, so that the first read of a page is cold.

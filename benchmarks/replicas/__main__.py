@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from benchmarks.command_line import command, measuring, write_result
-from benchmarks.load.postgresql import PostgresServer
+from benchmarks.postgresql import PostgresServer
 
 from .measurement import Fleet, measure_replicas
 

@@ -22,8 +22,8 @@ from benchmarks.command_line import add_json_option, at_least, show_rows, write_
 from benchmarks.load import texts
 from benchmarks.load.banks import BANK
 from benchmarks.load.client import ROOT, Clients, Task
-from benchmarks.load.postgresql import PostgresServer
 from benchmarks.load.processes import Service, checked, client, processor_s, server_processor_s
+from benchmarks.postgresql import PostgresServer
 
 from .systems import PGVECTOR, SYSTEMS
 

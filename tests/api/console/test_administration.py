@@ -360,8 +360,8 @@ class TestUsage:
         memory.store("plans", [{"role": "user", "content": "hello"}])
         with signed_in(memory, KEY) as console:
             none, acme = rows(shown(console.get("/console/usage")))
-            assert none == "none 0 0 1 5 no limit no limit no limit"
-            assert acme == "acme 0 0 3 of 1,000 15 20 no limit 1,000,000"
+            assert none == "none 0 0 1 5 0 no limit no limit no limit"
+            assert acme == "acme 0 0 3 of 1,000 15 0 20 no limit 1,000,000"
             document = console.get("/console/usage.json").json()["tenants"]
             assert document[1]["limits"] == {"messages_per_day": 1000, "requests_per_s": 20.0, "bank_messages": 10**6}
             console.post("/console/login", data={"key": admin})

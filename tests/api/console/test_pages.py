@@ -242,8 +242,9 @@ def test_pins_seals_ages_and_undoes(console: httpx.Client, memory: Memory) -> No
     assert not memory.page(BANK, page).pinned
     assert ended(console, console.post(f"{HOME}/undo", data={"page": page}))["error"] is None
     assert memory.page(BANK, page).tier == "base"
-    due = console.post(f"{HOME}/age", data={"dry_run": "true"})
-    assert ended(console, due)["report"]["dry_run"] is True
+    due = shown(console.post(f"{HOME}/age", data={"dry_run": "true"}))
+    assert "What is due" in due
+    assert "dry_run" in due
     sealed = console.post(f"{HOME}/seal")
     assert ended(console, sealed)["report"]["messages"] == 2
     assert "done" in shown(console.get(sealed.url.path))
@@ -263,18 +264,24 @@ def test_what_is_erased_has_to_be_typed(
         assert "nothing was erased" in refused.text
     assert memory.bank(BANK).messages == MESSAGES
     response = console.post(f"{HOME}/erase", data={"what": what, "name": name, "confirmation": typed})
-    assert ended(console, response)["error"] is None
+    if what == "message":
+        assert "bytes_before" in shown(response)
+    else:
+        assert ended(console, response)["error"] is None
     with pytest.raises(NotFound):
         memory.bank(BANK) if what == "bank" else memory.message(BANK, "whole" if what == "message" else "open")
 
 
 def test_a_job_that_fails_says_why(shared: tuple[httpx.Client, Memory]) -> None:
     console, _ = shared
-    data = {"what": "message", "name": "none", "confirmation": "none"}
+    data = {"what": "thread", "name": "none", "confirmation": "none"}
     response = console.post(f"{HOME}/erase", data=data)
-    assert "there is no message" in ended(console, response)["error"]
-    assert "there is no message" in shown(console.get(response.url.path))
+    assert "there is no thread" in ended(console, response)["error"]
+    assert "there is no thread" in shown(console.get(response.url.path))
     assert console.get("/console/jobs/none").status_code == 404
+    missing = console.post(f"{HOME}/erase", data={"what": "message", "name": "none", "confirmation": "none"})
+    assert missing.status_code == 404
+    assert "there is no message" in missing.text
 
 
 def test_a_file_is_checked_and_imported(console: httpx.Client, memory: Memory) -> None:

@@ -208,7 +208,8 @@ def test_repositories_find_nothing_of_another_owner(filled: str) -> None:
         "records": lambda connection: list(records.every(connection, records.RecordFilter(bank, (), False, now), None)),
         "schedule": lambda connection: schedule.find(connection, bank, "seal"),
         "jobs": lambda connection: jobs.length(connection).waiting,
-        "jobs of the bank": lambda connection: bank_jobs.find(connection, bank, job),
+        "jobs of the bank": lambda connection: bank_jobs.find_in_bank(connection, bank, job),
+        "any job": lambda connection: bank_jobs.find(connection, job),
     }
     found: dict[str, list[str]] = {}
     for owner in ("ana", "ben"):
