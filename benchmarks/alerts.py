@@ -443,7 +443,7 @@ def _wrong_key(site: Site) -> Iterator[None]:
 def _low_limit(site: Site) -> Iterator[None]:
     service = site.serve()
     yield
-    service.limit_files(service.open_files() + 8)
+    service.limit_files(service.open_files() + 4)
     yield
 
 
