@@ -116,7 +116,7 @@ class Site:
         """Path of the SQLite database."""
         return self.folder / "bench.db"
 
-    def serve(self, *, database: str | None = None, descriptors: int | None = None, **settings: object) -> Service:
+    def serve(self, *, database: str | None = None, descriptors: int | None = None, **settings: Any) -> Service:
         """Starts a service that is scraped."""
         environment = _environment(settings)
         service = Service(self.folder, descriptors, environment, database)
@@ -227,7 +227,7 @@ def faster_rules() -> str:
         rule["expr"] = _faster(rule["expr"])
         if "for" in rule:
             rule["for"] = _faster(rule["for"])
-    return yaml.safe_dump(document)
+    return str(yaml.safe_dump(document))
 
 
 def _faster(text: str) -> str:
@@ -262,7 +262,7 @@ class Embeddings:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "embedder": "openai",
             "embedder_url": f"http://127.0.0.1:{self._server.server_address[1]}/v1",
             "embedder_model": "vectors",

@@ -136,7 +136,12 @@ class BankJobs:
                 job: dict[str, Any] = {"done": 0, "total": None, "created_at": self._now().isoformat()}
                 if bank_row is not None and bank_id is None:
                     job["bank"] = bank_row.name
-                fields = {"options": arguments, "digest": digest, "key_id": Access.current().key_id, "tenant": tenant}
+                fields: dict[str, Any] = {
+                    "options": arguments,
+                    "digest": digest,
+                    "key_id": Access.current().key_id,
+                    "tenant": tenant,
+                }
                 row = self._new(kind, job, **fields)
                 bank_jobs.add(connection, bank_id, row)
             name = row.bank if bank_row is None else bank_row.name

@@ -28,10 +28,10 @@ from .storage.repositories import banks, expiries, facts, messages
 from .storage.repositories.banks import Bank
 from .storage.repositories.facts import FactRow
 from .storage.repositories.messages import Message
-from .text.facts import Clause, MarkedClause, marks_of, other_subject, place_of
+from .text.facts import marks_of, other_subject, place_of
 from .text.passages import Passage, document_key
 from .text.statements import SentencePairs, Speakers, sentences
-from .values.facts import MAX_FACT_TOKENS, MAX_SUBJECT_CHARS, Fact, FactCorrection, Facts
+from .values.facts import MAX_FACT_TOKENS, MAX_SUBJECT_CHARS, Clause, Fact, FactCorrection, Facts, MarkedClause
 from .values.gap_marks import MarkedText
 from .values.messages import REPLACES, RecalledMessage
 from .values.speakers import one_line, speaker_name

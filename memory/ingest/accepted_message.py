@@ -23,10 +23,11 @@ from foxing.memory.storage.repositories import (
 from foxing.memory.storage.repositories.images import NewImage
 from foxing.memory.storage.repositories.quarantine import QuarantineRow
 from foxing.memory.storage.secrets import message_digest
-from foxing.memory.text.facts import MarkedClause, marked_clauses
+from foxing.memory.text.facts import marked_clauses
 from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.planted import planted_form
 from foxing.memory.text.speakers import index_terms
+from foxing.memory.values.facts import MarkedClause
 from foxing.memory.values.messages import NewMessage
 from foxing.memory.values.parts import ImagePart, Part
 from foxing.memory.values.trust import DATA_CLASSES

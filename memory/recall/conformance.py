@@ -106,6 +106,7 @@ class IndexedBank:
             "arrived_at": START + timedelta(days=number),
             "content": text,
             "parts": 0,
+            "gaps": None,
             "metadata": None,
             "digest": b"",
             "chars": len(text),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
-from foxing.memory.values.facts import KINDS, FactKind
+from foxing.memory.values.facts import KINDS, Clause, FactKind, MarkedClause
 
 from .statements import language_of
 
@@ -54,18 +54,6 @@ _BREAKS = re.compile(r"[:：;；](?=\s|\W|[^\x00-\x7f])|\s[–—-]\s")
 _COMMA = re.compile(r"[,，、](?!\d)")
 #: Ends that are no words of the statement.
 _EDGES = " \t,，;；:：–—-"
-
-
-class Clause(NamedTuple):
-    """A clause of a message that states what holds, or says that something has changed."""
-
-    #: Half-open range of characters.
-    start: int
-    stop: int
-    #: None if it only says that something has changed.
-    kind: FactKind | None
-    #: Whether an earlier statement may end with it.
-    changes: bool
 
 
 class FactRules(NamedTuple):
@@ -227,14 +215,6 @@ def _clause(text: str, start: int, stop: int, kind: FactKind | None, *, changes:
 _MARKED = re.compile(r"[^\W_\u3400-\u9fff]{1,80}|[\u3400-\u9fff]")
 #: Most words of a clause that are marked.
 MOST_MARKS = 96
-
-
-class MarkedClause(NamedTuple):
-    """A clause with the marks by which it is found again once words of its message have faded."""
-
-    clause: Clause
-    #: A byte for each of its words.
-    marks: bytes
 
 
 def marked_clauses(text: str, role: str) -> list[MarkedClause]:

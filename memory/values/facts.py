@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -19,6 +19,26 @@ MAX_FACT_TOKENS = 20_000
 FactTokens = Annotated[int, Field(ge=1, le=MAX_FACT_TOKENS), INTEGRAL]
 MAX_SUBJECT_CHARS = 200
 MAX_CORRECTION_CHARS = 2_000
+
+
+class Clause(NamedTuple):
+    """A clause of a message that states what holds, or says that something has changed."""
+
+    #: Half-open range of characters.
+    start: int
+    stop: int
+    #: None if it only says that something has changed.
+    kind: FactKind | None
+    #: Whether an earlier statement may end with it.
+    changes: bool
+
+
+class MarkedClause(NamedTuple):
+    """A clause with the marks by which it is found again once words of its message have faded."""
+
+    clause: Clause
+    #: A byte for each of its words.
+    marks: bytes
 
 
 class Fact(Value):

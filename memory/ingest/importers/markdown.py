@@ -263,7 +263,8 @@ def _day(text: str | None) -> date | None:
 
 def _clock(text: str | None) -> time | None:
     try:
-        return None if text is None else time(*map(int, text.split(":")))
+        hour, minute, *second = map(int, (text or "").split(":"))
+        return time(hour, minute, second[0] if second else 0)
     except ValueError:
         return None
 

@@ -114,7 +114,7 @@ def entry(message: RecalledMessage, day_before: str | None, keep: Callable[[str,
         gaps = set(message.gaps)
         places = [match.start() for match in _GAP.finditer(message.text)]
         fields["gaps"] = [number for number, place in enumerate(places) if place in gaps]
-    links = []
+    links: list[str] = []
     if images:
         fields["images"] = [_image_fields(image, links, keep) for image in images]
     who = f"**{message.role}**" + (f" {' '.join(message.name.split())}" if message.name else "")

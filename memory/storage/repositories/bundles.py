@@ -141,14 +141,15 @@ def page_rows(connection: Connection, bank_id: int) -> Iterator[tuple[Mapping[st
         for row in part.all():
             tokens, text = blobs.get(connection, [(bank_id, row["tokens"]), (bank_id, row["text"])])
             assert tokens is not None
-            yield row, tokens, text, row["manifest"]
+            manifest: bytes = row["manifest"]
+            yield dict(row), tokens, text, manifest
 
 
 def keepsakes(connection: Connection, page_id: int) -> list[tuple[int, int, int, str]]:
     """Returns start, stop, message and text of the keepsakes of a page, by start."""
     c = schema.keepsakes.c
     query = select(c.start, c.stop, c.message_id, c.text).where(c.page_id == page_id).order_by(c.start)
-    return [tuple(row) for row in connection.execute(query)]  # type: ignore[misc]
+    return [(row.start, row.stop, row.message_id, row.text) for row in connection.execute(query)]
 
 
 def embedding_segments(connection: Connection, bank_id: int) -> Iterator[tuple[int, bytes]]:

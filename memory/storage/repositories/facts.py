@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from foxing.memory.storage import columns, schema
-from foxing.memory.text.facts import MarkedClause
-from foxing.memory.values.facts import KINDS, FactKind
+from foxing.memory.values.facts import KINDS, FactKind, MarkedClause
 
 from .batches import sum_by_bank
 
