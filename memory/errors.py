@@ -50,6 +50,12 @@ class InvalidInput(MemoryFault):
         self.index = index
 
 
+class InvalidBundle(InvalidInput):
+    """A bundle is damaged, forged, of a newer version or of a codec that is not installed; nothing of it was stored."""
+
+    kind = ProblemKind("invalid-bundle", 422, "The bundle cannot be imported")
+
+
 class InvalidTime(InvalidInput):
     """A time is naive, cannot be parsed, or is in the future."""
 

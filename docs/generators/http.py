@@ -77,6 +77,7 @@ ADVICE = {
     "http-error": "See `detail`; the status can differ.",
     "internal": "Report a bug, with the log entries of this `request_id`.",
     "invalid-time": "Give a time with an offset that is not in the future, or words that denote a time.",
+    "invalid-bundle": "Export the bank again, or upgrade the service; see [move a bank](../guides/moving.md).",
     "invalid-policy": "Correct what `detail` names: ages must increase and tiers must decrease.",
     "invalid-cursor": "Pass `next_cursor` unchanged with the same parameters, or start without a cursor.",
     "message-too-large": "Split the message, or raise `FOXING_MAX_MESSAGE_BYTES`.",
@@ -196,6 +197,9 @@ def _requests(method: str, path: str, operation: Json) -> list[str]:
     verb = "" if method == "GET" else f" -X {method}"
     contents = operation.get("requestBody", {}).get("content", {})
     if "application/octet-stream" in contents:
+        if path.endswith("/bundle"):
+            take = f"curl {BASE}/v1/banks/{BANK}/export -o bank.foxing"
+            return [f"```sh\n{take}\ncurl{verb} {url.replace(BANK, 'moved')} -T bank.foxing\n```"]
         line = json.dumps({"role": "user", "content": "We ship Titan on 14 March."})
         send = f"curl{verb} '{url}?filename=history.jsonl' -T history.jsonl"
         return [f"```sh\necho '{line}' > history.jsonl\n{send}\n```"]
@@ -203,7 +207,8 @@ def _requests(method: str, path: str, operation: Json) -> list[str]:
     if content is None:
         media_types = next(a for s, a in operation["responses"].items() if s.startswith("2"))["content"]
         binary = [m for m in media_types if "json" not in m and not m.startswith("text/")]
-        output = f" -o {'page.png' if binary == ['image/png'] else 'page.safetensors'}" if binary else ""
+        names = {"image/png": "page.png", "application/x-tar": "bank.foxing"}
+        output = f" -o {names.get(binary[0], 'page.safetensors')}" if binary else ""
         return [f"```sh\ncurl{verb} {url}{output}\n```"]
     parts = []
     for summary, value in examples_of(content):

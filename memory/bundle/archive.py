@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from typing import IO, Any, NamedTuple
 
 from foxing.memory.bounded_json import loads
-from foxing.memory.errors import InvalidInput
-from foxing.renderer.errors import ProblemKind
+from foxing.memory.errors import InvalidBundle
 
 BLOCK = 512
 #: Cap on the bytes of a file in a bundle.
@@ -23,12 +22,6 @@ HEADER = "bundle.json"
 END = "end.json"
 _NAME = re.compile(r"(?:[a-z_]{1,30}/\d{8}\.[a-z]{1,10}|bundle\.json|end\.json)")
 _DAMAGED = "it is cut short or damaged; copy or export it again"
-
-
-class InvalidBundle(InvalidInput):
-    """A bundle is damaged, forged, or of a newer version; nothing of it is stored."""
-
-    kind = ProblemKind("invalid-bundle", 422, "The bundle cannot be imported")
 
 
 class Member(NamedTuple):

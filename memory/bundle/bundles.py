@@ -11,7 +11,7 @@ from foxing.encoder.plugin import CODECS
 from foxing.memory.access import Access, tenant_of
 from foxing.memory.audit import audited
 from foxing.memory.codec_source import CodecSource
-from foxing.memory.errors import Conflict, InvalidInput, NotFound
+from foxing.memory.errors import Conflict, InvalidBundle, InvalidInput, NotFound
 from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.limits import TenantLimits
 from foxing.memory.storage.database import Database
@@ -20,7 +20,7 @@ from foxing.memory.values.reports import BundleReport
 from foxing.renderer import Progress
 from foxing.renderer.private_files import opener
 
-from .archive import InvalidBundle, Member, write
+from .archive import Member, write
 from .export import members
 from .load import BundleReader, Contents, target_of
 

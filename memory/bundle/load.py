@@ -15,7 +15,7 @@ import zstandard
 from sqlalchemy import Connection
 
 from foxing.encoder import TokensError, VisionTokens
-from foxing.memory.errors import Conflict, InvalidPolicy
+from foxing.memory.errors import Conflict, InvalidBundle, InvalidPolicy
 from foxing.memory.images.files import ImageFile
 from foxing.memory.images.limits import ImageRefused
 from foxing.memory.index.postings import ENTRY
@@ -36,7 +36,7 @@ from foxing.renderer import PageLayout
 from foxing.renderer.marks import GAP_MARK
 
 from . import postings
-from .archive import HEADER, InvalidBundle, Member, document, read
+from .archive import HEADER, Member, document, read
 from .export import AFTER, BEFORE, VERSION
 from .rows import decoded, value_of
 

@@ -37,6 +37,7 @@ INEXPRESSIBLE = (
     *("invalid-time", "invalid-cursor", "invalid-policy", "invalid-input", "time-travel-forbidden"),
     "unknown-reader",
     "choice-needed",
+    "invalid-bundle",
 )
 settings = hypothesis.settings(
     max_examples=EXAMPLES,

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from support.images import encoded
 
-from foxing.memory import Conflict, Memory
-from foxing.memory.bundle.archive import InvalidBundle, Member, read, write
+from foxing.memory import Conflict, InvalidBundle, Memory
+from foxing.memory.bundle.archive import Member, read, write
 from foxing.memory.storage import schema
 from foxing.memory.storage.repositories import bundles
 
