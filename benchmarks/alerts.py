@@ -145,7 +145,7 @@ class Site:
 
         def run() -> None:
             while not self._ended.wait(pause_s):
-                with suppress(httpx.HTTPError):
+                with suppress(httpx.HTTPError, OSError):
                     call()
 
         for _ in range(callers):
@@ -442,8 +442,17 @@ def _wrong_key(site: Site) -> Iterator[None]:
 
 def _low_limit(site: Site) -> Iterator[None]:
     service = site.serve()
+    address = urlsplit(str(site.client().base_url))
     yield
-    service.limit_files(service.open_files() + 4)
+    service.limit_files(64)
+    connections: list[socket.socket] = []
+    site.stack.callback(lambda: [connection.close() for connection in connections])
+
+    def connect() -> None:
+        while service.open_files() < 56:
+            connections.append(socket.create_connection((address.hostname or "", address.port or 0), timeout=5))
+
+    site.repeat(connect)
     yield
 
 
@@ -462,7 +471,7 @@ FAULTS: Sequence[tuple[str, str, Callable[[Site], Iterator[None]]]] = (
     ("FoxingJobsWait", "a frozen worker", _stopped_worker),
     ("FoxingTicksFail", "a dead database", _dead_database),
     ("FoxingRefusals", "a caller with a wrong key", _wrong_key),
-    ("FoxingFilesExhausted", "a limit of open files that is too low", _low_limit),
+    ("FoxingFilesExhausted", "clients that keep connections open, and a low limit", _low_limit),
 )
 
 

@@ -28,6 +28,7 @@ PATHS = {
     "/v1/banks/{bank}/import/{import_id}": {"get", "delete"},
     "/v1/banks/{bank}/jobs": {"get"},
     "/v1/banks/{bank}/jobs/{job_id}": {"get", "delete"},
+    "/v1/jobs/{job_id}": {"get", "delete"},
     "/v1/banks/{bank}/messages": {"post"},
     "/v1/banks/{bank}/messages/{message_id}": {"get", "delete"},
     "/v1/banks/{bank}/pages": {"get"},

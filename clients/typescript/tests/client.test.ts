@@ -42,6 +42,8 @@ const CALLS: Record<Operations, () => Promise<void>> = {
   'POST /v1/banks/{bank}/reencode': async () => assert.ok((await foxing.post('/v1/banks/{bank}/reencode', { params: { path } })).current >= 1),
   'GET /v1/banks/{bank}/jobs': async () => assert.deepEqual((await foxing.get('/v1/banks/{bank}/jobs', { params: { path } })).jobs.map(({ kind }) => kind), ['reencode', 'seal']),
   'GET /v1/banks/{bank}/jobs/{job_id}': async () => assert.equal((await foxing.get('/v1/banks/{bank}/jobs/{job_id}', { params: { path: { bank, job_id: (await job()).id } } })).state, 'done'),
+  'GET /v1/jobs/{job_id}': async () => assert.equal((await foxing.get('/v1/jobs/{job_id}', { params: { path: { job_id: (await job()).id } } })).state, 'done'),
+  'DELETE /v1/jobs/{job_id}': async () => assert.equal((await foxing.delete('/v1/jobs/{job_id}', { params: { path: { job_id: (await job()).id } } })).state, 'done'),
   'DELETE /v1/banks/{bank}/jobs/{job_id}': async () => assert.equal((await foxing.delete('/v1/banks/{bank}/jobs/{job_id}', { params: { path: { bank, job_id: (await job()).id } } })).state, 'done'),
   'GET /v1/jobs/{job_id}': async () => assert.equal((await foxing.get('/v1/jobs/{job_id}', { params: { path: { job_id: (await job()).id } } })).bank, bank),
   'DELETE /v1/jobs/{job_id}': async () => assert.equal((await foxing.delete('/v1/jobs/{job_id}', { params: { path: { job_id: (await job()).id } } })).state, 'done'),
