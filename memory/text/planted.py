@@ -35,8 +35,8 @@ LONGEST = 320
 #: The sentence with which most attacks begin, recognised whatever stands around it, but for quotation marks.
 _KNOWN = re.compile(
     r"(?:^|[\n.!?:;,>*#(-]|\bplease|\bbitte) ?(?:"
-    r"(?:ignore|disregard|forget) (?:all |any |every )?(?:of )?(?:the |your |my )?"
-    r"(?:previous|prior|earlier|preceding) (?:instruction|prompt|rule|direction|guideline)"
+    r"(?:ignore|disregard|forget) ?(?:all ?|any ?|every ?)?(?:of ?)?(?:the ?|your ?|my ?)?"  # spelled: without blanks
+    r"(?:previous|prior|earlier|preceding) ?(?:instruction|prompt|rule|direction|guideline)"
     r"|(?:ignoriere?|vergiss|missachte) (?:alle|sämtliche|deine|die) (?:bisherigen|vorherigen|vorigen|früheren) "
     r"(?:anweisung|instruktion|regel|vorgabe)"
     r"|(?:ignorez?|oubliez?) (?:toutes )?(?:les|tes|vos) (?:instructions|consignes|règles) (?:précédente|antérieure)"

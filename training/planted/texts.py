@@ -1,7 +1,7 @@
 """Texts with instructions to a model and ordinary ones, made from the sentences of this folder.
 
-A line begins with what it is: `@` whom it addresses, `!` what it asks for, `&` what it adds, `+` a whole instruction,
-`=` a sentence of an ordinary text, `-` an ordinary text that resembles an instruction.
+A line begins with what it is: `@` whom it addresses, `?` when something is to be done, `!` what it asks for, `&` what
+it adds, `+` a whole instruction, `=` a sentence of an ordinary text, `-` an ordinary one that resembles an instruction.
 """
 
 import base64
@@ -102,6 +102,7 @@ class Sentences(NamedTuple):
     """Contents of the file of a language, by the sign at the beginning of its lines."""
 
     address: list[str]
+    condition: list[str]
     request: list[str]
     addition: list[str]
     whole: list[str]
@@ -122,7 +123,7 @@ class Example(NamedTuple):
 def sentences_of(language: str) -> Sentences:
     """Returns the sentences of a language."""
     lines = Path(__file__).with_name(f"{language}.txt").read_text(encoding="utf-8").splitlines()
-    return Sentences(*([line[2:] for line in lines if line.startswith(sign)] for sign in "@!&+=-"))
+    return Sentences(*([line[2:] for line in lines if line.startswith(sign)] for sign in "@?!&+=-"))
 
 
 class Writer:
@@ -144,7 +145,12 @@ class Writer:
             core = source
         else:
             source = self._next(own.request)
-            core = self._sentence(source)
+            core = source
+            if self.random.random() < 0.15:
+                core += {"zh": ",", "ko": ". "}.get(self.language, ", ") + self._next(own.request)
+            if self.random.random() < 0.2:
+                core = self._next(own.condition) + self.blank + core
+            core = self._sentence(core)
             if kind < 0.85:
                 core = self._addressed(pick(own.address), core)
             if kind > 0.72:

@@ -33,8 +33,8 @@ EXAMPLES = Path(__file__).with_name("examples.jsonl")
 #: How much a written example counts, where one that is made counts 1.
 COUNT_OF_WRITTEN = 3.0
 #: Steps with all windows of each text, and with the `BEST` of them.
-STEPS, MORE_STEPS, BEST, RATE = 30, 130, 4, 0.06
-DECAY, DECAY_OF_PAIRS, DECAY_OF_WORDS = 2e-4, 4e-4, 3e-5
+STEPS, MORE_STEPS, BEST, RATE = 30, 250, 4, 0.06
+DECAY, DECAY_OF_PAIRS, DECAY_OF_WORDS = 1e-5, 3e-5, 5e-7
 #: Added to weights of concepts after the fit: made texts hold few of what everyone writes.
 ADDED = {"override": 1.5}
 #: Share of texts in a step whose words, or whose concepts, do not count: neither is to rely on the other.
@@ -171,8 +171,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=WEIGHTS, metavar="FILE")
     parser.add_argument("--ordinary", type=Path, nargs="*", default=[], metavar="FILE", help="Other ordinary texts.")
-    parser.add_argument("--number", type=int, default=480, help="Texts to make of each kind in each language.")
-    parser.add_argument("--flagged", type=float, default=0.004, help="Share of ordinary texts that may be flagged.")
+    parser.add_argument("--number", type=int, default=1200, help="Texts to make of each kind in each language.")
+    parser.add_argument("--flagged", type=float, default=0.0002, help="Share of ordinary texts that may be flagged.")
+    parser.add_argument("--threshold", type=float, help="Threshold in place of the one of that share.")
     options = parser.parse_args()
     made = examples(options.number)
     lines = EXAMPLES.read_text(encoding="utf-8").splitlines()
@@ -186,7 +187,8 @@ def main() -> None:
     scores = scores_of(windows[len(made) : len(made) + len(written)], weights)
     labels = np.array([each["planted"] for each in written])
     ordinary = np.concatenate([scores[~labels], scores_of(map(windows_of, others[1::2]), weights)])
-    threshold = np.float32(max(np.quantile(ordinary, 1 - options.flagged), 0.0))
+    by_share = max(np.quantile(ordinary, 1 - options.flagged), 0.0)
+    threshold = np.float32(by_share if options.threshold is None else options.threshold)
     save(weights._replace(threshold=threshold.reshape(1)), options.out)
     recognised, flagged = (scores[labels] >= threshold).mean(), (ordinary >= threshold).mean()
     print(f"{len(texts):,} texts, threshold {threshold:.2f}: {recognised:.1%} of the examples recognised")
