@@ -60,6 +60,11 @@ class Values:
             )
         )
 
+    def words(self) -> str:
+        """Returns a word, or several that are joined."""
+        several = [self.random.choice(WORDS) for _ in range(self.random.choice((1, 1, 1, 2, 2, 3)))]
+        return self.random.choice("-_.- ").join(several) if self.random.random() < 0.9 else several[0].capitalize()
+
     def code(self) -> str:
         """Returns what is entered with keys."""
         four, two = self.some("0123456789", 4), self.some("0123456789", 2)
@@ -136,6 +141,8 @@ def _setting(random: Random, values: Values) -> str:
     machine = any(word in end for word in ("KEY", "TOKEN", "SECRET", "CREDENTIAL"))
     value = values.key() if machine and random.random() < 0.7 else values.code() if end == "PIN" else values.password()
     value = value.replace(" ", "")
+    if random.random() < 0.3:
+        value = values.words()
     if secret and random.random() < 0.25:
         secret, value = False, random.choice(_DATA["placeholders"])
     elif not secret:

@@ -167,15 +167,14 @@ def _secrets() -> list[Form]:
         )
         for number, (name, fields) in enumerate(_data().items())
     ]
-    return [
-        *issued,
-        Form(
-            "secret",
-            lambda subject: labelled(subject.text, subject.lower, subject.matches, subject.time.left, order=200),
-        ),
-        Form("secret", lambda subject: nearby(subject.text, subject.lower, subject.time.left, order=201)),
-        Form("likely secret", lambda subject: scored(subject.text, subject.matches, subject.time.left, order=202)),
-    ]
+    return [*issued, Form("secret", _context_secrets)]
+
+
+def _context_secrets(subject: Subject) -> Iterator[RuleMatch]:
+    """Yields what is told as a secret, by the words around it."""
+    text, lower, check = subject.text, subject.lower, subject.time.left
+    proposed = [*labelled(text, lower, subject.matches, check, order=200), *nearby(text, lower, check, order=201)]
+    yield from scored(text, subject.matches, proposed, check, order=202)
 
 
 #: Rule → its forms.
