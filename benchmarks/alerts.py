@@ -444,12 +444,12 @@ def _low_limit(site: Site) -> Iterator[None]:
     service = site.serve()
     address = urlsplit(str(site.client().base_url))
     yield
-    service.limit_files(64)
+    service.limit_files(160)
     connections: list[socket.socket] = []
     site.stack.callback(lambda: [connection.close() for connection in connections])
 
     def connect() -> None:
-        while service.open_files() < 56:
+        while service.open_files() < 136:
             connections.append(socket.create_connection((address.hostname or "", address.port or 0), timeout=5))
 
     site.repeat(connect)
