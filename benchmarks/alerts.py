@@ -446,7 +446,11 @@ def _low_limit(site: Site) -> Iterator[None]:
     yield
     service.limit_files(160)
     connections: list[socket.socket] = []
-    site.stack.callback(lambda: [connection.close() for connection in connections])
+
+    @site.stack.callback
+    def close() -> None:
+        for connection in connections:
+            connection.close()
 
     def connect() -> None:
         while service.open_files() < 136:

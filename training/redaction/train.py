@@ -133,7 +133,7 @@ def fit(examples: Sequence[Example], weights: Sequence[float]) -> NDArray[np.flo
         table.grad = torch.from_numpy(gradient)
         return float((counts * np.logaddexp(0, -margins)).sum() + DECAY * np.square(values, dtype=np.float64).sum())
 
-    optimizer.step(loss)
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
     return table.numpy().astype(np.float32)
 
 

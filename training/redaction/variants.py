@@ -82,5 +82,5 @@ class Variants:
             return self._digits(piece)
         if len(piece) == 1:
             return self.random.choice(SIGNS) if piece in SIGNS and self.random.random() < 0.2 else piece
-        word = self.random.choice(self._words)
+        word: str = self.random.choice(self._words)
         return word.upper() if piece.isupper() else word.capitalize() if piece[0].isupper() else word.lower()

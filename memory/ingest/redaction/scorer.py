@@ -288,7 +288,8 @@ class Context:
         crossed = parts ^ np.repeat(np.tile(looks, len(places)), flat)
         weights = table[(parts * spread) >> _SHIFT] + table[(crossed * spread) >> _SHIFT]
         owner = np.repeat(np.tile(np.arange(len(looks)), len(places)), flat)
-        return np.bincount(owner, weights, len(looks))
+        sums: NDArray[np.float64] = np.bincount(owner, weights, len(looks)).astype(np.float64, copy=False)
+        return sums
 
 
 @lru_cache(8192)

@@ -84,8 +84,8 @@ def spans(text: str) -> Iterator[Range]:
             yield match.span()
     for pattern in (_PHRASE, _LINE):
         for match in pattern.finditer(text):
-            value = match["value"]
-            if (" " in value or _SCRIPT.search(value)) and shape_of(value) is not Shape.PLACEHOLDER:
+            phrase = match["value"]
+            if (" " in phrase or _SCRIPT.search(phrase)) and shape_of(phrase) is not Shape.PLACEHOLDER:
                 yield match.span("value")
 
 
