@@ -17,6 +17,7 @@ from benchmarks.relevance.plot import plot as plot_relevance
 from foxing.encoder import load_codec
 
 NOW = {"commit": "c1", "weights": "w1", "day": "2026-12-02"}
+IDLE = {"banks": 20_000, "p50_ms": 8, "max_ms": 14}
 SERVICE = {"requests": 500, "p50_ms": 1.46, "p95_ms": 1.87, "max_ms": 67.74}
 
 
@@ -88,13 +89,13 @@ def test_what_is_stored_is_not_measured_again_and_a_failure_stops_nothing(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     calls: list[str] = []
-    monkeypatch.setattr(command, "run_json", runner({"benchmarks.idle_banks": {"p50_ms": 8, "max_ms": 14}}, calls))
+    monkeypatch.setattr(command, "run_json", runner({"benchmarks.idle_banks": IDLE}, calls))
     only = ["--only", "service", "--only", "commands", "--only", "idle"]
     with pytest.raises(SystemExit, match="not measured: commands"):
         command.main(only)
     assert calls == ["benchmarks.commands", *2 * ["benchmarks.idle_banks"]]
     assert "commands: failed: no data" in capsys.readouterr().err
-    assert "| 8 ms (14 ms) |" in (workspace / "page.md").read_text(encoding="utf-8")
+    assert "| 8 ms (14 ms), 20,000 banks |" in (workspace / "page.md").read_text(encoding="utf-8")
     with pytest.raises(SystemExit):
         command.main(only)  # goes on where it stopped
     assert calls[3:] == ["benchmarks.commands"]
