@@ -109,7 +109,7 @@ def test_bundle_moves_a_bank_as_it_is(memory: Memory, other: Memory, tmp_path: P
     assert answers(other, "b") == answers(memory, "a")
     assert [m.model_dump() for m in other.export("b")] == [m.model_dump() for m in memory.export("a")]
     assert other.policy("b") == memory.policy("a")
-    assert other.operations.quarantine.list("b").messages[0].id == "planted"
+    assert other.operations.quarantine.list("b").messages[0].message_id == "planted"
     key = [{"namespace": ["a", "b"], "key": "k"}]
     assert other.records.get("b", key) == memory.records.get("a", key)
 
