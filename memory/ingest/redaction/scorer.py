@@ -26,6 +26,8 @@ WEIGHTS = Path(__file__).parents[1] / "data" / "redaction.npz"
 BITS = 18
 #: Logarithm of the odds above which a range is replaced.
 THRESHOLD = 0.5
+#: The same in a text of words with blanks, of which none speaks of a secret, of what one opens or of signing in.
+THRESHOLD_WITHOUT_CUES = 2.4
 #: The same for a range that another rule proposes.
 UNLIKELY = -7.0
 #: Tokens before a value, after it, and close before it, that count.
@@ -171,6 +173,10 @@ class Context:
         self._counts = np.cumsum([0, *map(len, parts_of_tokens)])
         #: number of sentences that ended before each token
         self._sentences = np.concatenate([[0], np.cumsum(np.array(ends, np.int64)[tokens])])
+
+    def has_cues(self) -> bool:
+        """Returns whether a word of the text speaks of a secret, of what one opens or of signing in."""
+        return bool(np.any(self._cues & _TELLING))
 
     def passages(self) -> Iterator[Range]:
         """Yields the runs of sentences that may tell a secret: those with a word for one, for what one opens or for
@@ -390,8 +396,10 @@ def scored(
     likely = [match for match, score in zip(proposed, scores[len(ranges) :], strict=True) if score > UNLIKELY]
     yield from likely
     occupied = [(match.start, match.stop) for match in without_overlaps([*matches, *likely])]
+    joined = _SCRIPT.search(text) is not None
+    threshold = THRESHOLD if joined or context.has_cues() else THRESHOLD_WITHOUT_CUES
     for number in np.argsort(-scores[: len(ranges)], kind="stable"):
-        if scores[number] <= THRESHOLD:
+        if scores[number] <= threshold:
             return
         start, stop = ranges[number]
         place = bisect_left(occupied, (start, stop))
