@@ -30,6 +30,7 @@ from foxing.memory.storage.repositories.postings import insert_segment
 from foxing.memory.storage.secrets import digest_key, message_digest
 from foxing.memory.text.passages import MAX_PASSAGES, message_of
 from foxing.memory.values.base import Role
+from foxing.memory.values.facts import KINDS
 from foxing.memory.values.policy import stored_policy
 from foxing.memory.values.trust import RANKS
 from foxing.renderer import PageLayout
@@ -237,6 +238,8 @@ class BundleReader:
     def _check_numbered(self, table: str, column: str, of_table: str, number: int) -> None:
         if of_table == "messages":
             self._number(number)
+            if column == "closed_by":  # a correction may have been erased since
+                return
             assert self._known is not None
             place = int(np.searchsorted(self._known, number))
             is_there = place < len(self._known) and self._known[place] == number
@@ -494,12 +497,18 @@ def _check_quarantine(row: Mapping[str, Any]) -> None:
     NewMessage.model_validate(document("message", row["message"].encode()))
 
 
+def _check_fact(row: Mapping[str, Any]) -> None:
+    if not 0 <= row["start"] < row["stop"] or row["kind"] not in (None, *KINDS):
+        raise ValueError("a fact has no such range or kind")
+
+
 _CHECKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
     "threads": _check_thread,
     "recent_postings": _check_recent,
     "images": _check_image,
     "records": _check_record,
     "quarantine": _check_quarantine,
+    "facts": _check_fact,
 }
 
 

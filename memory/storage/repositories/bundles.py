@@ -29,6 +29,7 @@ TABLES: Mapping[str, Sequence[str]] = {
     "image_places": ("message_id", "number"),
     "message_expiries": ("message_id",),
     "recall_weights": ("message_id",),
+    "facts": ("message_id", "start"),
     "erased_messages": ("message_id",),
     "quarantine": ("id",),
     "recent_postings": ("message_id",),
@@ -55,7 +56,13 @@ LEFT: Mapping[str, str] = {
 #: Columns that are not moved: keyed with a secret of the database, random, or those of the bank.
 OMITTED = frozenset({"bank_id", "stamp", "images.digest", "messages.digest", "quarantine.digest", "images.content"})
 #: Columns with numbers that another database gives, and the table whose rows they name.
-NUMBERED = {"message_id": "messages", "thread_id": "threads", "image_id": "images", "embedder_id": "embedders"}
+NUMBERED = {
+    "message_id": "messages",
+    "closed_by": "messages",
+    "thread_id": "threads",
+    "image_id": "images",
+    "embedder_id": "embedders",
+}
 #: Columns of pages that are moved.
 PAGE_COLUMNS = (
     *("key", "tier", "codec", "layout", "rows_used", "pinned", "sealed_at", "first_at", "last_at", "arrived_at"),
