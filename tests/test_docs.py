@@ -127,7 +127,7 @@ def test_the_cli_reference_has_every_command_and_option() -> None:
     sections = dict(re.findall(r"^##+ `(foxing .+?)`\n(.*?)(?=^##+ |\Z)", text, re.DOTALL | re.MULTILINE))
     known = dict(commands())
     assert set(sections) == set(known) | {
-        f"foxing {group}" for group in ("audit", "codec", "db", "hold", "keys", "quarantine")
+        f"foxing {group}" for group in ("audit", "bundle", "codec", "db", "facts", "hold", "keys", "quarantine")
     }
     for name, command in known.items():
         options = {option for p in command.params for option in (*p.opts, *p.secondary_opts) if option.startswith("-")}

@@ -45,6 +45,7 @@ last page. Errors are problem documents (RFC 9457) with a stable `type` and a `d
 TAGS: list[Json] = [
     {"name": "messages", "description": "Store messages, and read or erase single messages."},
     {"name": "recall", "description": "Find messages by query and time, and build prompts."},
+    {"name": "bundles", "description": "Banks as portable archives."},
     {"name": "facts", "description": "What the messages of a bank state that still holds."},
     {"name": "pages", "description": "Pages, their contents and their tiers."},
     {"name": "import", "description": "Import histories, such as exports of ChatGPT or Slack."},

@@ -24,7 +24,7 @@ _NAME = re.compile(r"(?:[a-z_]{1,30}/\d{8}\.[a-z]{1,10}|bundle\.json|end\.json)"
 _DAMAGED = "it is cut short or damaged; copy or export it again"
 
 
-class Member(NamedTuple):
+class BundleFile(NamedTuple):
     """A file of a bundle."""
 
     name: str
@@ -46,7 +46,7 @@ class Member(NamedTuple):
         return self.name.rpartition(".")[2]
 
 
-def write(members: Iterator[Member]) -> Iterator[bytes]:
+def write(members: Iterator[BundleFile]) -> Iterator[bytes]:
     """Yields the bytes of a bundle with these files."""
     digest = hashlib.sha256()
     count = 0
@@ -56,11 +56,11 @@ def write(members: Iterator[Member]) -> Iterator[bytes]:
             digest.update(part)
             yield part
     end = {"files": count, "sha256": digest.hexdigest()}
-    yield from _stored(Member(END, json.dumps(end, sort_keys=True).encode()))
+    yield from _stored(BundleFile(END, json.dumps(end, sort_keys=True).encode()))
     yield bytes(2 * BLOCK)
 
 
-def _stored(member: Member) -> Iterator[bytes]:
+def _stored(member: BundleFile) -> Iterator[bytes]:
     info = tarfile.TarInfo(member.name)
     info.size = len(member.data)
     info.mode = 0o600
@@ -69,7 +69,7 @@ def _stored(member: Member) -> Iterator[bytes]:
     yield bytes(-len(member.data) % BLOCK)
 
 
-def read(stream: IO[bytes]) -> Iterator[Member]:
+def read(stream: IO[bytes]) -> Iterator[BundleFile]:
     """Yields the files of a bundle, without the last one. Raises `InvalidBundle` for an archive of anything else, and
     at the end if the digest differs."""
     digest = hashlib.sha256()
@@ -89,7 +89,7 @@ def read(stream: IO[bytes]) -> Iterator[Member]:
         count += 1
         if count == 1 and info.name != HEADER:
             raise InvalidBundle("the file is not a bundle of Foxing; it does not begin with bundle.json")
-        yield Member(info.name, data)
+        yield BundleFile(info.name, data)
 
 
 def _info(header: bytes) -> tarfile.TarInfo:

@@ -20,7 +20,7 @@ from foxing.memory.values.reports import BundleReport
 from foxing.renderer import Progress
 from foxing.renderer.private_files import opener
 
-from .archive import Member, write
+from .archive import BundleFile, write
 from .export import members
 from .load import BundleReader, Contents, target_of
 
@@ -60,7 +60,7 @@ class Bundles:
             row = banks.get(connection, bank)
             total, messages, records = bundles.totals(connection, row.id)
 
-            def noted() -> Iterator[Member]:
+            def noted() -> Iterator[BundleFile]:
                 nonlocal pages, images
                 for member in members(connection, row.id):
                     is_page = member.table == "pages" and member.kind == "json"
@@ -155,10 +155,10 @@ class Bundles:
                 "the bank where it comes from"
             )
         try:
-            known = self._codecs.current() if codec == self._codecs.name else self._codecs.bundled(codec)
+            installed = self._codecs.current() if codec == self._codecs.name else self._codecs.bundled(codec)
         except CodecError:
             return f"the codec '{codec}' is not loaded here"
-        return None if known.weights == weights else f"they were written by other weights of the codec '{codec}'"
+        return None if installed.weights == weights else f"they were written by other weights of the codec '{codec}'"
 
 
 def _opened(path: Path) -> IO[bytes]:

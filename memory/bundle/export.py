@@ -20,7 +20,7 @@ from foxing.memory.storage.repositories.sealed import keys
 from foxing.memory.storage.secrets import index_key
 
 from . import postings
-from .archive import HEADER, PART_BYTES, Member, compact
+from .archive import HEADER, PART_BYTES, BundleFile, compact
 from .rows import encoded
 
 VERSION = 1
@@ -44,7 +44,7 @@ class _Numbers:
         return number - self.added if table == "messages" else self.of_table[table][number]
 
 
-def members(connection: Connection, bank_id: int) -> Iterator[Member]:
+def members(connection: Connection, bank_id: int) -> Iterator[BundleFile]:
     """Yields the files of the bundle of a bank."""
     bank = dict(bundles.bank_fields(connection, bank_id))
     added = int(bank.pop("numbers_added"))
@@ -52,30 +52,30 @@ def members(connection: Connection, bank_id: int) -> Iterator[Member]:
     by_name = sorted(embedders, key=lambda number: embedders[number])
     used = _used_embedders(connection, bank_id)
     numbers = _Numbers(added, {"embedders": {n: place for place, n in enumerate(n for n in by_name if n in used)}})
-    found = bundles.number_range(connection, bank_id)
+    ends = bundles.number_range(connection, bank_id)
     header = {
         "foxing_bundle": VERSION,
         "bank": encoded(bank),
         "index_key": index_key(connection, bank_id).hex(),
         "embedders": [list(embedders[number]) for number in numbers.of_table["embedders"]],
-        "messages": None if found is None else [found[0] - added, found[1] - added],
+        "messages": None if ends is None else [ends[0] - added, ends[1] - added],
     }
-    yield Member(HEADER, compact(header))
+    yield BundleFile(HEADER, compact(header))
     for table in BEFORE:
         yield from _table(connection, bank_id, table, numbers)
         if table == "images":
             for number, (_, content) in enumerate(bundles.image_contents(connection, bank_id), 1):
                 if content is not None:
-                    yield Member(f"images/{number:08}.file", bytes(content))
+                    yield BundleFile(f"images/{number:08}.file", bytes(content))
     yield from _pages(connection, bank_id, numbers)
     for table in AFTER:
         yield from _table(connection, bank_id, table, numbers)
     for number, packed in enumerate(bundles.posting_segments(connection, bank_id), 1):
-        yield Member(f"index/{number:08}.bin", postings.to_bytes(Postings.unpack(packed), added))
+        yield BundleFile(f"index/{number:08}.bin", postings.to_bytes(Postings.unpack(packed), added))
     for number, (embedder, packed) in enumerate(bundles.embedding_segments(connection, bank_id), 1):
         codes = {str(i - added): code.hex() for i, code in unpack_codes(packed).items()}
         fields = {"embedder": numbers.of("embedder_id", embedder), "codes": codes}
-        yield Member(f"codes/{number:08}.json", compact(fields))
+        yield BundleFile(f"codes/{number:08}.json", compact(fields))
 
 
 def _used_embedders(connection: Connection, bank_id: int) -> set[int]:
@@ -85,7 +85,7 @@ def _used_embedders(connection: Connection, bank_id: int) -> set[int]:
     return used - {None}
 
 
-def _table(connection: Connection, bank_id: int, table: str, numbers: _Numbers) -> Iterator[Member]:
+def _table(connection: Connection, bank_id: int, table: str, numbers: _Numbers) -> Iterator[BundleFile]:
     """Yields the files with the rows of a table, one a line."""
     own = numbers.of_table.setdefault(table, {})
     lines: list[bytes] = []
@@ -97,11 +97,11 @@ def _table(connection: Connection, bank_id: int, table: str, numbers: _Numbers) 
         size += len(lines[-1])
         if size >= PART_BYTES:
             part += 1
-            yield Member(f"{table}/{part:08}.jsonl", b"\n".join(lines))
+            yield BundleFile(f"{table}/{part:08}.jsonl", b"\n".join(lines))
             lines = []
             size = 0
     if lines:
-        yield Member(f"{table}/{part + 1:08}.jsonl", b"\n".join(lines))
+        yield BundleFile(f"{table}/{part + 1:08}.jsonl", b"\n".join(lines))
 
 
 def _moved(connection: Connection, table: str, row: Mapping[str, Any], numbers: _Numbers) -> dict[str, Any]:
@@ -116,17 +116,17 @@ def _moved(connection: Connection, table: str, row: Mapping[str, Any], numbers: 
     return values
 
 
-def _pages(connection: Connection, bank_id: int, numbers: _Numbers) -> Iterator[Member]:
+def _pages(connection: Connection, bank_id: int, numbers: _Numbers) -> Iterator[BundleFile]:
     for number, (row, tokens, text, packed) in enumerate(bundles.page_rows(connection, bank_id), 1):
         manifest = _manifest(connection, PageManifest.unpack(packed), numbers)
         fields = encoded({name: row[name] for name in bundles.PAGE_COLUMNS})
-        kept = bundles.keepsakes(connection, row["id"])
-        fields["keepsakes"] = [[start, stop, i - numbers.added, words] for start, stop, i, words in kept]
-        yield Member(f"pages/{number:08}.json", compact(fields))
-        yield Member(f"pages/{number:08}.manifest", manifest.pack())
-        yield Member(f"pages/{number:08}.tokens", bytes(tokens))
+        keepsakes = bundles.keepsakes(connection, row["id"])
+        fields["keepsakes"] = [[start, stop, i - numbers.added, words] for start, stop, i, words in keepsakes]
+        yield BundleFile(f"pages/{number:08}.json", compact(fields))
+        yield BundleFile(f"pages/{number:08}.manifest", manifest.pack())
+        yield BundleFile(f"pages/{number:08}.tokens", bytes(tokens))
         if text is not None:
-            yield Member(f"pages/{number:08}.text", bytes(text))
+            yield BundleFile(f"pages/{number:08}.text", bytes(text))
 
 
 def _manifest(connection: Connection, manifest: PageManifest, numbers: _Numbers) -> PageManifest:

@@ -37,7 +37,7 @@ from foxing.renderer import PageLayout
 from foxing.renderer.marks import GAP_MARK
 
 from . import postings
-from .archive import HEADER, Member, document, read
+from .archive import HEADER, BundleFile, document, read
 from .export import AFTER, BEFORE, VERSION
 from .rows import decoded, value_of
 
@@ -57,7 +57,7 @@ Readable = Callable[[str, str], str | None]
 
 @dataclass
 class Contents:
-    """What a bundle holds."""
+    """Contents of a bundle."""
 
     messages: int = 0
     pages: int = 0
@@ -134,7 +134,7 @@ class BundleReader:
         self._finish()
         return self.contents
 
-    def _check_order(self, member: Member) -> None:
+    def _check_order(self, member: BundleFile) -> None:
         table = member.table if "/" in member.name else HEADER.partition(".")[0]
         if table not in _ORDER or (member.name == HEADER and self._header):
             raise ValueError("no bundle of this version has such a file")
@@ -145,7 +145,7 @@ class BundleReader:
             raise ValueError("its files are not in order")
         self._position = position
 
-    def _member(self, member: Member) -> None:
+    def _member(self, member: BundleFile) -> None:
         if member.name == HEADER:
             self._read_header(document(member.name, member.data))
         elif member.table == "pages":
@@ -187,10 +187,10 @@ class BundleReader:
         if len(key) != 32:
             raise ValueError("index_key must have 32 bytes")
         for name, dimensions in header["embedders"]:
-            known = value_of(name, schema.embedders.c.name), value_of(dimensions, schema.embedders.c.dimensions)
-            if not 0 < known[1] < 1 << 20:
+            embedder = value_of(name, schema.embedders.c.name), value_of(dimensions, schema.embedders.c.dimensions)
+            if not 0 < embedder[1] < 1 << 20:
                 raise ValueError("an embedder has no such number of dimensions")
-            self._embedders.append(known)
+            self._embedders.append(embedder)
         if header["messages"] is not None:
             first, last = header["messages"]
             if type(first) is not int or type(last) is not int or not 0 < first <= last < MOST_NUMBER:
@@ -246,8 +246,10 @@ class BundleReader:
             if is_there == (table == "erased_messages"):
                 raise ValueError("it names a message that the bundle does not have")
             return
-        known = {"threads": self._threads, "images": len(self._images), "embedders": len(self._embedders)}[of_table]
-        if not 0 <= number < known:
+        rows = {"threads": self._threads, "images": len(self._images), "embedders": len(self._embedders)}[
+            of_table
+        ]
+        if not 0 <= number < rows:
             raise ValueError(f"{column} names what the bundle does not have")
 
     def _open_message(self, row: dict[str, Any]) -> None:
@@ -336,7 +338,7 @@ class BundleReader:
         if not page.files.keys() >= {"json", "manifest", "tokens"}:
             raise ValueError("it has not all of its files")
         fields = document("page", page.files["json"])
-        kept = fields.pop("keepsakes")
+        keepsakes = fields.pop("keepsakes")
         row = decoded(fields, [schema.pages.c[name] for name in bundles.PAGE_COLUMNS])
         layout = PageLayout.from_dict(row["layout"])
         cells = row["rows_used"] * layout.columns
@@ -348,7 +350,7 @@ class BundleReader:
         self._check_manifest(manifest, cells)
         numbers = set(manifest.ids.tolist())
         keepsakes = []
-        for start, stop, number, words in kept:
+        for start, stop, number, words in keepsakes:
             ints = all(type(value) is int for value in (start, stop, number))
             if not ints or type(words) is not str or not 0 <= start < stop <= cells or number not in numbers:
                 raise ValueError("its keepsakes are not in it")
@@ -416,8 +418,8 @@ class BundleReader:
         page_id = bundles.insert_page(connection, target.bank_id, row, page.files["tokens"], page.files.get("text"))
         threads = np.array([target.ids["threads"][number] for number in manifest.threads.tolist()], np.int64)
         moved = replace(manifest, ids=manifest.ids + target.added, threads=threads)
-        kept = [{**row_, "message_id": row_["message_id"] + target.added} for row_ in keepsakes]
-        bundles.insert_page_parts(connection, page_id, moved, secrets.randbits(62), kept)
+        moved_keepsakes = [{**row_, "message_id": row_["message_id"] + target.added} for row_ in keepsakes]
+        bundles.insert_page_parts(connection, page_id, moved, secrets.randbits(62), moved_keepsakes)
         self._manifests.append(page_id)
 
     # index
@@ -433,8 +435,8 @@ class BundleReader:
     def _codes(self, fields: Any) -> None:
         self._known = self._all_numbers() if self._known is None else self._known
         codes = {self._number(int(number)): bytes.fromhex(code) for number, code in fields["codes"].items()}
-        known = np.isin(np.array(list(codes), np.int64), self._known)
-        if not codes or not known.all() or sum(map(len, codes.values())) > _MAX_CODE_BYTES << 4:
+        are_there = np.isin(np.array(list(codes), np.int64), self._known)
+        if not codes or not are_there.all() or sum(map(len, codes.values())) > _MAX_CODE_BYTES << 4:
             raise ValueError("it names messages that the bundle does not have")
         embedder = fields["embedder"]
         if type(embedder) is not int or not 0 <= embedder < len(self._embedders):

@@ -38,9 +38,9 @@ def from_bytes(data: bytes, numbers: Array, moved_by: int) -> Postings:
         arrays.append(np.frombuffer(data[start : start + size], kind))
         start += size
     documents, terms, frequencies, places, counts = (array.astype(np.int64) for array in arrays)
-    known = np.isin(message_of(documents), numbers)
+    are_there = np.isin(message_of(documents), numbers)
     ascending = (np.diff(documents) > 0).all() and (np.diff(terms) > 0).all()
-    if not known.all() or not ascending or frequencies.min() < 1 or frequencies.sum() != p or places.max() >= n:
+    if not are_there.all() or not ascending or frequencies.min() < 1 or frequencies.sum() != p or places.max() >= n:
         raise ValueError("its numbers are not those of an index of these messages")
     starts = np.append(0, np.cumsum(frequencies))
     steps = np.diff(places)

@@ -40,14 +40,14 @@ def digest_key(connection: Connection) -> bytes:
 def index_key(connection: Connection, bank_id: int) -> bytes:
     """Returns the key of the hashes of terms in the index of a bank: its own if the bank came in a bundle, whose index
     moves with it, else one that follows from the secret of the database and does not reveal it."""
-    known = _index_keys.setdefault(connection.engine.pool, LRUCache(_INDEX_KEYS))
-    key: bytes | None = known.get(bank_id)
+    cache = _index_keys.setdefault(connection.engine.pool, LRUCache(_INDEX_KEYS))
+    key: bytes | None = cache.get(bank_id)
     if key is None:
         own = connection.execute(_own_index_key, {"bank": bank_id}).scalar_one_or_none()
         derived = hashlib.blake2b(bank_id.to_bytes(8, "big"), key=digest_key(connection), person=b"bank terms")
         key = derived.digest()[:32] if own is None else bytes(own)
         if snapshot.of(connection) is not None:  # else the bank may be rolled back, and its id given again
-            known[bank_id] = key
+            cache[bank_id] = key
     return key
 
 

@@ -19,6 +19,8 @@ PATHS = {
     "/v1/banks": {"get"},
     "/v1/banks/{bank}": {"get", "delete"},
     "/v1/banks/{bank}/age": {"post"},
+    "/v1/banks/{bank}/bundle": {"post"},
+    "/v1/banks/{bank}/export": {"get"},
     "/v1/banks/{bank}/facts": {"get"},
     "/v1/banks/{bank}/facts/{fact_id}": {"delete"},
     "/v1/banks/{bank}/facts/{fact_id}/correct": {"post"},
@@ -129,7 +131,7 @@ def test_every_request_body_has_an_example(document: dict[str, Any]) -> None:
         for name, operation in operations(document)
         if "requestBody" in operation
     ]
-    assert len(bodies) == 22
+    assert len(bodies) == 23
     for name, content in bodies:
         if name == "post /v1/banks/{bank}/import":  # a file
             assert content["application/octet-stream"]["schema"]["format"] == "binary"

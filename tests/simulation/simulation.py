@@ -127,6 +127,7 @@ class Simulation:
 
     def __enter__(self) -> "Simulation":
         self._stack.enter_context(owned(self.seed, self.clock))
+        self._stack.enter_context(_quiet())
         if self.small:
             self._stack.enter_context(small_batches())
         if not self.native:
@@ -1065,5 +1066,15 @@ def _difference(before: list[Any], after: list[Any]) -> str:
     return f"{len(before)} messages, then {len(after)}"
 
 
-for logger in ("foxing", "asyncio"):  # a process that ends has tasks whose errors nobody reads
-    logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Logs nothing: a process that ends has tasks whose errors nobody reads."""
+    loggers = [logging.getLogger(name) for name in ("foxing", "asyncio")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -251,8 +251,8 @@ def _of_text(
         if parts is not None and render_parts(parts) == text:
             content = _with_images(parts, images)
     else:
-        kept = tuple(image for image in images if image is not None)
-        content = (TextPart(text=text), *kept) if kept else text
+        parts = tuple(image for image in images if image is not None)
+        content = (TextPart(text=text), *parts) if parts else text
     message = NewMessage.model_validate(
         {
             "id": fields["id"],

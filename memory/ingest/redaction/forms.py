@@ -172,7 +172,9 @@ def _secrets() -> list[Form]:
 
 def _context_secrets(subject: Subject) -> Iterator[RuleMatch]:
     """Yields what is told as a secret, by the words around it."""
-    text, lower, check = subject.text, subject.lower, subject.time.left
+    text = subject.text
+    lower = subject.lower
+    check = subject.time.left
     proposed = [*labelled(text, lower, subject.matches, check, order=200), *nearby(text, lower, check, order=201)]
     yield from scored(text, subject.matches, proposed, check, order=202)
 

@@ -190,11 +190,11 @@ class Context:
         first = np.flatnonzero(np.diff(sentences, prepend=-1))
         cues = np.bitwise_or.reduceat(self._cues, first)
         nearby = cues & _TELLING_BESIDE != 0
-        beside = cues & _TELLING != 0
-        beside[1:] |= nearby[:-1]
-        beside[2:] |= nearby[:-2]
-        beside[:-1] |= nearby[1:]
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], beside, [False]]).astype(np.int8)))
+        telling = cues & _TELLING != 0
+        telling[1:] |= nearby[:-1]
+        telling[2:] |= nearby[:-2]
+        telling[:-1] |= nearby[1:]
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], telling, [False]]).astype(np.int8)))
         starts = [*self._starts[first].tolist(), self._length]
         for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
             yield starts[start], starts[stop]

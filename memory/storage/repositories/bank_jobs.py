@@ -83,11 +83,11 @@ def add(connection: Connection, bank_id: int | None, row: BankJobRow) -> None:
     names = ("key", "kind", "state", "lease_owner", "lease_until", "job", "options", "digest", "attempts", "key_id")
     values = {name: getattr(row, name) for name in (*names, "tenant")}
     connection.execute(schema.bank_jobs.insert().values(bank_id=bank_id, **values))
-    beside = (_of(bank_id, row.tenant), ~_unfinished)
-    newest = select(_c.id).where(*beside).order_by(_c.id.desc())
+    of_owner = (_of(bank_id, row.tenant), ~_unfinished)
+    newest = select(_c.id).where(*of_owner).order_by(_c.id.desc())
     oldest_kept = connection.execute(newest.offset(KEPT - 1).limit(1)).scalar()
     if oldest_kept is not None:
-        connection.execute(schema.bank_jobs.delete().where(*beside, _c.id < oldest_kept))
+        connection.execute(schema.bank_jobs.delete().where(*of_owner, _c.id < oldest_kept))
 
 
 def find(connection: Connection, key: str) -> BankJobRow | None:

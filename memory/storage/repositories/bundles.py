@@ -86,7 +86,9 @@ def bank_fields(connection: Connection, bank_id: int) -> Mapping[str, Any]:
 
 def number_range(connection: Connection, bank_id: int) -> tuple[int, int] | None:
     """Returns the lowest and the highest number of a message of a bank, erased ones included; None if it had none."""
-    m, r, e = schema.messages.c, schema.message_ranges.c, schema.erased_messages.c
+    m = schema.messages.c
+    r = schema.message_ranges.c
+    e = schema.erased_messages.c
     ends = [(m.bank_id, m.id, m.id), (r.bank_id, r.first_message, r.last_message)]
     ends.append((e.bank_id, e.message_id, e.message_id))
     rows_ = [
@@ -109,10 +111,10 @@ def totals(connection: Connection, bank_id: int) -> tuple[int, int, int]:
 def rows(connection: Connection, bank_id: int, table: str) -> Iterator[dict[str, Any]]:
     """Yields the rows of a table of `TABLES`, with `id` and what is moved."""
     t = schema.metadata.tables[table]
-    wanted = moved_columns(table)
+    moved = moved_columns(table)
     order = [t.c[name] for name in TABLES[table]]
-    extra = [t.c.id] if "id" in t.c and t.c.id not in wanted else []
-    query = select(*wanted, *extra).where(t.c.bank_id == bank_id).order_by(*order)
+    extra = [t.c.id] if "id" in t.c and t.c.id not in moved else []
+    query = select(*moved, *extra).where(t.c.bank_id == bank_id).order_by(*order)
     result = connection.execution_options(yield_per=_AT_ONCE).execute(query)
     for row in result.mappings():
         yield dict(row)
@@ -221,10 +223,10 @@ def manifests_of(connection: Connection, page_ids: Sequence[int]) -> Iterator[tu
             yield row.page_id, PageManifest.unpack(row.manifest)
 
 
-def page_keys(connection: Connection, wanted: Sequence[str]) -> set[str]:
+def page_keys(connection: Connection, candidates: Sequence[str]) -> set[str]:
     """Returns those of the keys of pages that the database has."""
     c = schema.pages.c
-    return set(connection.execute(select(c.key).where(c.key.in_(wanted))).scalars()) if wanted else set()
+    return set(connection.execute(select(c.key).where(c.key.in_(candidates))).scalars()) if candidates else set()
 
 
 def insert_page(connection: Connection, bank_id: int, row: Mapping[str, Any], tokens: bytes, text: bytes | None) -> int:
@@ -237,22 +239,22 @@ def insert_page(connection: Connection, bank_id: int, row: Mapping[str, Any], to
 
 
 def insert_page_parts(
-    connection: Connection, page_id: int, manifest: PageManifest, stamp: int, kept: Sequence[Mapping[str, Any]]
+    connection: Connection, page_id: int, manifest: PageManifest, stamp: int, keepsake_rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Inserts the manifest and the keepsakes of a page."""
     values = {"page_id": page_id, "stamp": stamp, "manifest": manifest.pack()}
     connection.execute(schema.page_manifests.insert().values(values))
-    if kept:
-        connection.execute(schema.keepsakes.insert(), [{**row, "page_id": page_id} for row in kept])
+    if keepsake_rows:
+        connection.execute(schema.keepsakes.insert(), [{**row, "page_id": page_id} for row in keepsake_rows])
 
 
 def insert_ranges(
     connection: Connection, bank_id: int, page_id: int, manifest: PageManifest, ids: Sequence[int]
 ) -> None:
     """Inserts the ranges of a page. `ids`: those of all messages of the bank, ascending."""
-    found = [{"bank_id": bank_id, "page_id": page_id, **run} for run in ranges.of_manifest(manifest, ids)]
-    if found:
-        connection.execute(schema.message_ranges.insert(), found)
+    runs = [{"bank_id": bank_id, "page_id": page_id, **run} for run in ranges.of_manifest(manifest, ids)]
+    if runs:
+        connection.execute(schema.message_ranges.insert(), runs)
 
 
 def insert_keys(connection: Connection, bank_id: int, ids: Mapping[str, int]) -> None:

@@ -49,8 +49,9 @@ def test_methods_have_the_names_and_parameters_of_those_in_process(client: Clien
             continue
         local = inspect.signature(getattr(getattr(memory.operations, part), name))
         own = inspect.signature(getattr(remote, name))
-        assert list(own.parameters) == [each for each in local.parameters if each != "progress"], name
-        for parameter in own.parameters.values():
+        parameters = {key: parameter for key, parameter in own.parameters.items() if key != "progress"}
+        assert list(parameters) == [key for key in local.parameters if key != "progress"], name
+        for parameter in parameters.values():
             assert parameter.default == local.parameters[parameter.name].default, (name, parameter)
 
 

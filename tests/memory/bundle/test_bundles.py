@@ -13,7 +13,7 @@ import pytest
 from support.images import encoded
 
 from foxing.memory import Conflict, InvalidBundle, Memory
-from foxing.memory.bundle.archive import Member, read, write
+from foxing.memory.bundle.archive import BundleFile, read, write
 from foxing.memory.storage import schema
 from foxing.memory.storage.repositories import bundles
 
@@ -236,7 +236,7 @@ def test_forged_bundle_is_refused(name: str, bundle: bytes, other: Memory, tmp_p
     before = dict(files)
     FORGED[name](files)
     assert files != before
-    data = b"".join(write(Member(key, value) for key, value in files.items()))
+    data = b"".join(write(BundleFile(key, value) for key, value in files.items()))
     with pytest.raises(InvalidBundle) as caught:
         put(other, "b", data, tmp_path)
     assert "bundle" in str(caught.value)
