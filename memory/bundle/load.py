@@ -246,9 +246,7 @@ class BundleReader:
             if is_there == (table == "erased_messages"):
                 raise ValueError("it names a message that the bundle does not have")
             return
-        rows = {"threads": self._threads, "images": len(self._images), "embedders": len(self._embedders)}[
-            of_table
-        ]
+        rows = {"threads": self._threads, "images": len(self._images), "embedders": len(self._embedders)}[of_table]
         if not 0 <= number < rows:
             raise ValueError(f"{column} names what the bundle does not have")
 
@@ -338,7 +336,7 @@ class BundleReader:
         if not page.files.keys() >= {"json", "manifest", "tokens"}:
             raise ValueError("it has not all of its files")
         fields = document("page", page.files["json"])
-        keepsakes = fields.pop("keepsakes")
+        entries = fields.pop("keepsakes")
         row = decoded(fields, [schema.pages.c[name] for name in bundles.PAGE_COLUMNS])
         layout = PageLayout.from_dict(row["layout"])
         cells = row["rows_used"] * layout.columns
@@ -350,7 +348,7 @@ class BundleReader:
         self._check_manifest(manifest, cells)
         numbers = set(manifest.ids.tolist())
         keepsakes = []
-        for start, stop, number, words in keepsakes:
+        for start, stop, number, words in entries:
             ints = all(type(value) is int for value in (start, stop, number))
             if not ints or type(words) is not str or not 0 <= start < stop <= cells or number not in numbers:
                 raise ValueError("its keepsakes are not in it")

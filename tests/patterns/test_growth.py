@@ -169,7 +169,10 @@ def test_the_texts_made_from_a_rule_show_one_that_grows_faster() -> None:
 def test_every_data_file_with_patterns_is_tested() -> None:
     rooms = [Path(room.__path__[0]) for room in (foxing.memory, foxing.renderer, foxing.api)]
     files = {path.resolve() for room in rooms for path in room.rglob("*.toml")}
-    tested = {path.resolve() for path in (SECRETS, *WORDS.glob("*.toml"), *RULES_PATH.glob("*.toml"), *FACTS_PATH.glob("*.toml"))}
+    tested = {
+        path.resolve()
+        for path in (SECRETS, *WORDS.glob("*.toml"), *RULES_PATH.glob("*.toml"), *FACTS_PATH.glob("*.toml"))
+    }
     without = {
         path for path in files if path.parent.name == "statements" or path.stem in ("strings", "profiles", "planted")
     }

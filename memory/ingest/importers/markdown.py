@@ -54,15 +54,18 @@ _ASSISTANTS = frozenset(
 )
 _MODELS = frozenset({"chatgpt", "claude", "gemini", "grok", "copilot", "deepseek", "mistral", "llama", "qwen", "gpt"})
 _SYSTEM = frozenset({"system", "developer"})
-_SAID = re.compile(r"\s+(?:said|says|wrote|schrieb|a dit|dijo|说|：)$")
+_SAID = re.compile(r"\s(?:said|says|wrote|schrieb|a dit|dijo|说|：)$")
 _NAME = r"[^\W\d_][\w .'’\-()·]{0,59}?"
 _CLOCK = r"(?P<clock>\d{1,2}:\d{2}(?::\d{2})?)"
 _STAMP = rf"(?:[\[(](?:(?P<day>\d{{4}}-\d{{2}}-\d{{2}})[ T,]+)?{_CLOCK}[\])]\s*)?"
 _STAMP_AFTER = r"(?:\s*[\[(](?:(?P<day2>\d{4}-\d{2}-\d{2})[ T,]+)?(?P<clock2>\d{1,2}:\d{2}(?::\d{2})?)[\])])?"
-_BOLD = re.compile(rf"{_STAMP}(?P<mark>\*\*|__)(?P<name>{_NAME}){_STAMP_AFTER}(?:[:：](?P=mark)|(?P=mark)\s*[:：])\s*")
+_BOLD = tuple(
+    re.compile(rf"{_STAMP}{mark}(?P<name>{_NAME}){_STAMP_AFTER}(?:[:：]{mark}|{mark}\s*[:：])\s*")
+    for mark in (r"\*\*", "__")
+)
 _HEADING = re.compile(rf"#{{1,6}} (?:\*\*)?(?P<name>{_NAME})(?:\*\*)?{_STAMP_AFTER}\s*[:：]?(?:\*\*)?\s*$")
 _PLAIN = re.compile(rf"{_STAMP}(?P<name>{_NAME}){_STAMP_AFTER}[:：](?:\s+|$)")
-_STYLES = (_BOLD, _HEADING, _PLAIN)
+_STYLES = (*_BOLD, _HEADING, _PLAIN)
 #: A chat of Signal, which is refused; see `whatsapp`.
 _SIGNAL = re.compile(rb"\[\d{4}-\d{2}-\d{2}, \d{1,2}:\d{2}\]")
 _FENCE = re.compile(r"\s{0,3}(```+|~~~+)")
@@ -93,7 +96,7 @@ class _Speaker:
 
 @dataclass
 class _Front:
-    """What the front matter of a file says."""
+    """Fields of the front matter of a file."""
 
     day: date | None = None
     at: datetime | None = None
@@ -230,7 +233,7 @@ def _speaker(pattern: re.Pattern[str], line: str) -> _Speaker | None:
     match = pattern.match(line)
     if match is None:
         return None
-    name = _SAID.sub("", match["name"].strip())
+    name = _SAID.sub("", match["name"].strip()).rstrip()
     folded = name.casefold()
     first = re.split(r"[\s\-(]", folded)[0]
     is_model = first in _MODELS
