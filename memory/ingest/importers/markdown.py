@@ -174,7 +174,7 @@ def _is_text(head: bytes) -> bool:
 
 @dataclass(frozen=True)
 class _Style:
-    """How a transcript names its speakers."""
+    """Style in which a transcript names its speakers."""
 
     pattern: re.Pattern[str]
     #: names of its speakers, most frequent first
