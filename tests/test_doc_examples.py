@@ -42,7 +42,17 @@ from support.texts import chat
 from test_docs import DOCS, REFERENCE, REPOSITORY, WRITTEN, commands
 
 from foxing.api.openapi.examples import BANK as HTTP_BANK
-from foxing.api.openapi.examples import BODIES, HOLD_ID, JOB_ID, KEY_ID, PAGE_ID, QUARANTINED_ID, REF, TEXT_HASH
+from foxing.api.openapi.examples import (
+    BODIES,
+    FACT_ID,
+    HOLD_ID,
+    JOB_ID,
+    KEY_ID,
+    PAGE_ID,
+    QUARANTINED_ID,
+    REF,
+    TEXT_HASH,
+)
 from foxing.api.settings import load_settings
 from foxing.memory import Policy, UsageLimits
 
@@ -171,6 +181,7 @@ class Surroundings:
                 if self.page == HTTP:  # what its examples expect
                     messages += BODIES["StoreRequest"][0].value["messages"]
                     messages.append({"role": "user", "name": "Mina Berg", "content": "I have the printer's proof."})
+                    messages.append({"role": "user", "content": "I'm allergic to nuts."})
                     put = {"op": "put", "namespace": ["agent", "preferences"], "key": "ben", "value": {}}
                     (change,) = client.post("/records", json={"writes": [put]}).json()["changes"]
                     imported = client.post("/import", content=b'{"role": "user", "content": "Titan is on time."}')
@@ -191,6 +202,9 @@ class Surroundings:
                 thread = "titan-planning" if self.page == HTTP else "titan"
                 client.post("/messages", json={"thread": thread, "messages": messages}).raise_for_status()
                 client.post("/seal", json={}).raise_for_status()
+            facts = client.get("/facts")
+            if self.page == HTTP and facts.is_success:
+                self.names[FACT_ID] = facts.json()["facts"][0]["fact_id"]
             pages = client.get("/pages")
             if pages.is_success and pages.json()["pages"]:
                 self.names["PAGE"] = self.names[PAGE_ID] = pages.json()["pages"][0]["id"]

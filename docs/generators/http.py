@@ -9,6 +9,7 @@ from foxing.api import problems
 from foxing.api.openapi.document import DEFAULT, examples_of, operations, problem_example, schema_names
 from foxing.api.openapi.examples import (
     BANK,
+    FACT_ID,
     HOLD_ID,
     JOB_ID,
     KEY_ID,
@@ -48,6 +49,7 @@ PATH_VALUES = {
     "message_id": MESSAGE_ID,
     "import_id": JOB_ID,
     "job_id": JOB_ID,
+    "fact_id": FACT_ID,
     "hash": TEXT_HASH,
     "key_id": KEY_ID,
     "hold_id": HOLD_ID,
