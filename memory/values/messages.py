@@ -15,7 +15,7 @@ from foxing.memory.errors import InvalidInput
 from foxing.renderer.clock import later
 from foxing.renderer.marks import GAP_MARK
 
-from .base import FROM_SERVICE, OPEN, BankName, Input, Moment, Name, Tier, Value, kind_of
+from .base import FROM_SERVICE, INTEGRAL, OPEN, BankName, Input, Moment, Name, Tier, Value, kind_of
 from .base import Role as Role
 from .gap_marks import MarkedText
 from .metadata import Metadata
@@ -86,7 +86,7 @@ class NewMessage(Input):
         description="Trust class: whose words these are. Default: the class of the role; `imported` for files of "
         "others, `web` for results of tools that fetch pages of the web.",
     )
-    gaps: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Strict(False), FailFast()] = Field(
+    gaps: Annotated[tuple[Annotated[int, Field(ge=0), INTEGRAL], ...], Strict(False), FailFast()] = Field(
         (),
         description="Offsets in its text, ascending, of the characters ⋯ that are gaps: marks of what had faded, for a "
         "message moved from another bank. Others are characters of the text.",

@@ -14,6 +14,7 @@ const ARGUMENTS = {
   recent: {},
   search: { query: "When do we ship Titan?" },
   fetch: { id: message },
+  facts: {},
   recall_pages: { query: "When do we ship Titan?", reader: "claude" },
   read_page: { page_id: page },
   timeline: {},

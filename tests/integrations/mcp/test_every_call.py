@@ -22,7 +22,7 @@ Calls = dict[str, list[str]]
 EVERY = {
     "tools": {
         *("remember", "recall", "build_context", "recent", "search", "fetch", "forget"),
-        *("recall_pages", "read_page", "timeline", "pin_page", "unpin_page", "age_pages"),
+        *("facts", "recall_pages", "read_page", "timeline", "pin_page", "unpin_page", "age_pages"),
     },
     "prompts": {"recall_topic", "catch_up"},
 }
@@ -49,6 +49,7 @@ async def call_everything(url: str, page: str, message: str) -> Calls:
         "recent": {},
         "search": {"query": "When do we ship Titan?"},
         "fetch": {"id": message},
+        "facts": {},
         "recall_pages": {"query": "When do we ship Titan?", "reader": "claude"},
         "read_page": {"page_id": page},
         "timeline": {},

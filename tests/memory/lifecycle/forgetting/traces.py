@@ -16,6 +16,7 @@ from foxing.memory.pages.exact_text import is_self_contained, unpack_differences
 from foxing.memory.storage import schema
 from foxing.memory.storage.manifest import PageManifest
 from foxing.memory.storage.repositories.trash import unpack_parts
+from foxing.memory.storage.secrets import index_key
 from foxing.memory.text.terms import terms
 from foxing.renderer.page import grid_text
 
@@ -42,8 +43,9 @@ def in_rows(url: str, memory: Memory, words: Sequence[str]) -> Iterator[str]:
                 read = _readable(memory, column, value)
                 if any(word in read for word in words):
                     yield f"{table.name}.{column}"
-    key = bytes(execute(url, "SELECT value FROM secrets WHERE name = 'digests'")[0][0])
-    hashes = {term_hash(term, key) for word in words for term in terms(word)}
+    with memory._database.read() as connection:
+        keys = [index_key(connection, bank_id) for (bank_id,) in execute(url, "SELECT id FROM banks")]
+    hashes = {term_hash(term, key) for key in keys for word in words for term in terms(word)}
     if any(term in hashes for _, term, _ in postings(url)):
         yield "postings"
 
