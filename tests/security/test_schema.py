@@ -79,6 +79,7 @@ OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operation
 #: Rules that a schema does not state: the size of metadata, the length of vectors, an order that needs `exact`,
 #: banks of a key that opens all.
 BETWEEN_VALUES = (
+    "gaps must be the offsets",
     *(".metadata: ", "vectors differ in length", "requires exact: true", "original_prefix cannot exceed"),
     "session and answer need provider",
     "an admin key opens all banks",
