@@ -203,8 +203,8 @@ export interface paths {
         /**
          * Export a bank as a bundle
          * @description Returns one bank in one portable archive, as it is at one moment: pages with their tokens, messages, images,
-         *     records, folds, policy and index. The same bank gives the same bytes. Protect it like the database. Legal holds, jobs
-         *     and what undo would restore are not in it.
+         *     records, folds, policy and index. The same bank gives the same bytes. Protect it like the database. Legal holds,
+         *     jobs and what undo would restore are not in it.
          */
         get: operations["export_bundle"];
         put?: never;
