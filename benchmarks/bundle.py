@@ -79,13 +79,13 @@ def measure_bundle(
 
 
 def _fill(memory: Memory, messages: int, images: int, progress: Advance | None) -> None:
-    every = max(1, messages // max(1, images))
+    interval = max(1, messages // max(1, images))
     random = np.random.default_rng(7)
     for first in range(0, messages, 500):
         batch = []
         for number in range(first, min(messages, first + 500)):
             content: str | tuple[TextPart | ImagePart, ...] = SENTENCE.format(number, number // 7)
-            if number % every == 0 and number // every < images:
+            if number % interval == 0 and number // interval < images:
                 content = (TextPart(text=str(content)), _picture(random))
             at = START + timedelta(minutes=number)
             batch.append(NewMessage(role="user", content=content, created_at=at, thread=f"thread {number % 20}"))

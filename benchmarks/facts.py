@@ -115,29 +115,29 @@ def measure_updates(memory: Memory, standing: Sequence[Row], rows: Sequence[Row]
     for number, row in enumerate(rows):
         bank = f"updates-{number}"
         before = [message_of(other) for other in standing if other["language"] == row["language"]]
-        said = [{"role": "user", "content": row[name]} for name in ("first", "later")]
-        ids = memory.store(bank, stored([*before, said[0]])).ids
+        pair = [{"role": "user", "content": row[name]} for name in ("first", "later")]
+        ids = memory.store(bank, stored([*before, pair[0]])).ids
         recognised = [fact for fact in facts_of(memory, bank) if fact.message_id == ids[-1]]
         earlier = len(facts_of(memory, bank))
         at = START + STEP * (len(ids) + 1)
-        later_id = memory.store(bank, [{**said[1], "created_at": at}]).ids[0]
+        later_id = memory.store(bank, [{**pair[1], "created_at": at}]).ids[0]
         entries = facts_of(memory, bank)
-        shown = [fact for fact in entries if fact.message_id == ids[-1]]
+        listed_facts = [fact for fact in entries if fact.message_id == ids[-1]]
         holds = row["relation"] == "none"
         others = earlier - len(recognised) - sum(fact.message_id not in (ids[-1], later_id) for fact in entries)
         values = {
             "entries": False,
             "holding": holds and bool(recognised),
-            "holding shown": holds and bool(shown),
+            "holding shown": holds and bool(listed_facts),
             "ended": not holds and bool(recognised),
-            "ended shown": not holds and bool(shown),
+            "ended shown": not holds and bool(listed_facts),
         }
         count(counts, values, row["language"], row["relation"])
         counts[ALL, "entries"] += len(entries)
         counts[ALL, "others"] += earlier - len(recognised)
         counts[ALL, "others lost"] += others
-        if listed and bool(shown) != (holds and bool(recognised)):
-            state = "still" if shown else "no more"
+        if listed and bool(listed_facts) != (holds and bool(recognised)):
+            state = "still" if listed_facts else "no more"
             yield f"  {state} {row['language']} {row['relation']}: {row['first']} | {row['later']}"
     yield f"earlier statements that ended, still listed: {share(counts, ALL, 'ended shown', 'ended')}"
     yield f"entries that no longer hold, of all: {share(counts, ALL, 'ended shown', 'entries')}"
@@ -172,7 +172,7 @@ def measure_pairs(memory: Memory, standing: Sequence[Row], rows: Sequence[Row], 
         facts += len(entries)
         for number, row in enumerate(own):
             key = f"cue-{number}"
-            alone, beside = (
+            alone, with_facts = (
                 memory.context(bank, reader="text", budget=BUDGET, query=row["trigger"], facts=tokens, track=False)
                 for tokens in (0, FACT_TOKENS)
             )
@@ -180,7 +180,7 @@ def measure_pairs(memory: Memory, standing: Sequence[Row], rows: Sequence[Row], 
                 "cues": True,
                 "listed": any(fact.message_id == key for fact in entries),
                 "without": key in alone.message_ids,
-                "with": key in beside.message_ids,
+                "with": key in with_facts.message_ids,
             }
             count(counts, values, language, f"kind {row['kind']}")
             if listed and not values["with"]:
@@ -230,9 +230,9 @@ def parts_of(counts: Counter[tuple[str, str]]) -> list[str]:
     return [ALL, *sorted({part for part, _ in counts} - {ALL})]
 
 
-def share(counts: Counter[tuple[str, str]], part: str, some: str, every: str) -> str:
+def share(counts: Counter[tuple[str, str]], part: str, some: str, whole: str) -> str:
     """Returns a share with its numbers."""
-    total = counts[part, every]
+    total = counts[part, whole]
     return f"{counts[part, some] / total if total else 0:.3f} ({counts[part, some]} of {total})"
 
 

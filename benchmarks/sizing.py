@@ -194,7 +194,7 @@ def sizing(costs: dict[str, Any], loads: Iterable[int] = LOADS) -> list[dict[str
     cpu_s = {row["step"]: row["cpu_ms"] / 1e3 for row in costs["steps"]}
     call_s = {row["call"]: row["cpu_ms"] / 1e3 for row in costs["calls"]}
     size = {row["tier"]: row["bytes_per_message"] for row in costs["tiers"]}
-    kept = sum(size[tier] * days for tier, days in DAYS_AT.items())
+    byte_days = sum(size[tier] * days for tier, days in DAYS_AT.items())
     rows = []
     for messages in loads:
         per_s = messages / DAY_S
@@ -203,7 +203,7 @@ def sizing(costs: dict[str, Any], loads: Iterable[int] = LOADS) -> list[dict[str
         recalls = per_s / MESSAGES_PER_RECALL * PEAK * call_s["recall"] / BUSY
         database = per_s * PEAK * POSTGRESQL_STORE_MS / 1e3 / BUSY
         workers = pages * sum(cpu_s.values()) / BUSY
-        terabytes = messages * kept * COPIES / 1e12
+        terabytes = messages * byte_days * COPIES / 1e12
         dollars = (stores + recalls + database + workers) * CORE_HOUR * HOURS_A_MONTH + terabytes * 1e3 * GB_MONTH
         rows.append(
             {
