@@ -8,12 +8,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages
-from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.storage.repositories.messages import Message, MessageTime
 
 from .candidates import Candidate
 from .standings import Standings, rarities_in_language
@@ -72,22 +73,32 @@ def choose_episodes(
     best = standings.best_first()[:MOST_EPISODES]
     anchors = [_anchor([i for i, run in runs.items() if run == key], held, weights, standings) for key in best]
     rows = messages.by_ids(connection, bank_id, anchors)
-    found: list[Episode] = []
+    outlines: list[_Outline] = []
     taken: set[int] = set()
     for key, anchor in zip(best, anchors, strict=True):
         if anchor not in rows or anchor in taken:
             continue
         run = _run(connection, bank_id, rows[anchor], within)
-        part = run if len(run) <= LONG else _cut(run, rows[anchor], weights)
+        part = run if len(run) <= LONG else _cut(run, anchor, weights)
         # the messages around two places of a long thread may be the same
-        part = [message for message in part if message.id not in taken]
-        found.append(Episode(run[0], part, standings.value(key) ** STEEP))
+        ids = [message.id for message in part if message.id not in taken]
+        outlines.append(_Outline(run[0], ids, standings.value(key) ** STEEP))
         taken.update(message.id for message in run)
-    if not any_episode and messages.count(connection, bank_id) < OTHERS * max(len(each.messages) for each in found):
+    if not any_episode and messages.count(connection, bank_id) < OTHERS * max(len(each.ids) for each in outlines):
         return []
-    heaviest = max(each.weight for each in found)
-    found = [each for each in found if each.weight >= FURTHER * heaviest]
-    return sorted(found, key=lambda episode: (episode.first.created_at, episode.first.id))
+    heaviest = max(each.weight for each in outlines)
+    outlines = sorted(each for each in outlines if each.weight >= FURTHER * heaviest)
+    rows = messages.by_ids(connection, bank_id, {i for each in outlines for i in (each.first.id, *each.ids)})
+    return [Episode(rows[each.first.id], [rows[i] for i in each.ids], each.weight) for each in outlines]
+
+
+class _Outline(NamedTuple):
+    """An episode whose messages have not been read."""
+
+    first: MessageTime
+    #: those of its messages that no episode before has, in time order
+    ids: Sequence[int]
+    weight: float
 
 
 def _runs(places: Mapping[int, tuple[int, datetime]]) -> dict[int, _Run]:
@@ -126,22 +137,23 @@ def _weights(matches: Sequence[Candidate]) -> dict[int, float]:
     return {message_id: weight / total for message_id, weight in weights.items()}
 
 
-def _run(connection: Connection, bank_id: int, anchor: Message, within: MessageFilter) -> Sequence[Message]:
+def _run(connection: Connection, bank_id: int, anchor: Message, within: MessageFilter) -> Sequence[MessageTime]:
     """Returns the messages of the episode of a message, without what `within` excludes and what is farther than
-    `REACH`."""
+    `REACH`. Their contents are not read: those of a long thread are many, and few of them are given."""
+    place = MessageTime(anchor.created_at, anchor.id)
     of_thread = replace(within, thread_id=anchor.thread_id)
-    later = messages.window(connection, bank_id, of_thread, after=(anchor.created_at, anchor.id - 1), limit=REACH)
+    before = MessageTime(anchor.created_at, anchor.id - 1)
+    later = messages.window_times(connection, bank_id, of_thread, after=before, limit=REACH)
     until = anchor.created_at + timedelta(microseconds=1)
     if within.until is not None:
         until = min(until, within.until)
-    earlier = messages.latest(connection, bank_id, replace(of_thread, until=until), REACH)
-    beside = {message.id: message for message in (*earlier, *later, anchor)}
-    run: Sequence[Message] = sorted(beside.values(), key=lambda message: (message.created_at, message.id))
-    start, stop = _bounds(run, run.index(anchor))
+    earlier = messages.latest_times(connection, bank_id, replace(of_thread, until=until), REACH)
+    run = sorted({*earlier, *later, place})
+    start, stop = _bounds(run, run.index(place))
     return run[start:stop]
 
 
-def _bounds(run: Sequence[Message], at: int) -> tuple[int, int]:
+def _bounds(run: Sequence[MessageTime], at: int) -> tuple[int, int]:
     """Returns the first message of the episode of `run[at]`, and the one after its last."""
     gaps = [after.created_at - before.created_at for before, after in pairwise(run)]
     usual = sorted(gaps)[len(gaps) // 2] if gaps else timedelta()
@@ -154,10 +166,10 @@ def _bounds(run: Sequence[Message], at: int) -> tuple[int, int]:
     return start, stop
 
 
-def _cut(run: Sequence[Message], anchor: Message, weights: Mapping[int, float]) -> Sequence[Message]:
+def _cut(run: Sequence[MessageTime], anchor: int, weights: Mapping[int, float]) -> Sequence[MessageTime]:
     """Returns the part of a long run around its best matches."""
     heaviest = max(weights.get(message.id, 0.0) for message in run)
     places = [n for n, message in enumerate(run) if heaviest and weights.get(message.id, 0.0) >= FURTHER * heaviest]
-    at = next(n for n, message in enumerate(run) if message.id == anchor.id)
+    at = next(n for n, message in enumerate(run) if message.id == anchor)
     near = [n for n in (*places, at) if abs(n - at) <= LONG]
     return run[max(0, min(near) - BEFORE) : max(near) + AFTER + 1]

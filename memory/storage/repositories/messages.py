@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import islice
-from typing import Any, TypedDict, TypeVar
+from typing import Any, NamedTuple, TypedDict, TypeVar
 
 from pydantic import JsonValue
 from sqlalchemy import BigInteger, Column, Connection, Select, and_, bindparam, func, literal, select, tuple_
@@ -284,6 +284,13 @@ def replace_content(
     ranges.note_change(connection, bank_id)
 
 
+class MessageTime(NamedTuple):
+    """When a message was said, and its id: what messages are in order by."""
+
+    created_at: datetime
+    id: int
+
+
 def window(
     connection: Connection,
     bank_id: int,
@@ -294,6 +301,18 @@ def window(
 ) -> list[Message]:
     """Returns up to `limit` messages in time order, starting after the message with the time and id `after`. Fewer if
     they are long, but at least one if there is any."""
+    return _at(connection, bank_id, window_times(connection, bank_id, condition, after=after, limit=limit))
+
+
+def window_times(
+    connection: Connection,
+    bank_id: int,
+    condition: MessageFilter,
+    *,
+    after: tuple[datetime, int] | None,
+    limit: int,
+) -> list[MessageTime]:
+    """Returns the times of the messages of a `window`."""
     query = _lengths.order_by(_c.created_at, _c.id)
     if after is not None:
         at, message_id = after
@@ -304,6 +323,11 @@ def window(
 
 def latest(connection: Connection, bank_id: int, condition: MessageFilter, limit: int) -> list[Message]:
     """Returns the last `limit` messages, in time order. Fewer if they are long, but at least one if there is any."""
+    return _at(connection, bank_id, latest_times(connection, bank_id, condition, limit))
+
+
+def latest_times(connection: Connection, bank_id: int, condition: MessageFilter, limit: int) -> list[MessageTime]:
+    """Returns the times of the `latest` messages."""
     query = _lengths.order_by(_c.created_at.desc(), _c.id.desc())
     sealed = lookup.in_time_order(connection, bank_id, condition, newest_first=True)
     chars = MAX_CHARS // 2  # all of them are assembled together
@@ -311,6 +335,11 @@ def latest(connection: Connection, bank_id: int, condition: MessageFilter, limit
 
 
 _lengths = select(_c.created_at, _c.id, _c.chars)
+
+
+def _at(connection: Connection, bank_id: int, times: Sequence[MessageTime]) -> list[Message]:
+    by_id = by_ids(connection, bank_id, [time.id for time in times])
+    return [by_id[time.id] for time in times]
 
 
 def _first(
@@ -323,15 +352,14 @@ def _first(
     chars: int,
     *,
     newest_first: bool = False,
-) -> list[Message]:
-    """Returns the first `limit` messages with at most `chars` characters in total. `query`: time, id and length of open
-    messages. A partly sealed message is among these and among the sealed ones."""
+) -> list[MessageTime]:
+    """Returns the times of the first `limit` messages with at most `chars` characters in total. `query`: time, id and
+    length of open messages. A partly sealed message is among these and among the sealed ones."""
     still_open = connection.execute(query.where(_c.bank_id == bank_id, *condition.conditions()).limit(limit))
     lengths_of_sealed = ((instant(message.created_at), message.id, message.chars) for message in islice(sealed, limit))
     listed = sorted({*map(tuple, still_open), *lengths_of_sealed}, reverse=newest_first)[:limit]
     ids = first_within(((message_id, length) for _, message_id, length in listed), chars)
-    by_id = by_ids(connection, bank_id, ids)
-    return [by_id[message_id] for message_id in ids]
+    return [MessageTime(at, message_id) for at, message_id, _ in listed[: len(ids)]]
 
 
 def first_within(messages: Iterable[Sequence[int]], chars: int) -> list[int]:
