@@ -29,7 +29,7 @@ class Backups(Checks):
             if outcome.done and path.exists():
                 self.verify_all()
                 self.backups[number] = (path, deepcopy(self.banks))
-                self.check_gone(path)
+                self.check_erasures(path)
             else:
                 check(not path.exists(), "an interrupted backup left a file")
 
@@ -56,13 +56,13 @@ class Backups(Checks):
             if not outcome.done:  # the file is there as a whole, or not at all
                 call()
             self.banks = deepcopy(banks)
-            self.gone.clear()
+            self.erasures.clear()
             for session in self.sessions.values():
                 session.last = None
             self._tick_clock()
             for model in self.banks.values():
-                for said in model.said.values():
-                    said.doubtful = said.doubtful or said.expires_at is not None
+                for original in model.originals.values():
+                    original.doubtful = original.doubtful or original.expires_at is not None
             self.verify_all()
 
         return call, settle

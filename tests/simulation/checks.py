@@ -8,7 +8,7 @@ from typing import Any
 from foxing.memory import InvalidTime, NotFound, RecalledMessage, StorageError
 from foxing.renderer import FoxingError
 
-from .model import BankModel, Finding, Said, check, check_message, resolve
+from .model import BankModel, Finding, Original, check, check_message, resolve
 from .outcome import Outcome
 from .subject import Subject
 
@@ -23,7 +23,7 @@ class Checks(Subject):
             return
         if outcome.fault and isinstance(error, StorageError):
             return
-        if outcome.moved is not None and isinstance(error, InvalidTime):
+        if outcome.clock_times is not None and isinstance(error, InvalidTime):
             return
         raise Finding(f"{type(error).__name__}: {error}") from error
 
@@ -43,20 +43,21 @@ class Checks(Subject):
         if model is None:
             check(not messages, f"bank {bank} is erased, and has {len(messages)} messages")
             return
-        before = dict(model.said)
+        before = dict(model.originals)
         resolve(model, messages, self.clock.now)
-        for key, said in before.items():
-            if key not in model.said:
-                self.gone[id(said)] = said
+        for key, original in before.items():
+            if key not in model.originals:
+                self.erasures[id(original)] = original
         for message in messages:
-            said = model.said[message.message_id]
-            said.latest = max(said.latest, self.clock.now)
-            check_message(said, message)
+            original = model.originals[message.message_id]
+            original.latest = max(original.latest, self.clock.now)
+            check_message(original, message)
             self.trace.update(f"{message.message_id} {message.text} {message.kept} {message.source}".encode())
         if messages:
             info = self.memory.bank(bank)
             hidden = sum(
-                said.expires_at is not None and said.expires_at <= self.clock.now for said in model.said.values()
+                original.expires_at is not None and original.expires_at <= self.clock.now
+                for original in model.originals.values()
             )
             check(
                 len(messages) <= info.messages <= len(messages) + hidden,
@@ -67,32 +68,35 @@ class Checks(Subject):
         for bank in list(self.banks):
             self.verify(bank)
 
-    def check_gone(self, path: Path | None = None) -> None:
+    def check_erasures(self, path: Path | None = None) -> None:
         """Checks that nothing of what was erased is in the files of the database, or in the file `path`."""
-        alive = {said.word for model in self.banks.values() for said in self._possible(model)}
+        alive = {original.word for model in self.banks.values() for original in self._possible(model)}
         files = [self.path, self.path.with_name("foxing.db-wal")] if path is None else [path]
         data = b"\0".join(file.read_bytes() for file in files if file.exists())
-        for said in self.gone.values():
-            if said.word not in alive:
-                check(said.word.encode() not in data, f"the word {said.word} of {said.id} is erased, and in a file")
+        for original in self.erasures.values():
+            if original.word not in alive:
+                check(
+                    original.word.encode() not in data,
+                    f"the word {original.word} of {original.id} is erased, and in a file",
+                )
 
     @staticmethod
-    def _possible(model: BankModel) -> Iterator[Said]:
-        yield from model.said.values()
-        for group in model.unknown:
+    def _possible(model: BankModel) -> Iterator[Original]:
+        yield from model.originals.values()
+        for group in model.candidates:
             yield from group
 
     def _tick_clock(self) -> None:
         for model in self.banks.values():
-            for said in self._possible(model):
-                said.latest = max(said.latest, self.clock.now)
+            for original in self._possible(model):
+                original.latest = max(original.latest, self.clock.now)
 
     def _absent(self, bank: str) -> list[type[FoxingError]]:
         """Returns the error of a bank that may not exist."""
         return [] if bank in self.banks and not self.banks[bank].doubtful else [NotFound]
 
     def _latest(self, outcome: Outcome) -> datetime:
-        return self.clock.now if outcome.moved is None else outcome.moved[1]
+        return self.clock.now if outcome.clock_times is None else outcome.clock_times[1]
 
     def _skip(self) -> Any:
         return (lambda: None), (lambda outcome: None)
@@ -104,8 +108,8 @@ class Checks(Subject):
             self._permit(outcome, *errors, *self._absent(bank))
             model = self.banks.get(bank)
             if sharpens and model is not None:
-                for said in model.said.values():
-                    said.last = None
+                for original in model.originals.values():
+                    original.last = None
             self.verify(bank)
 
         return call, settle

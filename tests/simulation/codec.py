@@ -133,9 +133,9 @@ class PackedCodec:
             return
         flat = cells.reshape(-1)
         letters = ((flat >= ord("a")) & (flat <= ord("z"))).nonzero()[0]
-        chosen = letters[(flat[letters] * 2654435761 + letters * 40503) % one_of == 0]
-        flat[chosen] = MISREAD_AS
-        confidence.reshape(-1)[chosen] = UNSURE
+        selection = letters[(flat[letters] * 2654435761 + letters * 40503) % one_of == 0]
+        flat[selection] = MISREAD_AS
+        confidence.reshape(-1)[selection] = UNSURE
 
     def cost(self, cells: Cells, tier: str) -> npt.NDArray[np.float32]:
         bits = np.full(cells.shape, 8, dtype=np.float32)

@@ -76,22 +76,22 @@ def shrink(seed: int, steps: Sequence[Step], reason: str, limit_s: float = 120, 
         failure = play(seed, part, **options)
         return failure is not None and _kind(failure[1]) == kind
 
-    kept = list(steps)
-    size = max(1, len(kept) // 2)
+    subset = list(steps)
+    size = max(1, len(subset) // 2)
     while time.monotonic() < deadline:
         smaller = False
         start = 0
-        while start < len(kept) and time.monotonic() < deadline:
-            part = kept[:start] + kept[start + size :]
+        while start < len(subset) and time.monotonic() < deadline:
+            part = subset[:start] + subset[start + size :]
             if fails(part):
-                kept = part
+                subset = part
                 smaller = True
             else:
                 start += size
         if size == 1 and not smaller:
             break
         size = max(1, size // 2)
-    return kept
+    return subset
 
 
 def _kind(reason: str) -> str:
@@ -112,19 +112,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--shrink", type=float, default=0, metavar="SECONDS", help="Shrink failures for so long.")
     parser.add_argument("--first", action="store_true", help="Stop with the first finding.")
     parser.add_argument("--digest", action="store_true", help="Print digests of the trace and of the rows of --seed.")
-    asked = parser.parse_args(arguments)
-    if asked.digest:
-        print(*digest(asked.seed, asked.steps))
+    namespace = parser.parse_args(arguments)
+    if namespace.digest:
+        print(*digest(namespace.seed, namespace.steps))
         return 0
-    options: dict[str, Any] = {"embedder": asked.embedder}
-    if asked.native:
+    options: dict[str, Any] = {"embedder": namespace.embedder}
+    if namespace.native:
         from foxing.encoder import load_codec
 
         options["codec"] = load_codec("native", "cpu")
     totals = Totals()
     start = time.monotonic()
-    for seed in range(asked.seed, asked.seed + asked.seeds):
-        steps = list(World(seed, faults=not asked.no_faults).steps(asked.steps))
+    for seed in range(namespace.seed, namespace.seed + namespace.seeds):
+        steps = list(World(seed, faults=not namespace.no_faults).steps(namespace.steps))
         failure = play(seed, steps, totals, **options)
         if failure is not None:
             number, reason = failure
@@ -133,11 +133,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"seed {seed}, step {number}, {steps[number] if number < len(steps) else 'check'!s:.200}\n  {reason}",
                 flush=True,
             )
-            if asked.shrink:
-                fewest = shrink(seed, steps[: number + 1], reason, asked.shrink, **options)
+            if namespace.shrink:
+                fewest = shrink(seed, steps[: number + 1], reason, namespace.shrink, **options)
                 print("\n".join(f"    {step}" for step in fewest), flush=True)
-        late = asked.seconds is not None and time.monotonic() - start > asked.seconds
-        if late or (asked.first and totals.findings):
+        late = namespace.seconds is not None and time.monotonic() - start > namespace.seconds
+        if late or (namespace.first and totals.findings):
             break
     report(totals, time.monotonic() - start)
     return 1 if totals.findings else 0

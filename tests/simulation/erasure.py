@@ -5,58 +5,64 @@ from typing import Any
 from foxing.memory import NotFound
 
 from .checks import Checks
-from .model import BankModel, Said, check
+from .model import BankModel, Original, check
 from .outcome import Outcome
 
 
 class Erasure(Checks):
     """Erasure of a message, a thread, a person or a bank."""
 
-    def _forget(self, bank: str, messages: list[Said], outcome: Outcome) -> None:
+    def _forget(self, bank: str, messages: list[Original], outcome: Outcome) -> None:
         """Settles an erasure in a bank, and looks for what is left."""
         model = self.banks.get(bank)
         if model is not None:
-            for said in messages:
-                if outcome.done and not said.doubtful:
-                    model.said.pop(said.id or "", None)
-                    self.gone[id(said)] = said
+            for original in messages:
+                if outcome.done and not original.doubtful:
+                    model.originals.pop(original.id or "", None)
+                    self.erasures[id(original)] = original
                 elif outcome.error is None or outcome.fault:
-                    said.doubtful = True
+                    original.doubtful = True
         self.verify(bank)
 
-    def _look_for_gone(self, outcome: Outcome) -> None:
+    def _look_for_erasures(self, outcome: Outcome) -> None:
         if outcome.done and not outcome.fault and getattr(outcome.result, "log_erased", False):
-            self.check_gone()
+            self.check_erasures()
 
     def _erase_message(self, bank: str, number: int) -> Any:
         model = self.banks.get(bank)
-        if model is None or not model.said:
+        if model is None or not model.originals:
             return self._skip()
-        said = list(model.said.values())[number % len(model.said)]
+        original = list(model.originals.values())[number % len(model.originals)]
 
         def settle(outcome: Outcome) -> None:
-            expired = said.expires_at is not None and said.expires_at <= self._latest(outcome)
-            self._permit(outcome, *([NotFound] if expired or said.doubtful else []))
-            self._forget(bank, [said], outcome)
-            self._look_for_gone(outcome)
+            expired = original.expires_at is not None and original.expires_at <= self._latest(outcome)
+            self._permit(outcome, *([NotFound] if expired or original.doubtful else []))
+            self._forget(bank, [original], outcome)
+            self._look_for_erasures(outcome)
 
-        return (lambda: self.caller.erase_message(bank, said.id or "")), settle
+        return (lambda: self.caller.erase_message(bank, original.id or "")), settle
 
     def _erase_thread(self, bank: str, thread: str) -> Any:
         model = self.banks.get(bank)
-        messages = [] if model is None else [said for said in model.said.values() if said.thread == thread]
+        messages = (
+            [] if model is None else [original for original in model.originals.values() if original.thread == thread]
+        )
 
         def settle(outcome: Outcome) -> None:
-            certain = any(not said.doubtful and said.expires_at is None for said in messages)
+            certain = any(not original.doubtful and original.expires_at is None for original in messages)
             self._permit(outcome, *([] if certain else [NotFound]))
             self._forget(bank, messages, outcome)
-            self._look_for_gone(outcome)
+            self._look_for_erasures(outcome)
 
         return (lambda: self.caller.erase_thread(bank, thread)), settle
 
     def _erase_person(self, person: str) -> Any:
         of_banks = {
-            bank: [said for said in model.said.values() if (said.name or "").casefold() == person.casefold()]
+            bank: [
+                original
+                for original in model.originals.values()
+                if (original.name or "").casefold() == person.casefold()
+            ]
             for bank, model in self.banks.items()
         }
 
@@ -71,7 +77,7 @@ class Erasure(Checks):
             whole = outcome.done and outcome.result.remaining == 0
             for bank, messages in of_banks.items():
                 self._forget(bank, messages, outcome if whole or not outcome.done else Outcome(killed=True, fault=True))
-            self._look_for_gone(outcome)
+            self._look_for_erasures(outcome)
 
         return call, settle
 
@@ -83,13 +89,13 @@ class Erasure(Checks):
             if model is None:
                 return
             if outcome.done:
-                for said in self._possible(model):
-                    self.gone[id(said)] = said
+                for original in self._possible(model):
+                    self.erasures[id(original)] = original
                 del self.banks[bank]
             elif outcome.fault:
                 self._settle_bank(bank, model)
             self.verify(bank)
-            self._look_for_gone(outcome)
+            self._look_for_erasures(outcome)
 
         return (lambda: self.caller.erase_bank(bank)), settle
 
@@ -98,6 +104,6 @@ class Erasure(Checks):
         try:
             self.memory.bank(bank)
         except NotFound:
-            for said in self._possible(model):
-                self.gone[id(said)] = said
+            for original in self._possible(model):
+                self.erasures[id(original)] = original
             del self.banks[bank]

@@ -86,7 +86,7 @@ def during(fault: Fault | None, clock: Clock) -> Iterator[Faults]:
 
     commit: Callable[[Any, Any], None] = DefaultDialect.do_commit
 
-    def committed(dialect: Any, connection: Any) -> None:
+    def commit_with_fault(dialect: Any, connection: Any) -> None:
         try:
             faults.before_commit()
         except sqlite3.OperationalError:
@@ -96,7 +96,7 @@ def during(fault: Fault | None, clock: Clock) -> Iterator[Faults]:
         faults.after_commit()
 
     event.listen(Engine, "before_cursor_execute", faults.at_statement)
-    DefaultDialect.do_commit = committed  # type: ignore[method-assign]
+    DefaultDialect.do_commit = commit_with_fault  # type: ignore[method-assign]
     try:
         yield faults
     finally:

@@ -58,9 +58,9 @@ class Session:
             check(self.last[1] == beginning, f"fold {result.fold} is another than at the last call")
         self.last = result.fold, beginning
 
-    def check_stored(self, name: str, stored: Sequence[RecalledMessage], result: FoldResult) -> None:
+    def check_stored(self, name: str, messages: Sequence[RecalledMessage], result: FoldResult) -> None:
         """Checks what a fold has stored."""
-        parts = [message for message in stored if message.thread.startswith(name)]
+        parts = [message for message in messages if message.thread.startswith(name)]
         keys = [message.message_id for message in parts]
         check(len(set(keys)) == len(keys), f"session {name}: a message is stored twice")
         texts = json.dumps(self.messages, ensure_ascii=False)
@@ -72,8 +72,8 @@ class Session:
                 line = json.dumps(message.text, ensure_ascii=False)[1:-1]
                 check(line in texts, f"session {name}: nobody said {short(message.text)}")
         if result.fold:
-            folded = json.dumps(self.messages[: result.folded], ensure_ascii=False)
-            requests = sum(word in folded for word in self.words)
+            head = json.dumps(self.messages[: result.folded], ensure_ascii=False)
+            requests = sum(word in head for word in self.words)
             number = sum(message.role == "user" for message in parts)
             check(number >= requests, f"session {name}: {requests} requests are folded, {number} are stored")
 

@@ -7,7 +7,7 @@ from foxing.memory import NotFound
 
 from .codec import PackedCodec
 from .embedder import WordEmbedder
-from .model import Said
+from .model import Original
 from .steps import Step
 from .subject import Subject
 
@@ -30,13 +30,13 @@ class Interference(Subject):
             embedder.fails = False
 
     @contextmanager
-    def _erasing(self, step: Step) -> Iterator[list[tuple[str, Said]]]:
+    def _erasing(self, step: Step) -> Iterator[list[tuple[str, Original]]]:
         """Has another memory erase a message while a step encodes pages, if its fault says so. Yields what it has
         erased."""
-        erased: list[tuple[str, Said]] = []
-        banks = sorted(name for name, model in self.banks.items() if model.said)
+        victims: list[tuple[str, Original]] = []
+        banks = sorted(name for name, model in self.banks.items() if model.originals)
         if step.fault is None or step.fault.kind != "erasure" or not isinstance(self.codec, PackedCodec) or not banks:
-            yield erased
+            yield victims
             return
         bank = step.arguments.get("bank", banks[step.fault.at % len(banks)])
         calls = 0
@@ -45,16 +45,16 @@ class Interference(Subject):
         def act() -> None:
             nonlocal calls
             calls += 1
-            said = list(self.banks[bank].said.values()) if bank in self.banks else []
-            if calls != 1 + number % 2 or not said:
+            originals = list(self.banks[bank].originals.values()) if bank in self.banks else []
+            if calls != 1 + number % 2 or not originals:
                 return
             if number % 3:
-                said = said[-8:]  # those that are being sealed, if any are
-            other = self._opened()
+                originals = originals[-8:]  # those that are being sealed, if any are
+            other = self._new_memory()
             try:
-                chosen = said[number * 7919 % len(said)]
-                other.erase_message(bank, chosen.id or "")
-                erased.append((bank, chosen))
+                victim = originals[number * 7919 % len(originals)]
+                other.erase_message(bank, victim.id or "")
+                victims.append((bank, victim))
             except NotFound:
                 pass  # it has expired, or the step itself has erased it
             finally:
@@ -62,6 +62,6 @@ class Interference(Subject):
 
         self.codec.before_encode = act
         try:
-            yield erased
+            yield victims
         finally:
             self.codec.before_encode = lambda: None

@@ -49,9 +49,9 @@ SYLLABLES = ("ba", "do", "ke", "li", "mu", "na", "po", "ra", "su", "te", "vi", "
 def own_word(number: int, salt: int) -> str:
     """Returns a word that no other number has and no sentence contains."""
     word = ""
-    rest = number * 4096 + salt % 4096
+    quotient = number * 4096 + salt % 4096
     for _ in range(10):
-        rest, digit = divmod(rest, len(SYLLABLES))
+        quotient, digit = divmod(quotient, len(SYLLABLES))
         word += SYLLABLES[digit]
     return f"x{word}q"
 
@@ -104,15 +104,15 @@ def characters(rng: Random) -> int:
 def content(rng: Random, word: str, picture: str) -> Any:
     """Returns the content of a message: a text, or parts."""
     draw = rng.random()
-    said = text(rng, word, characters(rng))
+    body = text(rng, word, characters(rng))
     if draw < 0.8:
-        return said
+        return body
     if draw < 0.88:
-        return [{"type": "tool_result", "id": f"call_{word}", "content": said, "is_error": rng.random() < 0.2}]
+        return [{"type": "tool_result", "id": f"call_{word}", "content": body, "is_error": rng.random() < 0.2}]
     if draw < 0.94:
         arguments = {"path": fact(rng), "note": word, "n": rng.randrange(100)}
         return [
-            {"type": "text", "text": said},
+            {"type": "text", "text": body},
             {"type": "tool_call", "id": word, "name": "read", "arguments": arguments},
         ]
-    return [{"type": "text", "text": said}, {"type": "image", "data": picture, "alt": f"picture {word}"}]
+    return [{"type": "text", "text": body}, {"type": "image", "data": picture, "alt": f"picture {word}"}]

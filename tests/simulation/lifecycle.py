@@ -30,34 +30,34 @@ class Lifecycle(Checks):
 
         def settle(outcome: Outcome) -> None:
             self._permit(outcome)
-            at = now if outcome.moved is None else outcome.moved[0]
-            latest = now if outcome.moved is None else outcome.moved[1]
-            expiring = [
-                (name, said)
+            at = now if outcome.clock_times is None else outcome.clock_times[0]
+            latest = now if outcome.clock_times is None else outcome.clock_times[1]
+            expiries = [
+                (name, original)
                 for name, model in self.banks.items()
-                for said in model.said.values()
-                if said.expires_at is not None and said.expires_at <= latest
+                for original in model.originals.values()
+                if original.expires_at is not None and original.expires_at <= latest
             ]
             whole = outcome.done and not outcome.fault
-            leased = self._leased() if whole and outcome.calm else set()
-            for name, said in expiring:
-                if whole and outcome.calm and not leased:
-                    self.gone[id(said)] = self.banks[name].said.pop(said.id or "")
+            leases = self._leased_pages() if whole and outcome.calm else set()
+            for name, original in expiries:
+                if whole and outcome.calm and not leases:
+                    self.erasures[id(original)] = self.banks[name].originals.pop(original.id or "")
                 else:
-                    said.doubtful = True
+                    original.doubtful = True
             if outcome.done and not outcome.fault:
                 report = outcome.result
                 check(not report.failed_banks, f"tick failed: {report.failed_banks}")
                 check(not report.unreadable, f"tick left pages: {report.unreadable}")
             self.verify_all()
             if whole and outcome.calm:
-                self._check_tiers(at, leased)
-                if expiring and not leased:
-                    self.check_gone()
+                self._check_tiers(at, leases)
+                if expiries and not leases:
+                    self.check_erasures()
 
         return (lambda: self.memory.tick()), settle
 
-    def _leased(self) -> set[str]:
+    def _leased_pages(self) -> set[str]:
         """Returns the pages that may still be leased by a process that was killed, all of them if a job may be. Raises
         `Finding` for a job that a tick should have taken."""
         now = self.clock.now
@@ -70,7 +70,7 @@ class Lifecycle(Checks):
             check(bank in busy, f"a tick at {now} left the job {kind}, whose lease ends at {until}")
         return names if jobs else {key for key, until in pages if _is_leased(until, now)}
 
-    def _check_tiers(self, now: datetime, leased: set[str]) -> None:
+    def _check_tiers(self, now: datetime, leases: set[str]) -> None:
         """Checks that pages are at the tier that their policy sets, or lower."""
         for name, model in self.banks.items():
             try:
@@ -82,7 +82,7 @@ class Lifecycle(Checks):
                 for page in message.page_ids:
                     arrivals[page] = max(arrivals.get(page, message.arrived_at), message.arrived_at)
             for page in pages:
-                if page.pinned or page.id not in arrivals or page.id in leased:
+                if page.pinned or page.id not in arrivals or page.id in leases:
                     continue
                 age = now - age_start(model.policy, page.last_at, arrivals[page.id])
                 tier = tier_of_age(model.policy, age)
@@ -117,26 +117,26 @@ class Lifecycle(Checks):
         return self._of_bank(bank, call, Forgotten, sharpens=True)
 
     def _policy(self, bank: str, policy: Mapping[str, Any]) -> Any:
-        parsed = Policy.parse(policy)
+        new_policy = Policy.parse(policy)
 
         def settle(outcome: Outcome) -> None:
             self._permit(outcome)
             model = self.banks.get(bank)
             if model is None:
-                model = self.banks[bank] = BankModel(parsed, doubtful=not outcome.done)
+                model = self.banks[bank] = BankModel(new_policy, doubtful=not outcome.done)
             if outcome.done:
-                check(self.memory.policy(bank) == parsed, "the policy of a bank is not that which was set")
-                model.policy = parsed
-                model.history.append(parsed)
+                check(self.memory.policy(bank) == new_policy, "the policy of a bank is not that which was set")
+                model.policy = new_policy
+                model.history.append(new_policy)
             else:
                 with suppress(NotFound):
                     model.policy = self.memory.policy(bank)
                     model.history.append(model.policy)
-            for said in model.said.values():
-                said.policies.append(model.policy)
+            for original in model.originals.values():
+                original.policies.append(model.policy)
             self.verify(bank)
 
-        return (lambda: self.caller.set_policy(bank, parsed)), settle
+        return (lambda: self.caller.set_policy(bank, new_policy)), settle
 
     def _reindex(self, bank: str, words: bool) -> Any:
         from foxing.memory import EmbedderError

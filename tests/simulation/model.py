@@ -48,7 +48,7 @@ def exact_until(policy: Policy, start: datetime) -> datetime:
 
 
 @dataclass
-class Said:
+class Original:
     """A message as it was stored."""
 
     id: str | None
@@ -105,9 +105,9 @@ class BankModel:
     #: Policies that it has had.
     history: list[Policy] = field(default_factory=list)
     #: Id → message.
-    said: dict[str, Said] = field(default_factory=dict)
+    originals: dict[str, Original] = field(default_factory=dict)
     #: Messages of calls whose outcome is not known: each is stored as a whole or not at all.
-    unknown: list[list[Said]] = field(default_factory=list)
+    candidates: list[list[Original]] = field(default_factory=list)
     #: Whether it may not exist, after a call that was interrupted.
     doubtful: bool = False
 
@@ -138,55 +138,57 @@ def pieces(message: RecalledMessage) -> list[str]:
     return [piece for piece in result if piece]
 
 
-def check_part_of(said: str, message: RecalledMessage) -> None:
+def check_part_of(original: str, message: RecalledMessage) -> None:
     """Checks that a text is made of parts of what was said, in order."""
     place = 0
     for piece in pieces(message):
         core = piece.strip()
-        at = said.find(core, place)
+        at = original.find(core, place)
         if at < 0:
-            check(_is_subsequence(core, said[place:]), f"{message.message_id}: not said there: {short(core)}")
+            check(_is_subsequence(core, original[place:]), f"{message.message_id}: not said there: {short(core)}")
             continue
         place = at + len(core)
 
 
 def _is_subsequence(text: str, whole: str) -> bool:
-    rest = iter(whole)
-    return all(character in rest for character in text if not character.isspace())
+    characters = iter(whole)
+    return all(character in characters for character in text if not character.isspace())
 
 
-def check_message(said: Said, message: RecalledMessage) -> None:
+def check_message(original: Original, message: RecalledMessage) -> None:
     """Checks a message as it is read against what was said."""
-    name = f"message {said.id}"
-    said.adopt(message)
-    check(message.thread == said.thread, f"{name}: thread {message.thread!r}, not {said.thread!r}")
-    check(message.role == said.role, f"{name}: role {message.role!r}, not {said.role!r}")
-    check(message.name == said.name, f"{name}: name {message.name!r}, not {said.name!r}")
-    check(message.created_at == said.created_at, f"{name}: time {message.created_at}, not {said.created_at}")
-    check(message.metadata == said.metadata, f"{name}: metadata {message.metadata}, not {said.metadata}")
-    if said.text is None:
-        check(said.word in message.text, f"{name}: not its words {short(message.text)}")
-        said.text = message.text
+    name = f"message {original.id}"
+    original.adopt(message)
+    check(message.thread == original.thread, f"{name}: thread {message.thread!r}, not {original.thread!r}")
+    check(message.role == original.role, f"{name}: role {message.role!r}, not {original.role!r}")
+    check(message.name == original.name, f"{name}: name {message.name!r}, not {original.name!r}")
+    check(message.created_at == original.created_at, f"{name}: time {message.created_at}, not {original.created_at}")
+    check(message.metadata == original.metadata, f"{name}: metadata {message.metadata}, not {original.metadata}")
+    if original.text is None:
+        check(original.word in message.text, f"{name}: not its words {short(message.text)}")
+        original.text = message.text
     for offset in message.gaps:
         check(message.text[offset:].startswith(GAP), f"{name}: no gap mark at {offset}: {short(message.text, offset)}")
     check(0 <= message.kept <= 1, f"{name}: kept {message.kept}")
     if message.source in ("open", "text"):
-        _check_same(f"{name} ({message.source})", message.text, said.text)
+        _check_same(f"{name} ({message.source})", message.text, original.text)
         check(message.kept == 1 and not message.gaps and not message.uncertain, f"{name}: exact, and has marks")
     else:
-        check_part_of(said.text, message)
+        check_part_of(original.text, message)
         if not message.gaps and message.kept == 1 and not message.uncertain:
-            _check_same(f"{name}, without a mark", message.text, said.text)
-        exact = said.exact_at_least_until()
-        check(said.latest >= exact, f"{name}: faded at {said.latest}, is to be exact until {exact}")
-    if said.last is not None:
-        check(message.kept <= said.last.kept + 1e-6, f"{name}: kept {said.last.kept} before, {message.kept} now")
-    said.last = message
+            _check_same(f"{name}, without a mark", message.text, original.text)
+        exact = original.exact_at_least_until()
+        check(original.latest >= exact, f"{name}: faded at {original.latest}, is to be exact until {exact}")
+    if original.last is not None:
+        check(
+            message.kept <= original.last.kept + 1e-6, f"{name}: kept {original.last.kept} before, {message.kept} now"
+        )
+    original.last = message
 
 
-def _check_same(name: str, text: str, said: str) -> None:
-    place = _difference(text, said)
-    check(text == said, f"{name}: {short(text, place)} is not what was said, {short(said, place)}")
+def _check_same(name: str, text: str, original: str) -> None:
+    place = _difference(text, original)
+    check(text == original, f"{name}: {short(text, place)} is not what was said, {short(original, place)}")
 
 
 def _difference(text: str, other: str) -> int:
@@ -199,47 +201,47 @@ def resolve(model: BankModel, messages: Sequence[RecalledMessage], now: datetime
     """Compares the messages of a bank with the model, and settles what was not known."""
     by_id = {message.message_id: message for message in messages}
     check(len(by_id) == len(messages), "a message is listed twice")
-    for key, said in list(model.said.items()):
-        expired = said.expires_at is not None and said.expires_at <= now
+    for key, original in list(model.originals.items()):
+        expired = original.expires_at is not None and original.expires_at <= now
         if key in by_id:
-            check(not expired, f"message {key} is there, and expired at {said.expires_at}; it is {now}")
-            said.doubtful = False
-        elif said.doubtful and not expired:
-            del model.said[key]
+            check(not expired, f"message {key} is there, and expired at {original.expires_at}; it is {now}")
+            original.doubtful = False
+        elif original.doubtful and not expired:
+            del model.originals[key]
         else:
-            check(expired, f"message {key} was acknowledged and is not there: {short(said.text)}")
-    others = [message for message in messages if message.message_id not in model.said]
-    for group in model.unknown:
+            check(expired, f"message {key} was acknowledged and is not there: {short(original.text)}")
+    others = [message for message in messages if message.message_id not in model.originals]
+    for group in model.candidates:
         _settle(model, group, others)
-    model.unknown.clear()
+    model.candidates.clear()
     check(not others, f"nobody has stored {[message.message_id for message in others]}")
 
 
-def _settle(model: BankModel, group: Iterable[Said], others: list[RecalledMessage]) -> None:
+def _settle(model: BankModel, group: Iterable[Original], others: list[RecalledMessage]) -> None:
     """Settles whether the messages of a call were stored."""
-    stored = missing = 0
-    for said in group:
-        if said.id is not None and said.id in model.said:
+    hits = misses = 0
+    for original in group:
+        if original.id is not None and original.id in model.originals:
             continue
-        match = next((message for message in others if _fits(said, message)), None)
+        match = next((message for message in others if _fits(original, message)), None)
         if match is None:
-            missing += said.expires_at is None
+            misses += original.expires_at is None
             continue
-        stored += 1
+        hits += 1
         others.remove(match)
-        said.id = match.message_id
-        model.said[match.message_id] = said
-    check(not (stored and missing), f"{stored} messages of an interrupted call are stored, {missing} are not")
+        original.id = match.message_id
+        model.originals[match.message_id] = original
+    check(not (hits and misses), f"{hits} messages of an interrupted call are stored, {misses} are not")
 
 
-def _fits(said: Said, message: RecalledMessage) -> bool:
-    if said.id is not None:
-        return said.id == message.message_id
-    dated = said.created_at == message.created_at or (said.window is not None and said.dated_by_clock)
+def _fits(original: Original, message: RecalledMessage) -> bool:
+    if original.id is not None:
+        return original.id == message.message_id
+    dated = original.created_at == message.created_at or (original.window is not None and original.dated_by_clock)
     return (
-        said.thread == message.thread
+        original.thread == message.thread
         and dated
-        and said.role == message.role
-        and said.word in message.text
-        and said.text in (None, message.text)
+        and original.role == message.role
+        and original.word in message.text
+        and original.text in (None, message.text)
     )

@@ -17,7 +17,7 @@ class Outcome:
     #: Whether a fault happened during it that lets it fail.
     fault: bool = False
     #: Times of the clock before and after it, if the clock moved.
-    moved: tuple[datetime, datetime] | None = None
+    clock_times: tuple[datetime, datetime] | None = None
     #: Whether another process erased something meanwhile.
     beside: bool = False
 
@@ -28,4 +28,4 @@ class Outcome:
     @property
     def calm(self) -> bool:
         """Whether nothing happened beside it that changes what it may answer."""
-        return not self.fault and self.moved is None and not self.beside
+        return not self.fault and self.clock_times is None and not self.beside

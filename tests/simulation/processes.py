@@ -61,7 +61,7 @@ class Processes(Checks):
             self.memory.store("forked", messages)
             return 1
         with suppress(StorageError):
-            self._opened().store("forked", messages)
+            self._new_memory().store("forked", messages)
             return 2
         return 0
 

@@ -59,8 +59,10 @@ class Recall(Checks):
             self._permit(outcome)
             if not outcome.done or not outcome.calm:
                 return
-            expected = [m.message_id for m in self.exported(bank) if since <= m.created_at < until][:500]
-            check(outcome.result == expected, f"the window {since} to {until} has {outcome.result}, not {expected}")
+            expectation = [m.message_id for m in self.exported(bank) if since <= m.created_at < until][:500]
+            check(
+                outcome.result == expectation, f"the window {since} to {until} has {outcome.result}, not {expectation}"
+            )
 
         return call, settle
 
@@ -81,10 +83,10 @@ class Recall(Checks):
             check(self.caller.page_image(bank, page.id, tier).startswith(PNG), "an image of a page is no PNG")
             reading = self.caller.read_page(bank, page.id, tier)
             check(0 <= reading.kept <= 1, f"page {page.id}: kept {reading.kept}")
-            said = {} if bank not in self.banks else self.banks[bank].said
+            originals = {} if bank not in self.banks else self.banks[bank].originals
             for message in reading.messages:
-                known = message.message_id in said or bool(self.banks[bank].unknown)
-                check(known, f"page {page.id} shows {message.message_id}, which nobody has stored")
+                origin = message.message_id in originals or self.banks[bank].candidates
+                check(origin, f"page {page.id} shows {message.message_id}, which nobody has stored")
             if page.tier != "micro":
                 self.caller.preview_page(bank, page.id, "micro")
 

@@ -37,7 +37,7 @@ class Simulation(Storing, Lifecycle, Recall, Erasure, Processes, Backups, Interf
         with (
             during(step.fault, self.clock) as faults,
             self._embedder_failing(step) as embedder,
-            self._erasing(step) as erased,
+            self._erasing(step) as victims,
         ):
             outcome = self._outcome(through, faults)
             if self._memory is not None and not faults.dead:
@@ -46,13 +46,13 @@ class Simulation(Storing, Lifecycle, Recall, Erasure, Processes, Backups, Interf
             outcome = replace(outcome, fault=not moves and (outcome.fault or faults.happened))
         if moves and faults.happened:
             times = sorted((before, self.clock.now))
-            outcome = replace(outcome, moved=(times[0], times[1]))
+            outcome = replace(outcome, clock_times=(times[0], times[1]))
             self._tick_clock()
-        outcome = replace(outcome, beside=bool(erased))
-        for bank, said in erased:
-            if said.id in self.banks[bank].said:
-                self.gone[id(said)] = self.banks[bank].said.pop(said.id)
-        if (faults.happened or erased) and step.fault is not None:
+        outcome = replace(outcome, beside=bool(victims))
+        for bank, original in victims:
+            if original.id in self.banks[bank].originals:
+                self.erasures[id(original)] = self.banks[bank].originals.pop(original.id)
+        if (faults.happened or victims) and step.fault is not None:
             self.coverage[step.fault.kind, step.name] += 1
         if step.name not in READING or not outcome.calm:
             self._exports.clear()

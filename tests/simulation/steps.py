@@ -14,7 +14,7 @@ from .languages import ENGLISH, LANGUAGES, content, fact, own_word, text
 
 PEOPLE = ("Ann", "Bo", "Chidi", "Müller")
 THREADS = ("daily", "harbour", "垂直")
-MOST_BANKS = 3
+MAX_BANKS = 3
 POLICIES: tuple[Mapping[str, Any], ...] = (
     {},
     {"age_from": "message"},
@@ -129,7 +129,7 @@ class World:
             yield step
 
     def _bank(self) -> str:
-        if len(self.banks) < MOST_BANKS and (not self.banks or self.rng.random() < 0.03):
+        if len(self.banks) < MAX_BANKS and (not self.banks or self.rng.random() < 0.03):
             name = f"bank{len(self.banks)}"
             self.banks[name] = _Bank()
             return name
@@ -185,19 +185,19 @@ class World:
 
     def _message(self, bank: str) -> dict[str, Any]:
         rng = self.rng
-        known = self.banks[bank]
+        record = self.banks[bank]
         self.number += 1
         word = own_word(self.number, self.salt)
-        known.words.append(word)
-        said = content(rng, word, picture(rng))
-        if known.contents and rng.random() < 0.05:
-            word, said = rng.choice(known.contents)  # the same words twice
-        elif len(str(said)) < 20_000:
-            known.contents.append((word, said))
-        fields: dict[str, Any] = {"content": said, "role": rng.choice(("user", "assistant", "tool"))}
+        record.words.append(word)
+        body = content(rng, word, picture(rng))
+        if record.contents and rng.random() < 0.05:
+            word, body = rng.choice(record.contents)  # the same words twice
+        elif len(str(body)) < 20_000:
+            record.contents.append((word, body))
+        fields: dict[str, Any] = {"content": body, "role": rng.choice(("user", "assistant", "tool"))}
         if rng.random() < 0.7:
             fields["id"] = f"m{self.number}"
-            known.keys.append(fields["id"])
+            record.keys.append(fields["id"])
         if rng.random() < 0.5:
             fields["name"] = rng.choice(PEOPLE)
         if rng.random() < 0.15:
@@ -298,7 +298,7 @@ class World:
         return {"person": self.rng.choice(PEOPLE)}
 
     def _move(self, bank: str) -> dict[str, Any]:
-        target = f"bank{self.rng.randrange(MOST_BANKS)}"
+        target = f"bank{self.rng.randrange(MAX_BANKS)}"
         self.banks.setdefault(target, _Bank())
         return {"bank": bank, "target": target, "backdate": self.rng.random() < 0.3}
 

@@ -9,7 +9,7 @@ from foxing.memory import Conflict, InvalidTime, NewMessage, Policy, RecalledMes
 from foxing.memory.ingest.importers import ImportOptions, import_file
 
 from .checks import Checks
-from .model import BankModel, Said, check
+from .model import BankModel, Original, check
 from .outcome import Outcome
 
 
@@ -22,13 +22,13 @@ class Storing(Checks):
         model = self.banks.get(bank)
 
         def settle(outcome: Outcome) -> None:
-            known = set() if model is None else model.said.keys()
-            self._permit(outcome, *([Conflict] if any(said.id in known for said, _ in new) else []))
-            self._add(bank, [said for said, _ in new], outcome)
+            ids = set() if model is None else model.originals.keys()
+            self._permit(outcome, *([Conflict] if any(original.id in ids for original, _ in new) else []))
+            self._add(bank, [original for original, _ in new], outcome)
 
         return (lambda: self.caller.store(bank, [fields for _, fields in new], thread=thread)), settle
 
-    def _new(self, fields: Mapping[str, Any], thread: str, now: datetime) -> tuple[Said, dict[str, Any]]:
+    def _new(self, fields: Mapping[str, Any], thread: str, now: datetime) -> tuple[Original, dict[str, Any]]:
         call = dict(fields)
         created_at = now
         if "age_s" in call:
@@ -38,7 +38,7 @@ class Storing(Checks):
         image = bool(message.images)
         expires_at = message.expiry(now)
         text = None if image else message.text
-        said = Said(
+        original = Original(
             id=call.get("id"),
             word=own,
             text=text,
@@ -54,10 +54,10 @@ class Storing(Checks):
         )
         if expires_at is not None and expires_at < now:
             call.pop("expires_after")
-            said.expires_at = None
-        return said, call
+            original.expires_at = None
+        return original, call
 
-    def _add(self, bank: str, new: list[Said], outcome: Outcome) -> None:
+    def _add(self, bank: str, new: list[Original], outcome: Outcome) -> None:
         """Adds the messages of a call to the model."""
         if outcome.error is not None and not outcome.fault:
             self.verify(bank)
@@ -65,49 +65,49 @@ class Storing(Checks):
         model = self.banks.get(bank)
         if model is None:
             model = self.banks[bank] = BankModel(Policy(), doubtful=not outcome.done)
-        for said in new:
-            said.policies.append(model.policy)
-            said.latest = self.clock.now
-            if outcome.moved is not None:
-                said.window = outcome.moved
-                said.doubtful = said.expires_at is not None
+        for original in new:
+            original.policies.append(model.policy)
+            original.latest = self.clock.now
+            if outcome.clock_times is not None:
+                original.window = outcome.clock_times
+                original.doubtful = original.expires_at is not None
         if outcome.done:
-            for said, key in zip(new, outcome.result.ids, strict=True):
-                if key not in model.said:
-                    said.id = key
-                    model.said[key] = said
+            for original, key in zip(new, outcome.result.ids, strict=True):
+                if key not in model.originals:
+                    original.id = key
+                    model.originals[key] = original
                 else:
-                    check(said.id == key, f"the id {key} was given out again")
+                    check(original.id == key, f"the id {key} was given out again")
         else:
-            model.unknown.append(new)
+            model.candidates.append(new)
         self.verify(bank)
 
     def _again(self, bank: str, id: str) -> Any:
         model = self.banks.get(bank)
-        said = None if model is None else model.said.get(id)
-        if said is None:
+        original = None if model is None else model.originals.get(id)
+        if original is None:
             return self._skip()
-        fields = {**said.fields, "created_at": said.created_at}
+        fields = {**original.fields, "created_at": original.created_at}
 
         def settle(outcome: Outcome) -> None:
             now = self._latest(outcome)
-            future = said.created_at > self.clock.now or (said.expires_at or now) <= now
+            future = original.created_at > self.clock.now or (original.expires_at or now) <= now
             self._permit(outcome, *([InvalidTime, Conflict] if future else []))
-            if outcome.done and not said.doubtful and (said.expires_at is None or outcome.calm):
+            if outcome.done and not original.doubtful and (original.expires_at is None or outcome.calm):
                 check(outcome.result.duplicates == 1, f"message {id} was stored twice")
             if outcome.done and outcome.result.stored:
-                self._refresh(said)
+                self._refresh(original)
             self.verify(bank)
 
-        return (lambda: self.caller.store(bank, [fields], thread=said.thread)), settle
+        return (lambda: self.caller.store(bank, [fields], thread=original.thread)), settle
 
-    def _refresh(self, said: Said) -> None:
-        said.last = None
+    def _refresh(self, original: Original) -> None:
+        original.last = None
 
     def _conflict(self, bank: str, id: str) -> Any:
         model = self.banks.get(bank)
-        said = None if model is None else model.said.get(id)
-        if said is None or said.expires_at is not None:
+        original = None if model is None else model.originals.get(id)
+        if original is None or original.expires_at is not None:
             return self._skip()
 
         def settle(outcome: Outcome) -> None:
@@ -120,7 +120,7 @@ class Storing(Checks):
     def _move(self, bank: str, target: str, backdate: bool) -> Any:
         """Exports a bank to JSON Lines and imports it into another."""
         source = self.banks.get(bank)
-        if source is None or not source.said:
+        if source is None or not source.originals:
             return self._skip()
         now = self.clock.now
         messages = self.exported(bank)
@@ -128,11 +128,11 @@ class Storing(Checks):
         lines = [_line(message) for message in messages]
         path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
         model = self.banks.get(target)
-        known = {} if model is None else model.said
+        residents = {} if model is None else model.originals
 
         def settle(outcome: Outcome) -> None:
             future = any(message.created_at > now or message.arrived_at > now for message in messages)
-            overlap = any(message.message_id in known for message in messages)
+            overlap = any(message.message_id in residents for message in messages)
             errors = [*([InvalidTime] if future else []), *([Conflict] if overlap else [])]
             self._permit(outcome, *errors)
             if outcome.error is not None and not outcome.fault:
@@ -142,11 +142,11 @@ class Storing(Checks):
             if own is None:
                 own = self.banks[target] = BankModel(Policy(), doubtful=not outcome.done)
             for message in messages:
-                origin = source.said[message.message_id]
-                if message.message_id in own.said or (message.expires_at and message.expires_at <= now):
+                origin = source.originals[message.message_id]
+                if message.message_id in own.originals or (message.expires_at and message.expires_at <= now):
                     continue
                 arrived = message.created_at if backdate else message.arrived_at
-                said = Said(
+                original = Original(
                     id=message.message_id,
                     word=origin.word if origin.word in message.text else "",
                     text=None if message.parts else message.text,
@@ -162,9 +162,9 @@ class Storing(Checks):
                     latest=now,
                 )
                 if outcome.done:
-                    own.said[message.message_id] = said
+                    own.originals[message.message_id] = original
                 else:
-                    own.unknown.append([said])
+                    own.candidates.append([original])
             self.verify(target)
 
         options = ImportOptions(backdate=backdate)

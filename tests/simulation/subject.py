@@ -16,7 +16,7 @@ from foxing.memory import DatabaseOptions, Memory, MemoryOptions, RecalledMessag
 from .codec import PackedCodec, packed_images
 from .embedder import WordEmbedder
 from .folds import Session
-from .model import BankModel, Said
+from .model import BankModel, Original
 from .service import client_of
 from .surroundings import Clock, owned, small_batches
 
@@ -38,7 +38,7 @@ class Subject:
         self.options = MemoryOptions(embedder=self.embedder or embedder or "none", read_images=False)
         self.banks: dict[str, BankModel] = {}
         #: Messages that were erased.
-        self.gone: dict[int, Said] = {}
+        self.erasures: dict[int, Original] = {}
         self.backups: dict[int, tuple[Path, dict[str, BankModel]]] = {}
         self.coverage: Counter[tuple[str, str]] = Counter()
         self.calls: Counter[str] = Counter()
@@ -83,9 +83,9 @@ class Subject:
         return self._client or self.memory
 
     def _open(self) -> None:
-        self._memory = self._opened()
+        self._memory = self._new_memory()
 
-    def _opened(self) -> Memory:
+    def _new_memory(self) -> Memory:
         database = DatabaseOptions(self.path, busy_timeout_s=5)
         return Memory(database, codec=self.codec, clock=self.clock, options=self.options)
 

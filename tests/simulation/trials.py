@@ -22,9 +22,9 @@ from random import Random
 ROOT = Path(__file__).resolve().parents[2]
 PAST = Path(__file__).parent / "past"
 #: Folders whose code is mutated.
-MUTATED = ("memory/storage", "memory/lifecycle", "memory/index")
+MUTATION_FOLDERS = ("memory/storage", "memory/lifecycle", "memory/index")
 #: Of their files, those that no step of the simulation reaches.
-UNREACHED = re.compile(
+EXCLUSIONS = re.compile(
     r"postgresql|blobs|objects|bulk|embedding_endpoint|model_endpoint|use_|universal_|embedders|embedder_source|conformance"
 )
 
@@ -34,7 +34,7 @@ class Trial:
     """Outcome of a simulation of a changed tree."""
 
     name: str
-    found: bool
+    finding: bool
     seconds: float
     #: Processor time of the simulation, shrinking included.
     cpu_s: float
@@ -43,7 +43,7 @@ class Trial:
     reason: str
 
     def __str__(self) -> str:
-        verdict = f"found after {self.seconds:.0f} s" if self.found else f"not found in {self.seconds:.0f} s"
+        verdict = f"found after {self.seconds:.0f} s" if self.finding else f"not found in {self.seconds:.0f} s"
         verdict += f" ({self.cpu_s:.0f} s of CPU time)"
         steps = f", {self.steps} steps" if self.steps else ""
         return f"{self.name}: {verdict}{steps}: {self.reason}"
@@ -52,14 +52,14 @@ class Trial:
 @contextmanager
 def copied_tree() -> Iterator[Path]:
     """Yields a copy of the checkout, with the kernel that is built in it."""
-    listed = subprocess.run(
+    listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     )
-    paths = [path for path in listed.stdout.split("\0") if path and not path.startswith(("docs/", "clients/"))]
+    paths = [path for path in listing.stdout.split("\0") if path and not path.startswith(("docs/", "clients/"))]
     paths += [str(path.relative_to(ROOT)) for path in ROOT.glob("encoder/native/entropy/*.so")]
     with tempfile.TemporaryDirectory(prefix="trial-") as folder:
         for path in paths:
@@ -83,13 +83,13 @@ def simulate(tree: Path, name: str, seconds: float, first_seed: int, shrink: flo
     )
     assert process.stdout is not None
     reason = ""
-    seconds_taken = 0.0
+    duration_s = 0.0
     steps = 0
     for line in process.stdout:
         if line.startswith("seed ") and not reason:
-            seconds_taken = time.monotonic() - start
+            duration_s = time.monotonic() - start
             reason = line[:60].strip()
-        elif line.startswith("  ") and seconds_taken and steps == 0 and not line.startswith("    simulation"):
+        elif line.startswith("  ") and duration_s and steps == 0 and not line.startswith("    simulation"):
             reason = f"{reason} … {line.strip()[:160]}"
         steps += line.startswith("    simulation.run")
     _, errors = process.communicate()
@@ -97,7 +97,7 @@ def simulate(tree: Path, name: str, seconds: float, first_seed: int, shrink: flo
         reason = f"the simulation ends with {process.returncode}: {(errors.strip().splitlines() or [''])[-1][:160]}"
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Trial(name, bool(reason), seconds_taken or time.monotonic() - start, cpu_s, steps, reason)
+    return Trial(name, bool(reason), duration_s or time.monotonic() - start, cpu_s, steps, reason)
 
 
 def past(seconds: float, names: Sequence[str]) -> list[Trial]:
@@ -121,8 +121,8 @@ def mutations(number: int, seed: int, seconds: float) -> list[Trial]:
     from cosmic_ray.plugins import get_operator, operator_names
 
     rng = Random(f"mutations {seed}")
-    files = sorted(path for folder in MUTATED for path in (ROOT / folder).rglob("*.py"))
-    files = [path for path in files if not UNREACHED.search(str(path.relative_to(ROOT)))]
+    files = sorted(path for folder in MUTATION_FOLDERS for path in (ROOT / folder).rglob("*.py"))
+    files = [path for path in files if not EXCLUSIONS.search(str(path.relative_to(ROOT)))]
     weights = [path.stat().st_size for path in files]
     names = sorted(name for name in operator_names() if "Variable" not in name)  # those need arguments
     operators = {name: get_operator(name)() for name in names}
@@ -140,15 +140,15 @@ def mutations(number: int, seed: int, seconds: float) -> list[Trial]:
             continue
         kind = rng.choice(sorted({_kind(name) for name, _ in places}))
         name, occurrence = rng.choice([place for place in places if _kind(place[0]) == kind])
-        changed = mutate_code(source, get_operator(name)(), occurrence)
-        if changed is None or changed == source:
+        mutant = mutate_code(source, get_operator(name)(), occurrence)
+        if mutant is None or mutant == source:
             continue
         file = path.relative_to(ROOT)
-        pairs = zip(source.splitlines(), changed.splitlines(), strict=False)
+        pairs = zip(source.splitlines(), mutant.splitlines(), strict=False)
         line = next(number for number, (old, new) in enumerate(pairs, 1) if old != new)
         with copied_tree() as tree:
-            (tree / file).write_text(changed, encoding="utf-8")
-            label = f"{file}:{line} {name.removeprefix('core/')} | {changed.splitlines()[line - 1].strip()[:80]}"
+            (tree / file).write_text(mutant, encoding="utf-8")
+            label = f"{file}:{line} {name.removeprefix('core/')} | {mutant.splitlines()[line - 1].strip()[:80]}"
             if not _starts(tree):
                 continue
             trials.append(simulate(tree, label, seconds, 1, 0))
@@ -176,12 +176,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=1800, help="Limit of one simulation.")
     parser.add_argument("--number", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args(arguments)
-    if asked.kind == "past":
-        trials = past(asked.seconds, asked.names)
+    namespace = parser.parse_args(arguments)
+    if namespace.kind == "past":
+        trials = past(namespace.seconds, namespace.names)
     else:
-        trials = mutations(asked.number, asked.seed, asked.seconds)
-    print(f"{sum(trial.found for trial in trials)} of {len(trials)} found")
+        trials = mutations(namespace.number, namespace.seed, namespace.seconds)
+    print(f"{sum(trial.finding for trial in trials)} of {len(trials)} found")
     return 0
 
 
