@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import regex
 
-from .values import UUID, YEAR, Shape, shape_of
+from .values import UUID, WALLET, YEAR, Shape, shape_of
 from .words import JOINED, Cue, Words, words
 
 
@@ -99,7 +99,6 @@ _CHOSEN = regex.compile(
     r"\p{Latin}{3,}\d\p{Ll}{3,}|\p{Lu}\p{Ll}{3,}_\d|\p{Lu}\p{Ll}{5,}\d|\p{Ll}{10,}\d|\p{Ll}{3,}(?:[-_]\p{Ll}{3,}){1,3}[-_]\d"
 )
 _HYPHENED = regex.compile(r"(?<![\w.,/-])\d{1,2}(?:-\d{1,2}){2,4}(?![\w/-])")
-_WALLET = regex.compile(r"(?<![\p{L}'’-])\p{Ll}{3,12}(?:,? \p{Ll}{3,12}){11,23}+(?![\p{L}'’-]| \p{L})")
 #: Numbers of words that a wallet may have.
 _WALLETS = (12, 15, 18, 21, 24)
 #: Joins the parts of a name.
@@ -185,7 +184,7 @@ class Candidates:
                 yield Suspect(*match.span("secret"), Look.SPOKEN)
         for match in _HYPHENED.finditer(self.text):
             yield Suspect(*match.span(), Look.DIAL)
-        for match in _WALLET.finditer(self.text):
+        for match in WALLET.finditer(self.text):
             tokens = match[0].replace(",", "").split()
             joining = any(word in self.lexicon.plain or word in self.lexicon.scopes for word in tokens)
             if len(tokens) in _WALLETS and not joining:

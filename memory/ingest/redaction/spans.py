@@ -6,7 +6,7 @@ from functools import cache
 import regex
 
 from .ranges import Range, bare_at, in_template, quoted_at
-from .values import Shape, shape_of
+from .values import WALLET, Shape, shape_of
 from .words import JOINED_SIGNS, words
 
 #: Most values that are looked for within one, or within so many characters that are none.
@@ -28,7 +28,6 @@ _SHOWN = regex.compile(r"[\"'`=:«“„‘：「『→>*(]\s{0,3}$")
 _NUMBERS = regex.compile(
     r"(?<![\p{Latin}\d.,/:-])(?:\d{1,4}(?:-\d{1,4}){1,7}|\d{1,4}(?: \d{1,4}){1,7})(?![\p{Latin}\d]|[.,:/-]\d)"
 )
-_WALLET = regex.compile(r"(?<![\p{L}'’-])\p{Ll}{3,12}(?:,? \p{Ll}{3,12}){11,23}+(?![\p{L}'’-]| \p{L})")
 _GROUPS = regex.compile(r"(?<![\p{L}\d])[A-Z2-7]{4}(?: [A-Z2-7]{4}){3,15}(?![\p{Latin}\d])")
 _PHRASE = regex.compile(
     r"[\"'`„“«「『‘]\s?(?P<value>[^\s\"'`„“”«»「」『』‘’\n:=<>{}][^\"`„“”«»「」『』\n:=<>{}]{1,60}?)\s?(?:[」』](?!」)|[\"'`”“»’](?!\p{Latin}))"
@@ -79,7 +78,7 @@ def spans(text: str) -> Iterator[Range]:
         end = max(end, start + REACH if value is None else value[1])
         if value is not None and not in_template(text, value[0]):
             yield value
-    for pattern in (_NUMBERS, _WALLET, _GROUPS, _OPTION, _PART, _SET, _DIGITS):
+    for pattern in (_NUMBERS, WALLET, _GROUPS, _OPTION, _PART, _SET, _DIGITS):
         for match in pattern.finditer(text):
             yield match.span()
     for pattern in (_PHRASE, _LINE):

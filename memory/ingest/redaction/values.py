@@ -93,6 +93,8 @@ _NUMBER = regex.compile(
     """
 )
 YEAR = regex.compile(r"(?:19|20)\d\d")
+#: As many words in a row as the phrase that restores a wallet has.
+WALLET = regex.compile(r"(?<![\p{L}'’-])\p{Ll}{3,12}(?:,? \p{Ll}{3,12}){11,23}+(?![\p{L}'’-]| \p{L})")
 UUID = regex.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MACHINE = regex.compile(r"[A-Za-z0-9+/=_.~%:-]{16,}")
 _DATE = regex.compile(
