@@ -37,7 +37,7 @@ from .values.messages import REPLACES, RecalledMessage
 from .values.speakers import one_line, speaker_name
 
 #: Clauses that are examined, the newest; pinned ones beyond them are as well.
-MOST_EXAMINED = 256
+MAX_EXAMINED = 256
 #: Facts whose messages are read at a time.
 READ_AT_ONCE = 32
 #: Facts that are compared with each other by their words.
@@ -49,7 +49,7 @@ LEAD = 0.1
 
 
 @dataclass(frozen=True)
-class _Stated:
+class _Statement:
     """A clause with its message, and what is left of it."""
 
     row: FactRow
@@ -61,6 +61,20 @@ class _Stated:
         """Whom it is about."""
         place = other_subject(self.text)
         return self.message.name or self.message.role if place is None else self.text[slice(*place)].strip()
+
+
+class _Statements:
+    """Statements that hold, added from the newest to the oldest."""
+
+    def __init__(self) -> None:
+        self._newer: list[_Statement] = []
+
+    def add(self, statement: _Statement) -> bool:
+        """Adds a statement, unless one added before replaces it; a pinned one is always added."""
+        if not statement.row.pinned and _is_replaced(statement, self._newer[-COMPARED:]):
+            return False
+        self._newer.append(statement)
+        return True
 
 
 class StandingFacts:
@@ -98,11 +112,11 @@ class StandingFacts:
             raise InvalidInput(f"subject must have 1 to {MAX_SUBJECT_CHARS} characters")
         with self._database.read() as connection:
             bank_row = banks.get(connection, bank)
-            holds, by_id = self._holding(connection, bank_row, at, now)
-            holds.sort(key=lambda row: not row.pinned)
-            stored = StoredMessages.fetch(connection, bank_row.id, [by_id[i] for i in {r.message_id for r in holds}])
-        listed = self._shown(holds, by_id, stored, subject, max_tokens)
-        return _newest_last(listed) if newest_last else listed
+            rows, by_id = self._holding(connection, bank_row, at, now)
+            rows.sort(key=lambda row: not row.pinned)
+            stored = StoredMessages.fetch(connection, bank_row.id, [by_id[i] for i in {r.message_id for r in rows}])
+        result = self._list(rows, by_id, stored, subject, max_tokens)
+        return _newest_last(result) if newest_last else result
 
     def near(
         self, bank: str, question: str, now: datetime, *, without: Collection[str], limit: int
@@ -121,26 +135,24 @@ class StandingFacts:
                 nearness = dict(zip(scores.documents.tolist(), scores.values.tolist(), strict=True))
                 rows.sort(key=lambda row: -nearness.get(document_key(row.message_id, 0), 0.0))
             rows = rows[:limit]
-            read = {row.message_id: by_id[row.message_id] for row in rows}
-            stored = StoredMessages.fetch(connection, bank_row.id, list(read.values()))
+            messages_of_rows = {row.message_id: by_id[row.message_id] for row in rows}
+            stored = StoredMessages.fetch(connection, bank_row.id, list(messages_of_rows.values()))
         remembered = self._assembler.assemble(stored)
         spans = list[RecalledMessage]()
-        newer = list[_Stated]()
+        standing = _Statements()
         for row in sorted(rows, key=_order, reverse=True):
             message = by_id[row.message_id]
             whole = remembered[row.message_id]
             place = range_left(row, whole)
             if place is None:
                 continue
-            stated = _Stated(row, message, whole.text[place.start : place.stop])
-            if row.pinned or not _is_replaced(stated, newer[-COMPARED:]):
-                newer.append(stated)
+            if standing.add(_Statement(row, message, whole.text[place.start : place.stop])):
                 span = recalled_passage(recalled_message(message, whole), whole, place)
                 spans.append(span.with_gap_mark(self._gap_mark))
         places = {(by_id[row.message_id].key, row.start): place for place, row in enumerate(rows)}
         return sorted(spans, key=lambda span: places.get((span.message_id, (span.passage or (0, 0))[0]), len(rows)))
 
-    def _shown(
+    def _list(
         self,
         rows: Sequence[FactRow],
         by_id: Mapping[int, Message],
@@ -149,12 +161,12 @@ class StandingFacts:
         max_tokens: int,
     ) -> Facts:
         """Returns as many of the facts of `rows` as `max_tokens` hold."""
-        listed: list[Fact] = []
+        results: list[Fact] = []
         lines = _Lines(max_tokens)
         faded = left_out = 0
-        newer: list[_Stated] = []
-        waiting = iter(rows)
-        while block := list(islice(waiting, READ_AT_ONCE)):
+        standing = _Statements()
+        queue = iter(rows)
+        while block := list(islice(queue, READ_AT_ONCE)):
             if lines.is_full:
                 left_out += len(block)
                 continue
@@ -165,18 +177,15 @@ class StandingFacts:
                 if text is None:
                     faded += 1
                     continue
-                stated = _Stated(row, by_id[row.message_id], text)
-                if not row.pinned and _is_replaced(stated, newer[-COMPARED:]):
+                statement = _Statement(row, by_id[row.message_id], text)
+                if not standing.add(statement) or (subject is not None and not _is_about(statement, subject)):
                     continue
-                newer.append(stated)
-                if subject is not None and not _is_about(stated, subject):
-                    continue
-                fact = _fact(stated)
+                fact = _fact(statement)
                 if lines.add(fact):
-                    listed.append(fact)
+                    results.append(fact)
                 else:
                     left_out += 1
-        return Facts(facts=listed, rendered=lines.text, text_tokens=lines.tokens, left_out=left_out, faded=faded)
+        return Facts(facts=results, rendered=lines.text, text_tokens=lines.tokens, left_out=left_out, faded=faded)
 
     def _holding(
         self, connection: Connection, bank: Bank, at: datetime | None, now: datetime
@@ -184,7 +193,7 @@ class StandingFacts:
         """Returns the facts of a bank that nothing has ended at a time, the newest first, and their messages. What the
         words of later ones replace is among them."""
         expired = expiries.expired(connection, bank, now)
-        rows = facts.newest(connection, bank.id, at, MOST_EXAMINED)
+        rows = facts.newest(connection, bank.id, at, MAX_EXAMINED)
         rows = [row for row in rows if row.message_id not in expired]
         by_id = messages.by_ids(connection, bank.id, {row.message_id for row in rows})
         rows = [row for row in rows if row.message_id in by_id]
@@ -196,8 +205,8 @@ class StandingFacts:
     ) -> frozenset[FactRow]:
         """Returns the facts that a later message of the same speaker ends or replaces, as far as their embeddings and
         their metadata tell."""
-        named = {(by_id[row.message_id].metadata or {}).get(REPLACES) for row in rows}
-        ended = {row for row in rows if not row.pinned and by_id[row.message_id].key in named}
+        replaced_keys = {(by_id[row.message_id].metadata or {}).get(REPLACES) for row in rows}
+        ended = {row for row in rows if not row.pinned and by_id[row.message_id].key in replaced_keys}
         changes = [row for row in rows if row.changes]
         ids = sorted({row.message_id for row in rows})
         if not changes or len(ids) < 2:
@@ -270,8 +279,8 @@ class StandingFacts:
             new = messages.by_keys(connection, bank_row.id, [key])[key]
             whole = Clause(0, new.chars, row.kind_known, changes=False)
             facts.delete_of(connection, bank_row.id, [new.id])
-            marked = MarkedClause(whole, marks_of(new.content or ""))
-            facts.insert(connection, bank_row.id, [(new.id, new.created_at, [marked])])
+            clause = MarkedClause(whole, marks_of(new.content or ""))
+            facts.insert(connection, bank_row.id, [(new.id, new.created_at, [clause])])
             values = {"closed_at": now, "closed_by": new.id, "pinned": False}
             facts.change(connection, bank_row.id, row.message_id, row.start, **values)
         return self._as_listed(bank, f"{new.ref}-0")
@@ -294,7 +303,7 @@ class StandingFacts:
                 raise _absent(bank, fact_id)
             stored = StoredMessages.fetch(connection, bank_id, [message])
         text = clause_left(row, self._assembler.assemble(stored)[number], self._gap_mark)
-        return row, _fact(_Stated(row, message, text or self._gap_mark.strip()))
+        return row, _fact(_Statement(row, message, text or self._gap_mark.strip()))
 
 
 class _Lines:
@@ -313,12 +322,12 @@ class _Lines:
         month = "pinned" if fact.pinned and not flat else f"{fact.said_at:%Y-%m}"
         is_plain = fact.role == "user" and fact.name is None and fact.trust == "user"
         speaker = "" if is_plain else f"{speaker_name(fact.role, fact.name, fact.trust, suspicious=False)}: "
-        added = [*([f"{month}:"] if month != self._month else []), f"- {speaker}{one_line(fact.text)}"]
-        tokens = sum(count_text_tokens(f"{line}\n") for line in added)
+        lines = [*([f"{month}:"] if month != self._month else []), f"- {speaker}{one_line(fact.text)}"]
+        tokens = sum(count_text_tokens(f"{line}\n") for line in lines)
         if self.is_full or self.tokens + tokens > self._limit:
             self.is_full = True
             return False
-        self._lines += added
+        self._lines += lines
         self._month = month
         self.tokens += tokens
         return True
@@ -329,13 +338,13 @@ class _Lines:
         return "\n".join(self._lines)
 
 
-def _newest_last(listed: Facts) -> Facts:
+def _newest_last(result: Facts) -> Facts:
     """Returns facts in the order of time, as many as their tokens hold."""
-    lines = _Lines(listed.text_tokens)
+    lines = _Lines(result.text_tokens)
     facts = [
-        fact for fact in sorted(reversed(listed.facts), key=lambda fact: fact.said_at) if lines.add(fact, flat=True)
+        fact for fact in sorted(reversed(result.facts), key=lambda fact: fact.said_at) if lines.add(fact, flat=True)
     ]
-    return listed.model_copy(update={"facts": facts, "rendered": lines.text, "text_tokens": lines.tokens})
+    return result.model_copy(update={"facts": facts, "rendered": lines.text, "text_tokens": lines.tokens})
 
 
 def clause_left(row: FactRow, remembered: RememberedMessage, gap_mark: str) -> str | None:
@@ -358,14 +367,14 @@ def range_left(row: FactRow, remembered: RememberedMessage) -> Passage | None:
     return None if place is None else Passage(*place)
 
 
-def _fact(stated: _Stated) -> Fact:
-    row = stated.row
-    message = stated.message
+def _fact(statement: _Statement) -> Fact:
+    row = statement.row
+    message = statement.message
     return Fact(
         fact_id=f"{message.ref}-{row.start}",
         kind=row.kind_known,
-        subject=stated.subject,
-        text=stated.text,
+        subject=statement.subject,
+        text=statement.text,
         said_at=row.said_at,
         message_id=message.key,
         ref=message.ref,
@@ -384,14 +393,16 @@ def _is_open(row: FactRow, at: datetime | None) -> bool:
     return row.closed_at is None or (at is not None and row.closed_at > at)
 
 
-def _is_about(stated: _Stated, subject: str) -> bool:
+def _is_about(statement: _Statement, subject: str) -> bool:
     """Returns True if a fact is about somebody or something: its subject, its speaker, or a name in it."""
     words = subject.strip().casefold()
-    named = (stated.subject, stated.message.name or stated.message.role)
-    return words in map(str.casefold, named) or (words not in ("user", "assistant") and words in stated.text.casefold())
+    names = (statement.subject, statement.message.name or statement.message.role)
+    return words in map(str.casefold, names) or (
+        words not in ("user", "assistant") and words in statement.text.casefold()
+    )
 
 
-def _is_replaced(older: _Stated, newer: Iterable[_Stated]) -> bool:
+def _is_replaced(older: _Statement, newer: Iterable[_Statement]) -> bool:
     """Returns True if one of later statements replaces what a sentence of an earlier one states, or repeats it."""
     mine = sentences(older.text)
     for later in newer:
