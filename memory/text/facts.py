@@ -23,7 +23,7 @@ DATA = Path(__file__).with_name("data") / "facts"
 #: Characters that are read of a message, from its beginning.
 READ_CHARS = 4_000
 #: Most clauses of a message, and characters of a sentence that is read.
-MOST_CLAUSES = 8
+MAX_CLAUSES = 8
 LONGEST = 400
 #: Characters of the shortest clause.
 SHORTEST = 4
@@ -128,16 +128,16 @@ def clauses_of(text: str, role: str) -> list[Clause]:
     rules = rules_of(language_of(text[:READ_CHARS]))
     if rules is None:
         return []
-    read = _readable(text[:READ_CHARS])
-    if rules.nothing.search(read):
+    readable = _readable(text[:READ_CHARS])
+    if rules.nothing.search(readable):
         return []
     clauses: list[Clause] = []
-    for start, stop in pairwise([0, *(match.end() for match in _SENTENCE_END.finditer(read)), len(read)]):
+    for start, stop in pairwise([0, *(match.end() for match in _SENTENCE_END.finditer(readable)), len(readable)]):
         if SHORTEST <= stop - start <= LONGEST:
-            clauses += _of_sentence(read, start, stop, rules, role)
-        if len(clauses) >= MOST_CLAUSES:
+            clauses += _of_sentence(readable, start, stop, rules, role)
+        if len(clauses) >= MAX_CLAUSES:
             break
-    return clauses[:MOST_CLAUSES]
+    return clauses[:MAX_CLAUSES]
 
 
 def _readable(text: str) -> str:
@@ -214,7 +214,7 @@ def _clause(text: str, start: int, stop: int, kind: FactKind | None, *, changes:
 #: Words that are marked: whole ones, and single ideographs.
 _MARKED = re.compile(r"[^\W_\u3400-\u9fff]{1,80}|[\u3400-\u9fff]")
 #: Most words of a clause that are marked.
-MOST_MARKS = 96
+MAX_MARKS = 96
 
 
 def marked_clauses(text: str, role: str) -> list[MarkedClause]:
@@ -226,7 +226,7 @@ def marks_of(text: str) -> bytes:
     """Returns a byte for each word of a text, which many words have."""
     return bytes(
         crc32(match[0].casefold().encode("utf-8", "surrogatepass")) & 0xFF for match in _MARKED.finditer(text)
-    )[:MOST_MARKS]
+    )[:MAX_MARKS]
 
 
 def place_of(marks: bytes, text: str, gaps: Sequence[int]) -> tuple[int, int] | None:
@@ -241,11 +241,11 @@ def place_of(marks: bytes, text: str, gaps: Sequence[int]) -> tuple[int, int] | 
             if length > best[0]:
                 best = (length, words[first][0], words[first + length - 1][1])
             at = marks.find(words[first][2], at + 1)
-    return best[1:] if best[0] >= min(LEAST_WORDS, len(marks)) else None
+    return best[1:] if best[0] >= min(MIN_WORDS, len(marks)) else None
 
 
 #: Words that must be left of a clause for it to be told from others.
-LEAST_WORDS = 3
+MIN_WORDS = 3
 
 
 def _run(marks: bytes, at: int, words: Sequence[tuple[int, int, int]], first: int, gaps: Sequence[int]) -> int:
