@@ -35,6 +35,7 @@ from .views import Views
 PATH = "/console"
 STATIC = {
     "console.css": "text/css; charset=utf-8",
+    "tokens.css": "text/css; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
     "htmx.min.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",

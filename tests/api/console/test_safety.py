@@ -150,7 +150,7 @@ def test_a_key_is_asked_for(memory: Memory) -> None:
         assert client.get(f"{HOME}/overview.json").status_code == 303
         asked = client.get(f"{HOME}/message", params={"id": "a&b"})
         assert asked.headers["location"] == f"/console/login?{urlencode({'next': f'{HOME}/message?id=a%26b'})}"
-        for name in ("console.css", "console.js", "htmx.min.js"):
+        for name in ("tokens.css", "console.css", "console.js", "htmx.min.js"):
             assert client.get(f"/console/static/{name}").status_code == 200
         origin = {"origin": str(client.base_url)}
         wrong = client.post("/console/login", data={"key": "wrong"}, headers=origin)
