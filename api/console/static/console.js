@@ -132,6 +132,8 @@
   });
   const start = () => {
     local(document);
+    const tab = document.querySelector(".tabs [aria-current]");
+    if (tab) tab.scrollIntoView({ block: "nearest", inline: "center" });
     document.querySelectorAll("[data-slider]").forEach(slider);
     document.querySelectorAll("[data-import]").forEach(uploads);
     if (document.querySelector("[data-again]")) setTimeout(() => location.reload(), 150);
