@@ -72,6 +72,26 @@ def time_element(value: datetime | None) -> Markup:
     return Markup('<time datetime="{}">{} UTC</time>').format(utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M"))
 
 
+def clock_element(value: datetime) -> Markup:
+    """Returns the hour and minute of a time in UTC, with the whole time as its tooltip. The script shows both in the
+    browser's zone."""
+    utc = value.astimezone(UTC)
+    return Markup('<time class="clock" datetime="{}" title="{} UTC">{}</time>').format(
+        utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M"), utc.strftime("%H:%M")
+    )
+
+
+def day_element(value: datetime) -> Markup:
+    """Returns the day of a time in UTC, which the script shows in the browser's zone."""
+    utc = value.astimezone(UTC)
+    return Markup('<time class="date" datetime="{}">{} UTC</time>').format(utc.isoformat(), utc.strftime("%Y-%m-%d"))
+
+
+def utc_day(value: datetime) -> str:
+    """Returns the day of a time in UTC, such as "2026-01-05"."""
+    return value.astimezone(UTC).date().isoformat()
+
+
 def size(value: int) -> str:
     """Returns a number of bytes with a unit."""
     for unit, bytes_of_unit in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
@@ -116,6 +136,9 @@ def environment() -> Environment:
     templates.filters |= {
         "own": lambda bank: Access.current().own_name(bank),
         "time": time_element,
+        "clock": clock_element,
+        "day": day_element,
+        "utc_day": utc_day,
         "size": size,
         "visible": visible,
         "duration": duration,

@@ -8,9 +8,30 @@
       const offset = -at.getTimezoneOffset();
       const two = (n) => String(Math.floor(Math.abs(n))).padStart(2, "0");
       const zone = (offset < 0 ? "-" : "+") + two(offset / 60) + ":" + two(offset % 60);
-      each.title = each.textContent;
-      each.textContent = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())} ${zone}`;
+      const date = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+      const clock = `${two(at.getHours())}:${two(at.getMinutes())}`;
+      const whole = `${date} ${clock} ${zone}`;
+      if (each.matches(".clock")) {
+        each.title = `${whole} (${each.title})`;
+        each.textContent = clock;
+      } else if (each.matches(".date")) each.textContent = date;
+      else {
+        each.title = each.textContent;
+        each.textContent = whole;
+      }
       each.dataset.local = "";
+    }
+  };
+  // Shows the day above the first message of each day, across the parts of a list.
+  const days = () => {
+    for (const list of document.querySelectorAll(".messages")) {
+      const before = list.previousElementSibling;
+      let last = before && before.matches(".messages") ? before.dataset.day : "";
+      for (const day of list.querySelectorAll(".day")) {
+        day.hidden = day.textContent === last;
+        last = day.textContent;
+      }
+      list.dataset.day = last;
     }
   };
   const slider = (box) => {
@@ -132,12 +153,13 @@
   });
   const start = () => {
     local(document);
+    days();
     const tab = document.querySelector(".tabs [aria-current]");
     if (tab) tab.scrollIntoView({ block: "nearest", inline: "center" });
     document.querySelectorAll("[data-slider]").forEach(slider);
     document.querySelectorAll("[data-import]").forEach(uploads);
     if (document.querySelector("[data-again]")) setTimeout(() => location.reload(), 150);
-    new MutationObserver(() => local(document)).observe(document.getElementById("content"), { childList: true, subtree: true });
+    new MutationObserver(() => { local(document); days(); }).observe(document.getElementById("content"), { childList: true, subtree: true });
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start); else start();
 })();

@@ -152,9 +152,29 @@ def test_a_page_by_roles_and_names(open_page: Callable[..., Any], axe: str, memo
 
 def test_times_are_in_the_zone_of_the_browser(open_page: Callable[..., Any]) -> None:
     page = open_page(f"{HOME}/timeline?since=2026-01-05")
-    shown = page.locator("time").first
-    sync_api.expect(shown).to_contain_text("2026-01-05 17:00 +09:00")
-    assert shown.get_attribute("title") == "2026-01-05 08:00 UTC"
+    sync_api.expect(page.locator(".day time").first).to_have_text("2026-01-05")
+    clock = page.locator("article time").first
+    sync_api.expect(clock).to_have_text("17:00")
+    assert clock.get_attribute("title") == "2026-01-05 17:00 +09:00 (2026-01-05 08:00 UTC)"
+    page.goto(f"{HOME}/message?id=whole")
+    whole = page.locator("article time").first
+    sync_api.expect(whole).to_contain_text("+09:00")
+    assert str(whole.get_attribute("title")).endswith(" UTC")
+
+
+def test_a_day_is_shown_once_and_a_thread_where_it_changes(open_page: Callable[..., Any], memory: Memory) -> None:
+    said = [
+        {"role": "user", "content": f"Note {hour}.", "created_at": f"2026-03-0{day}T{hour}:00Z"}
+        for day, hour in ((1, "09"), (1, "14"), (1, "16"), (2, "09"))
+    ]
+    memory.store("days", said[:3], thread="first")
+    memory.store("days", said[3:], thread="second")
+    page = open_page("/console/banks/days/timeline?since=2026-03-01")
+    sync_api.expect(page.locator(".day:visible")).to_have_text(["2026-03-01", "2026-03-02"])
+    assert page.locator("article bdi a").all_inner_texts() == ["first", "second"]
+    page.goto("/console/banks/days/timeline?since=2026-03-01&thread=first")
+    sync_api.expect(page.locator("article")).to_have_count(3)
+    assert page.locator("article bdi a").count() == 0
 
 
 def test_search_as_one_types_and_more_as_one_scrolls(open_page: Callable[..., Any]) -> None:
