@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from math import fsum
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -121,7 +122,7 @@ def _anchor(
     """Returns the message of a run that matches best."""
 
     def words(message_id: int) -> float:
-        return sum(standings.rarities[word] for word in held.get(message_id, ()))
+        return fsum(standings.rarities[word] for word in held.get(message_id, ()))
 
     return max(ids, key=lambda message_id: (weights.get(message_id, 0.0), words(message_id), message_id))
 

@@ -6,6 +6,7 @@ Of twenty variants that a tool lists, a choice names one by three words in a row
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from math import fsum
 
 from foxing.memory.text.terms import term_runs
 
@@ -42,7 +43,7 @@ class Mentions:
     def value(self, words: Collection[str], worth: Mapping[str, float], explained: Collection[int]) -> Mention:
         """Returns what the mentions of `words` are worth: in each message the terms that stand closest, more than in
         proportion to their share of all. `worth`: that of each word; `explained`: places that count less."""
-        total = sum(worth.get(word, 0.0) for word in words)
+        total = fsum(worth.get(word, 0.0) for word in words)
         places = sorted((place, word) for word in words for place in self._places.get(word, ()))
         mentions = []
         for message, of_message in groupby(places, lambda mention: self._messages[mention[0]]):
@@ -67,7 +68,7 @@ class Mentions:
                 own = worth.get(word, 0.0) * (EXPLAINED if place in explained else 1.0)
                 values[word] = max(own, values.get(word, 0.0))
                 near_places.append(place)
-            value = sum(values.values())
+            value = fsum(values.values())
             if value > best[0]:
                 best = value, frozenset(near_places)
         return best

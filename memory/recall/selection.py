@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from math import inf, log
+from math import fsum, inf, log
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory.text.passages import Passage
@@ -59,7 +59,7 @@ def asked_excerpt(span: RecalledMessage, asked: Collection[str], tokens: float) 
     words = [frozenset(term for term in terms(span.text[a:b]) if term in asked) for a, b in ranges]
     frequencies = Counter(word for of_piece in words for word in of_piece)
     worth = {word: log(1 + len(ranges) / frequency) for word, frequency in frequencies.items()}
-    own = [sum(worth[word] for word in of_piece) for of_piece in words]
+    own = [fsum(worth[word] for word in of_piece) for of_piece in words]
     values = [value + BESIDE_SHARE * max(own[max(0, n - 1) : n + 2]) for n, value in enumerate(own)]
     chosen: list[int] = []
     left = tokens
@@ -257,8 +257,8 @@ class _Choice:
         return named + self._mentions.value(piece.words, self._worth, given.places).value
 
     def _worth_of(self, words: Collection[str], identifiers: Collection[str], given: Collection[str]) -> float:
-        said = sum(self._worth.get(word, 0.0) * (AGAIN if word in given else 1.0) for word in words)
-        named = sum(
+        said = fsum(self._worth.get(word, 0.0) * (AGAIN if word in given else 1.0) for word in words)
+        named = fsum(
             self._identifier * (1.0 if each in self._shared else 0.5) * (AGAIN if each in given else 1.0)
             for each in identifiers
         )

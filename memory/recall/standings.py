@@ -8,7 +8,7 @@ frequent in its language, such as “again” or “go”, counts for less, howe
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
-from math import log1p
+from math import fsum, log1p
 
 from foxing.memory.index.bm25 import inverse_frequency
 from foxing.memory.text.identifiers import identifiers_in
@@ -69,7 +69,7 @@ class Standings:
             for word, number in frequencies.items()
         }
         words = {
-            key: sum(rarities[word] * number / (number + SATURATION) for word, number in of_episode.items())
+            key: fsum(rarities[word] * number / (number + SATURATION) for word, number in of_episode.items())
             for key, of_episode in counts.items()
         }
         return cls(rarities, words, shares, every)
