@@ -324,6 +324,7 @@ def test_the_quarantine_is_reviewed(open_page: Callable[..., Any], memory: Memor
     shown.get_by_text("Erase", exact=True).click()
     shown.get_by_role("button", name="Erase for good").click()
     sync_api.expect(page.get_by_text("instructions to a model: 58.")).to_be_visible()
+    page.wait_for_load_state()  # the text can be read before the script of the page has run
     page.keyboard.press("j")
     page.keyboard.press("j")
     assert page.locator(".item.current").count() == 1
