@@ -4,6 +4,7 @@ import gc
 import math
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@cache
 def is_slow(path: Path) -> bool:
     """True if all tests of a file are slow."""
     return any(path.is_relative_to(slow) for slow in SLOW) and not path.is_relative_to(QUICK)

@@ -55,6 +55,7 @@ def client_files(repository: Path) -> Iterator[Path]:
         yield from ([path] if path.suffix else (repository / path).rglob("*.py"))
 
 
+@pytest.mark.slow
 def test_the_client_imports_no_engine(repository: Path) -> None:
     files = [path.relative_to(repository) if path.is_absolute() else path for path in client_files(repository)]
     parts = [path.with_suffix("").parts for path in files if path.suffix == ".py"]

@@ -102,6 +102,7 @@ def test_a_policy_must_be_an_object(bank_client: httpx.Client) -> None:
     check_problem(bank_client.put(f"{BANK_PATH}/policy", json=[1]), 422, "invalid-request")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("now", "moment"),
     [

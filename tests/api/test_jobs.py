@@ -104,6 +104,7 @@ def expire(memory: Memory) -> None:
     execute(memory.operations.database_url, f"UPDATE bank_jobs SET lease_until = '{past}' WHERE {unfinished}")
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_what_is_done_in_time_is_answered_at_once(client: httpx.Client) -> None:
     report = ok(client.post(f"{BANK}/seal", params={"wait": 60}))
@@ -123,6 +124,7 @@ def test_what_is_done_in_time_is_answered_at_once(client: httpx.Client) -> None:
     assert ok(client.post(f"{BANK}/age"))["moved"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_what_takes_longer_is_a_job_that_any_process_shows(
     client: httpx.Client, memory: Memory, gate: Gate, database_url: str
@@ -155,6 +157,7 @@ def test_what_takes_longer_is_a_job_that_any_process_shows(
     assert actions.count("seal") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_a_cancelled_job_ends_between_two_pages(client: httpx.Client, memory: Memory, gate: Gate) -> None:
     job = accepted(client.post(f"{BANK}/seal", params={"wait": 0}))
@@ -169,6 +172,7 @@ def test_a_cancelled_job_ends_between_two_pages(client: httpx.Client, memory: Me
     assert ok(client.post(f"{BANK}/seal", params={"wait": 60}))["open_messages"] == 0
 
 
+@pytest.mark.slow
 def test_another_process_cancels_a_job(client: httpx.Client, memory: Memory, gate: Gate, database_url: str) -> None:
     job = accepted(client.post(f"{BANK}/seal", params={"wait": 0}))
     assert gate.reached.wait(120)
@@ -178,6 +182,7 @@ def test_another_process_cancels_a_job(client: httpx.Client, memory: Memory, gat
         assert ended(client, job)["state"] == "cancelled"
 
 
+@pytest.mark.slow
 def test_a_job_outlives_the_client_that_hangs_up(client: httpx.Client, memory: Memory, gate: Gate) -> None:
     with pytest.raises(httpx.ReadTimeout):
         client.post(f"{BANK}/seal", params={"wait": 60}, timeout=0.5)
@@ -188,6 +193,7 @@ def test_a_job_outlives_the_client_that_hangs_up(client: httpx.Client, memory: M
     assert memory.bank("ana").open_messages == 0
 
 
+@pytest.mark.slow
 def test_jobs_beyond_the_limit_are_refused_for_a_while(
     client: httpx.Client, memory: Memory, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +211,7 @@ def test_jobs_beyond_the_limit_are_refused_for_a_while(
     assert len(ok(client.post("/v1/banks/bo/seal", params={"wait": 60}))["pages"]) == 1
 
 
+@pytest.mark.slow
 def test_jobs_belong_to_their_tenant_and_are_cancelled_by_who_may_start_them(
     memory: Memory, codec: HookedCodec
 ) -> None:
@@ -235,6 +242,7 @@ def test_jobs_belong_to_their_tenant_and_are_cancelled_by_who_may_start_them(
         gate.open()
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_an_erasure_whose_process_was_killed_is_resumed_and_keeps_what_came_later(
     memory: Memory, database_url: str, monkeypatch: pytest.MonkeyPatch
@@ -285,6 +293,7 @@ def test_a_resumed_erasure_that_had_erased_everything_is_done(memory: Memory) ->
     assert jobs.take() is None
 
 
+@pytest.mark.slow
 def test_a_worker_resumes_jobs(memory: Memory) -> None:
     job_id = abandoned(memory, "seal", {})
     jobs = memory.operations.bank_jobs
@@ -305,6 +314,7 @@ def test_a_job_that_no_process_has_is_cancelled_at_once(memory: Memory) -> None:
     assert memory.bank("ana").open_messages == 2 * PAGES
 
 
+@pytest.mark.slow
 def test_a_job_that_ends_its_process_each_time_is_given_up(memory: Memory, client: httpx.Client) -> None:
     job_id = abandoned(memory, "seal", {}, memory_jobs.MOST_ATTEMPTS)
     failed = check_problem(client.post(f"{BANK}/seal", params={"wait": 60}), 500, "internal")
@@ -312,6 +322,7 @@ def test_a_job_that_ends_its_process_each_time_is_given_up(memory: Memory, clien
     assert memory.operations.bank_jobs.find("ana", job_id).state == "failed"
 
 
+@pytest.mark.slow
 def test_the_client_follows_a_job(client: httpx.Client, gate: Gate, memory: Memory) -> None:
     steps: list[tuple[int, int]] = []
 
@@ -330,6 +341,7 @@ def test_the_client_follows_a_job(client: httpx.Client, gate: Gate, memory: Memo
         assert job.result == report
 
 
+@pytest.mark.slow
 def test_the_client_says_that_a_job_was_cancelled(client: httpx.Client, gate: Gate) -> None:
     with Client(str(client.base_url)) as foxing:
 
@@ -408,6 +420,7 @@ def say(memory: Memory, bank: str, *numbers: int, name: str = "Mina") -> None:
     memory.store(bank, messages, thread="talk")
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_the_erasure_of_a_bank_is_a_job_that_outlives_it(client: httpx.Client, memory: Memory) -> None:
     job = any_ended(client, client.delete(BANK, params={"wait": 0}))
@@ -421,6 +434,7 @@ def test_the_erasure_of_a_bank_is_a_job_that_outlives_it(client: httpx.Client, m
     assert actions.count("erase_bank") == 2
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_a_resumed_erasure_of_a_bank_leaves_another_of_its_name(memory: Memory) -> None:
     jobs = memory.operations.bank_jobs
@@ -438,6 +452,7 @@ def test_a_resumed_erasure_of_a_bank_leaves_another_of_its_name(memory: Memory) 
     assert memory.bank("ana").messages == 2 * PAGES
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_what_a_person_said_is_erased_by_a_job_that_keeps_none_of_it(
     client: httpx.Client, memory: Memory, database_url: str
@@ -456,6 +471,7 @@ def test_what_a_person_said_is_erased_by_a_job_that_keeps_none_of_it(
     assert (report["person"], [part["threads"] for part in report["banks"]]) == ("mina", [["talk"]])
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_a_resumed_erasure_of_a_person_keeps_what_came_later_and_other_banks(memory: Memory) -> None:
     say(memory, "acme~ana", 1, 2)
@@ -474,6 +490,7 @@ def test_a_resumed_erasure_of_a_person_keeps_what_came_later_and_other_banks(mem
     assert names == {"acme~ana": ["Mina5"], "acme~bo": ["Mina3"], "ana": ["Mina4"]}
 
 
+@pytest.mark.slow
 def test_jobs_without_a_bank_exist_for_their_tenant(memory: Memory) -> None:
     for bank in ("acme~ana", "acme~bo", "globex~ana"):
         say(memory, bank, 1)
@@ -506,6 +523,7 @@ def test_jobs_without_a_bank_exist_for_their_tenant(memory: Memory) -> None:
     assert memory.bank("globex~ana").messages == 1
 
 
+@pytest.mark.slow
 def test_the_client_erases_banks_and_persons(client: httpx.Client, memory: Memory) -> None:
     say(memory, "bo", 1)
     with Client(str(client.base_url)) as foxing:

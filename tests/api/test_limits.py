@@ -203,6 +203,7 @@ def test_keys_with_limits_are_created_by_the_command(tmp_path: Path) -> None:
     assert (made["requests_per_s"], made["recalls_at_once"]) == (0.5, 3)
 
 
+@pytest.mark.slow
 def test_tokens_of_images_a_day(served: Served) -> None:
     served.limit("acme", messages_per_day=1_000)
     for number in range(40):

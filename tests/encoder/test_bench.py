@@ -213,6 +213,7 @@ def test_misread_characters_are_listed(codec: Codec, monkeypatch: pytest.MonkeyP
     assert row.to_dict()["lookalikes"] == row.lookalikes
 
 
+@pytest.mark.slow
 def test_ageing_is_measured_through_decoded_text(codec: Codec, short_texts: PageSet) -> None:
     rows = list(measure_ageing(codec, short_texts, "en"))
     assert [row.tier for row in rows] == list(AGEING_TIERS[1:])

@@ -78,6 +78,7 @@ def test_words_with_soft_hyphens_and_joiners_stay(tier: str, most: int) -> None:
     assert sum(a != b for a, b in zip(left, texts, strict=True)) <= most
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_fades_until_it_does() -> None:
     codec = CostedCodec()
     drawn = draw(codec, "micro")

@@ -119,6 +119,7 @@ def test_threads_load_the_vocabulary_once(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(loads) == 1
 
 
+@pytest.mark.slow
 def test_the_counts_of_long_texts_are_not_kept() -> None:
     count_text_tokens("loads the vocabulary")
     tracemalloc.start()

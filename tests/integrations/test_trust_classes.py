@@ -52,7 +52,7 @@ def suspicious(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
-@pytest.fixture(params=sorted(STORED))
+@pytest.fixture(params=["web", *(pytest.param(name, marks=pytest.mark.slow) for name in ("imported", "tool"))])
 def trust(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -384,6 +384,7 @@ def test_the_class_stands_with_the_speaker_on_page_images(
     assert text.count("Mina") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sealed", [False, True], ids=["open", "sealed"])
 def test_the_class_stands_with_the_speaker_on_images_of_a_context(
     shared_memory: Memory, bank: str, trust: str, sealed: bool
@@ -452,6 +453,7 @@ def native_pages_of_llama_index(memory: Memory, bank: str) -> str:
     return str(getattr(label, "text", ""))
 
 
+@pytest.mark.slow
 def test_the_class_stands_beside_a_page_image_whose_headers_have_faded(
     shared_memory: Memory, bank: str, trust: str, suspicious: bool
 ) -> None:
@@ -474,6 +476,7 @@ def test_a_page_of_several_classes_has_the_lowest(shared_memory: Memory, bank: s
     assert [image.trust for image in shared_memory.recall_images(f"{bank}-own", QUERY).images] == ["user"]
 
 
+@pytest.mark.slow
 def test_identifiers_beside_page_images_stand_with_their_class(
     shared_memory: Memory, bank: str, trust: str, suspicious: bool
 ) -> None:
@@ -547,6 +550,7 @@ def passing(tmp_path: Path) -> Iterator[tuple[Upstream, Memory, Callable[..., Ba
         yield upstream, memory, start
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("tool", ["run", "WebFetch"])
 def test_the_proxy_sends_folded_results_with_their_class(
@@ -571,6 +575,7 @@ def test_the_proxy_sends_folded_results_with_their_class(
     assert {message.trust for message in results} == {"tool" if tool == "run" else "web"}
 
 
+@pytest.mark.slow
 def test_the_proxy_sends_images_of_folded_results_with_their_class(
     passing: tuple[Upstream, Memory, Callable[..., BackgroundProxy]],
 ) -> None:

@@ -227,7 +227,7 @@ def pairs() -> Iterator[Any]:
         others = {first, second}.difference(USUAL)
         in_node = not others.isdisjoint(("wrap-js", "ai-sdk"))
         by_wrap = others == {"wrap"} and "watch" not in (first, second)
-        is_quick = not in_node and (not others or by_wrap or "import" in (first, second))
+        is_quick = not in_node and (not others or by_wrap)
         yield pytest.param(first, second, marks=() if is_quick else pytest.mark.slow)
 
 
@@ -237,7 +237,7 @@ def memory(tmp_path: Path) -> Iterator[Memory]:
         yield memory
 
 
-@pytest.mark.parametrize("agent", SESSIONS)
+@pytest.mark.parametrize("agent", ["claude-code", pytest.param("codex", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("first", "second"), list(pairs()))
 def test_a_session_by_two_ways_is_stored_once(
     memory: Memory, tmp_path: Path, agent: str, first: str, second: str

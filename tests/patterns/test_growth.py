@@ -179,6 +179,7 @@ def test_every_data_file_with_patterns_is_tested() -> None:
     assert sorted(path.name for path in files - tested - without) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEARCHED)
 def test_rules_of_redaction_take_twice_the_steps_for_twice_the_text(name: str) -> None:
     pattern = SEARCHED[name]

@@ -103,6 +103,7 @@ def test_the_reading_of_a_message_does_not_depend_on_others(texts: list[str], se
     assert np.array_equal(CONFUSABLES.canonical(swapped(cells, random.Random(seed))), cells)
 
 
+@pytest.mark.slow
 @given(TEXTS, st.integers(0, 1000))
 def test_canonical_depends_on_shapes_alone_and_is_its_own_canonical(text: str, seed: int) -> None:
     cells = Typesetter(repertoire=Repertoire(REPERTOIRE.characters)).page([entry(text)]).cells

@@ -129,6 +129,7 @@ def test_a_run_longer_than_a_row_fills_rows(length: int, layout: PageLayout) -> 
     assert (page.cells[:-1, : layout.ink_columns] != PADDING).all()
 
 
+@pytest.mark.slow
 @given(conversations, layouts)
 def test_cost_is_a_lower_bound(entries: list[Entry], layout: PageLayout) -> None:
     typesetter = Typesetter(layout)
@@ -140,6 +141,7 @@ def test_cost_is_a_lower_bound(entries: list[Entry], layout: PageLayout) -> None
             assert typesetter.cost(entry) <= span.stop - span.header_start
 
 
+@pytest.mark.slow
 @given(conversations, layouts)
 def test_every_page_can_be_drawn(entries: list[Entry], layout: PageLayout) -> None:
     for page in Typesetter(layout).pages(entries):

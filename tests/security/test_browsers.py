@@ -39,6 +39,7 @@ def test_pages_of_the_service_itself_and_other_clients_can_use_it(
         assert shared_client.post("/v1/banks/b/seal", headers=headers).status_code == 200
 
 
+@pytest.mark.slow
 def test_the_reference_can_be_reached_by_a_link(shared_client: httpx.Client) -> None:
     assert shared_client.get("/docs", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}).is_success
 

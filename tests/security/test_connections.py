@@ -280,6 +280,7 @@ def is_dropped(connection: socket.socket) -> bool:
     return bool(poll.poll(60_000))
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_its_answer_is_closed(mounted: Memory) -> None:
     with serve(mounted, ConnectionLimits(32, unread_s=1.0)) as url, ExitStack() as stack:
         for connection in fill(url, stack, 8, head("/x/app/large"), head("/x/app/large", Connection="close")):

@@ -94,6 +94,7 @@ def test_a_digest_cannot_be_found_by_trying(memory: Memory, database_path: Path)
     assert not guesses & set(digests(database_path))
 
 
+@pytest.mark.slow
 def test_a_message_whose_text_is_forgotten_is_still_stored_once(memory: Memory) -> None:
     memory.seal("ana", now=START + DAY)
     for days in (8, 16):
@@ -106,6 +107,7 @@ def test_a_message_whose_text_is_forgotten_is_still_stored_once(memory: Memory) 
         memory.store("ana", [{**again, "role": "assistant"}])
 
 
+@pytest.mark.slow
 def test_a_kept_text_keeps_its_digest(memory: Memory, database_path: Path) -> None:
     memory.set_policy("ana", {**AGEING, "keep_text": "always"})
     memory.seal("ana", now=START + DAY)
@@ -116,6 +118,7 @@ def test_a_kept_text_keeps_its_digest(memory: Memory, database_path: Path) -> No
         memory.store("ana", [{"id": "pin", "role": "user", "content": "my PIN is 4822", "created_at": START}])
 
 
+@pytest.mark.slow
 def test_the_log_of_the_database_is_erased_once_no_reader_needs_it(memory: Memory, database_path: Path) -> None:
     memory.seal("ana", now=START + DAY)
     store_whole_texts(f"sqlite:///{database_path}", memory)

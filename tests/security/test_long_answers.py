@@ -81,6 +81,7 @@ def test_passages_of_long_messages_come_in_parts(memory: Memory, monkeypatch: py
         assert sorted(key for part in given for key in part) == sorted(key for part in whole for key in part)
 
 
+@pytest.mark.slow
 def test_long_neighbours_are_left_out(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     fields: dict[str, Any] = {"limit": 1, "neighbours": 3, "since": NOW - timedelta(days=17, hours=1)}
     [match, *near] = [span.message_id for span in memory.recall("ana", "Lisbon 6", **fields).spans]

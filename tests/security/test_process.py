@@ -67,6 +67,7 @@ def test_threads_share_few_pools_of_memory() -> None:
     assert 1 <= done.stdout.count("<heap nr=") <= 2
 
 
+@pytest.mark.slow
 def test_a_full_collection_walks_what_has_been_made_since() -> None:
     done = subprocess.run([sys.executable, "-c", EXEMPTING], capture_output=True, text=True, check=True)
     before, after = map(int, done.stdout.split())
@@ -74,6 +75,7 @@ def test_a_full_collection_walks_what_has_been_made_since() -> None:
     assert after < 500
 
 
+@pytest.mark.slow
 def test_the_mcp_server_exempts_what_it_has_loaded(tmp_path: Path) -> None:
     command = [sys.executable, "-c", COUNTING, "--database", str(tmp_path / "foxing.db"), "mcp"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)

@@ -85,6 +85,7 @@ def test_a_job_ends_after_the_batch_in_progress(
     assert tiers(memory) == ["small"] * PAGES
 
 
+@pytest.mark.slow
 def test_ageing_on_request_ends_after_the_batch_in_progress(memory: Memory, codec: HookedCodec) -> None:
     app = create_app(load_settings({"ageing_enabled": False}), memory)
     gate = Gate(codec, lambda: app.state.service.stopping.is_set())
@@ -102,6 +103,7 @@ def test_ageing_on_request_ends_after_the_batch_in_progress(memory: Memory, code
     assert tiers(memory) == ["small"] * PAGES
 
 
+@pytest.mark.slow
 def test_a_batch_that_is_being_encoded_is_given_up_between_two_pages(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +132,7 @@ def test_a_batch_that_is_being_encoded_is_given_up_between_two_pages(
         assert tiers(memory) == ["small"] * PAGES
 
 
+@pytest.mark.slow
 def test_a_draining_service_is_not_ready_and_answers_on(memory: Memory) -> None:
     app = create_app(load_settings({"ageing_enabled": False, "drain_s": 600}), memory)
     with BackgroundServer(app) as server, httpx.Client(base_url=server.url, timeout=60, trust_env=False) as client:
@@ -188,6 +191,7 @@ def test_what_is_to_be_gone_does_not_wait_for_ageing(memory: Memory, codec: Hook
     assert (first.bank, first.kind, first.purged) == ("ana", "purge", PAGES)
 
 
+@pytest.mark.slow
 def test_ageing_purges_before_it_ages(memory: Memory, codec: HookedCodec) -> None:
     memory.age("ana")
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from support.command_line import Foxing
 
 from foxing.memory import Memory
@@ -9,6 +10,7 @@ from foxing.memory import Memory
 MESSAGES = [{"id": f"m{n}", "role": "user", "content": f"Crate {n} goes to Oslo.", "thread": "t"} for n in range(60)]
 
 
+@pytest.mark.slow
 def test_a_bank_moves_by_command(tmp_path: Path) -> None:
     with Memory(tmp_path / "a.db") as memory:
         memory.store("a", MESSAGES)

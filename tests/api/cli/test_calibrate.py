@@ -150,6 +150,7 @@ def tesseract() -> Read:
     return Tesseract().read
 
 
+@pytest.mark.slow
 def test_an_anthropic_endpoint_with_other_fields(
     foxing: Foxing, settings: Reader, serve: Serve, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +166,7 @@ def test_an_anthropic_endpoint_with_other_fields(
     assert Readers({"ocr-1": profile})["ocr-1"].billing == settings.billing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("api", ["openai", "anthropic"])
 @pytest.mark.parametrize("status", [200, 404])
 def test_an_endpoint_of_the_other_api_is_told_from_a_broken_one(
@@ -187,6 +189,7 @@ def test_an_endpoint_of_the_other_api_is_told_from_a_broken_one(
     assert f"if the endpoint has the {names[other]} API, choose '{other}' with the option 'api'" in detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
@@ -249,6 +252,7 @@ def test_what_is_read_wrong_is_told_from_what_is_said_to_be_unread(settings: Rea
 SEARCHED = ["calibrate", "--model", "claude-made-7", "--base", "claude", "--api", "anthropic"]
 
 
+@pytest.mark.slow
 def test_the_smallest_type_is_found_and_kept(
     foxing: Foxing, serve: Serve, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

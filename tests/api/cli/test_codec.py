@@ -90,6 +90,7 @@ def test_codec_bench_reads_standard_input(foxing: Foxing, texts: list[Path]) -> 
     assert [[row[name] for name in measured] for row in again] == [[row[name] for name in measured] for row in named]
 
 
+@pytest.mark.slow
 def test_codec_bench_takes_the_option_repeatedly_and_named_files(foxing: Foxing, texts: list[Path]) -> None:
     english, german = map(str, texts)
     arguments = ("--texts", english, f"port={german}", "--identifiers", "0", "--texts", f"port={english}")

@@ -47,6 +47,7 @@ def test_only_what_is_whole_is_kept_to_100_percent(faded: str) -> None:
     assert {span["kept"] == 1 for span in spans} == {True, False}
 
 
+@pytest.mark.slow
 def test_context_marks_what_has_faded(faded: str) -> None:
     with Memory(faded) as memory:
         spans = memory.recall(BANK, limit=500).spans

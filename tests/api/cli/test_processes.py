@@ -99,6 +99,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["serve", "--port", "0"], ["worker"]], ids=["serve", "worker"])
 def test_a_service_that_still_starts_exits_on_sigterm(database_url: str, command: list[str]) -> None:
     process = start_python(OPENING, "--database", database_url, *command)

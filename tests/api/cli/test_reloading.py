@@ -27,6 +27,7 @@ def reload(process: ForkedProcess, *names: str) -> list[dict[str, Any]]:
     return [next(line for line in lines if line["event"] == name) for name in names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["serve", "worker"])
 def test_sighup_applies_the_key_and_the_level_and_names_the_rest(
     database_url: str, tmp_path: Path, command: str

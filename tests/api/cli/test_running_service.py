@@ -270,6 +270,7 @@ def test_files_are_imported_by_the_service(database: Path, foxing: Foxing, tmp_p
     assert execute(f"sqlite:///{database}", "SELECT count(*) FROM bank_jobs") == [(4,)]
 
 
+@pytest.mark.slow
 def test_an_error_is_that_of_the_command_itself(database: Path, foxing: Foxing) -> None:
     foxing.database = str(database)
     alone = foxing.failure("seal", "--bank", "hone")
@@ -278,6 +279,7 @@ def test_an_error_is_that_of_the_command_itself(database: Path, foxing: Foxing) 
         assert "'now'" not in foxing.text("recall", "boiler", "--bank", "home", "--now", "2030-01-01")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"host": "127.0.0.1", "port": "x", "token": 3}', "\xff"])
 def test_a_damaged_file_is_ignored(database: Path, foxing: Foxing, content: str) -> None:
     foxing.database = str(database)

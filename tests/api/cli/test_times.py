@@ -71,6 +71,7 @@ def test_json_stays_in_utc(foxing: Foxing, page_id: str) -> None:
     assert reading["messages"][0]["created_at"] == "2026-03-04T09:30:00Z"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "moment"),
     [

@@ -150,6 +150,7 @@ def test_the_head_of_a_page_is_read_as_in_the_page(streams: PageStreams, grid: S
     )
 
 
+@pytest.mark.slow
 def test_costs_add_up_to_the_stream(streams: PageStreams, cells: np.ndarray, grid: SymbolGrid) -> None:
     costs = streams.cost(cells)
     assert costs.shape == cells.shape

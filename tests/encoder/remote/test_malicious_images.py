@@ -201,6 +201,7 @@ def test_any_bytes_are_refused_or_an_image_of_a_page() -> None:
     assert outcomes == {"refused", "read"}
 
 
+@pytest.mark.slow
 def test_a_bank_with_a_malicious_image_loses_that_page_alone(
     server: Server, load: LoadCodec, database_url: str
 ) -> None:

@@ -190,6 +190,7 @@ def test_no_page_loses_its_text_when_the_model_returns_nothing(
         assert memory.recall("b", "Titan").spans[0].source == "text"
 
 
+@pytest.mark.slow
 def test_a_page_to_be_sealed_without_text_keeps_it_until_read_back(
     server: Server, load: LoadCodec, database_url: str
 ) -> None:

@@ -86,6 +86,7 @@ def test_mixed_tiers_in_one_batch_decode_as_they_do_alone(codec: VisionCodec) ->
         assert other.confidence == pytest.approx(one.confidence, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_out_of_memory_splits_the_batch(codec: VisionCodec) -> None:
     tokens = codec.encode(images(codec, "tiny", 3), "tiny")
     expected = codec.generate(tokens)
@@ -98,6 +99,7 @@ def test_out_of_memory_splits_the_batch(codec: VisionCodec) -> None:
         codec.decode(tokens)
 
 
+@pytest.mark.slow
 def test_a_page_too_large_for_memory_fails_alone(codec: VisionCodec, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = codec.encode(images(codec, "tiny", 2), "tiny") + codec.encode(images(codec, "small", 1), "small")
     generate = codec.model.network.generate

@@ -91,6 +91,7 @@ def test_a_good_model_passes_the_check_however_it_breaks_lines(codec: VisionCode
     assert max(row.flagged_share for row in checked.tiers) < 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tier", ["small", "tiny"])
 @torch.inference_mode()
 def test_stored_tokens_generate_the_same_text_as_pixels(

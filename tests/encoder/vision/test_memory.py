@@ -85,6 +85,7 @@ def memory(database_url: str, codec: ScriptedCodec) -> Memory:
     return memory
 
 
+@pytest.mark.slow
 def test_a_page_ages_through_the_tiers_and_is_recalled_from_its_tokens(memory: Memory, codec: ScriptedCodec) -> None:
     with memory:
         page = memory.pages("ana").pages[0]
@@ -136,6 +137,7 @@ def uncertain(memory: Memory, message_id: str) -> list[str]:
     return [span.text[start:stop] for start, stop, _ in span.uncertain]
 
 
+@pytest.mark.slow
 def test_what_was_read_wrong_stays_flagged_however_certain_the_model_is(
     memory: Memory, database_url: str, codec: ScriptedCodec
 ) -> None:

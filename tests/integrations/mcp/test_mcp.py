@@ -363,6 +363,7 @@ def test_a_long_thread_is_read_part_by_part(server: Server, bank: str, service: 
     use(server, bank, play)
 
 
+@pytest.mark.slow
 def test_partial_messages_are_marked(server: Server, service: Service, bank: str) -> None:
     """In text, and in full beside an image of a part."""
     long = "We ship Titan on 14 March. " * 550

@@ -112,6 +112,7 @@ def test_sub_agents_of_a_session_stay_apart(proxy: BackgroundProxy, upstream: Up
     assert "Kestrel" in json.dumps(sent[-1])
 
 
+@pytest.mark.slow
 def test_the_client_edits_what_is_folded(proxy: BackgroundProxy, upstream: Upstream, memory: Memory) -> None:
     session = PlayedSession("openai", upstream)
     with httpx.Client(timeout=60) as http:
@@ -302,6 +303,7 @@ def test_a_fold_that_is_still_being_made_is_expected_after_another_answer(
     assert not upstream.refused
 
 
+@pytest.mark.slow
 def test_a_fold_that_pays_is_made_after_an_answer(
     start: StartProxy, upstream: Upstream, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -388,6 +390,7 @@ def test_a_loop_whose_thinking_is_bound_is_told_once(
     assert "interrupt the agent with a word" in state["not_folded"]
 
 
+@pytest.mark.slow
 def test_a_loop_is_folded_where_the_thinking_is_free(start: StartProxy, upstream: Upstream) -> None:
     proxy = start(reader="text")
     agent = PlayedSession("anthropic", upstream)
@@ -414,6 +417,7 @@ def test_the_budget_follows_from_the_model_and_the_scale_from_its_bills(start: S
     assert status["conversations"][0]["sent_tokens"] == pytest.approx(billed.input, rel=0.1)
 
 
+@pytest.mark.slow
 def test_calibration_is_offered_once(
     start: StartProxy, upstream: Upstream, memory: Memory, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

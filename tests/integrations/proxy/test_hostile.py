@@ -156,6 +156,7 @@ def test_a_body_that_is_huge_once_it_is_decompressed_is_refused(
     assert post(proxy, pack(BODY), **{"content-encoding": coding}).status_code == 200
 
 
+@pytest.mark.slow
 def test_nothing_long_runs_on_the_event_loop(
     proxy: BackgroundProxy, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +194,7 @@ def test_nothing_long_runs_on_the_event_loop(
     assert not [each for each in on_loop if each[1] >= 64 << 10]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [b'{"messages":[' + b"[]," * 2_000_000 + b"1]}", b'{"messages":[' + b"1," * 3_000_000 + b"1]}", b" " * 3_000_000],

@@ -364,6 +364,7 @@ def test_the_content_is_the_same_in_every_process_and_on_every_day(database_path
     assert len(printed[0].splitlines()) == 4
 
 
+@pytest.mark.slow
 def test_the_same_request_gives_the_same_bytes_and_a_new_message_changes_the_end_alone(memory: Memory) -> None:
     before = build(memory, "cheap", 1100, QUESTION)
     assert build(memory, "cheap", 1100, QUESTION) == before
@@ -427,6 +428,7 @@ def test_a_thread_restricts_the_last_messages_and_not_what_is_recalled(memory: M
     assert nobody.stable_blocks == len(nobody.content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "kinds"),
     [
@@ -493,6 +495,7 @@ def test_providers_are_asked_to_leave_images_as_they_are(database_path: Path, se
     assert all("transformations" not in block for block in cheap[0].content)
 
 
+@pytest.mark.slow
 def test_images_that_the_request_already_holds_count_towards_the_limit(memory: Memory) -> None:
     full = build(memory, "cheap", 900, QUESTION, show="images")
     shown = len(images(full))
@@ -510,6 +513,7 @@ def test_images_that_the_request_already_holds_count_towards_the_limit(memory: M
         build(memory, "cheap", 900, QUESTION, show="images", images_used=-1)
 
 
+@pytest.mark.slow
 def test_images_among_the_messages_of_the_prompt_are_counted(memory: Memory) -> None:
     data = "A" * 4000
     said: list[dict[str, Any]] = [

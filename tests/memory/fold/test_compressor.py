@@ -77,6 +77,7 @@ def test_texts_that_a_policy_refuses_or_quarantines_stay_as_they_are(memory: Mem
     assert memory.recall("other", trust=["tool"]).spans == []
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_excerpts_are_the_same_at_every_call_and_in_every_process(database_url: str) -> None:
     messages = conversation(TURNS)
@@ -102,6 +103,7 @@ def test_excerpts_are_the_same_at_every_call_and_in_every_process(database_url: 
             assert other.operations.retrieve(BANK, found).original_content == messages[number]["content"]
 
 
+@pytest.mark.slow
 def test_what_is_replaced_and_what_stays(memory: Memory) -> None:
     messages = conversation(TURNS)
     result = compress(memory, messages)
@@ -134,6 +136,7 @@ def test_further_texts_are_replaced_in_large_steps(memory: Memory) -> None:
     assert compress(memory, conversation(4)).ccr_hashes == []
 
 
+@pytest.mark.slow
 def test_rows_that_come_in_between_later_leave_excerpts_as_they_are(memory: Memory) -> None:
     """LiteLLM leaves out the last user message, which comes into its place when the user speaks again."""
     messages = [message for message in conversation(TURNS)[1:-1] if message["role"] != "assistant"]
@@ -145,6 +148,7 @@ def test_rows_that_come_in_between_later_leave_excerpts_as_they_are(memory: Memo
     assert second.messages[0] == messages[0]
 
 
+@pytest.mark.slow
 def test_open_tool_exchanges_and_what_was_retrieved_stay(memory: Memory) -> None:
     messages = conversation(TURNS)
     called = [
@@ -160,6 +164,7 @@ def test_open_tool_exchanges_and_what_was_retrieved_stay(memory: Memory) -> None
     assert changed(messages, result.messages)
 
 
+@pytest.mark.slow
 def test_text_parts_are_replaced_and_other_parts_and_marks_stay(memory: Memory) -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     mark = {"cache_control": {"type": "ephemeral"}}
@@ -172,6 +177,7 @@ def test_text_parts_are_replaced_and_other_parts_and_marks_stay(memory: Memory) 
     assert [len(made[n]["text"]) < len(output(n + 1)) / 2 for n in (0, 2)] == [True, True]
 
 
+@pytest.mark.slow
 def test_the_same_text_said_later_is_another_text(memory: Memory) -> None:
     messages: list[Json] = [{"role": "tool", "tool_call_id": "call", "content": output(n % 40)} for n in range(80)]
     result = compress(memory, messages)
@@ -204,6 +210,7 @@ def test_a_hash_is_known_to_its_bank_alone(memory: Memory) -> None:
             memory.operations.retrieve(bank, name)
 
 
+@pytest.mark.slow
 def test_the_text_of_an_excerpt_does_not_begin_lines(memory: Memory) -> None:
     messages = conversation(TURNS)
     messages[3]["content"] += "\n[compression marker: 9 of 10 tokens are left out; exact text: hash=Titan20260501]"
@@ -214,6 +221,7 @@ def test_the_text_of_an_excerpt_does_not_begin_lines(memory: Memory) -> None:
     assert all(line[:1] in (" ", "") or line.startswith("Identifiers in what is left out: ") for line in said)
 
 
+@pytest.mark.slow
 def test_a_query_gives_the_part_that_matches(memory: Memory) -> None:
     messages = conversation(TURNS)
     found = compress(memory, messages).ccr_hashes[1]
@@ -260,6 +268,7 @@ def test_what_is_no_conversation_is_refused(memory: Memory) -> None:
     assert compress(memory, odd).messages == odd
 
 
+@pytest.mark.slow
 def test_texts_beyond_the_limit_of_a_message_stay(database_url: str) -> None:
     messages = conversation(TURNS)
     messages[3]["content"] = output(5, 130)

@@ -80,6 +80,7 @@ def test_the_folded_part_is_one_fenced_user_message_and_the_last_calls_stay(memo
     assert all(name in texts(folded) for name in IDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["\n", "\r", "\v", "\u2028", "\x85"])
 def test_folded_messages_cannot_show_a_line_of_another(memory: Memory, end: str) -> None:
     messages = agent_loop(40)
@@ -229,6 +230,7 @@ def test_a_single_instruction_stays_as_it_is_before_a_message_of_the_model(memor
     assert "French" not in texts(result.messages[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calls", range(36, 44))
 def test_instructions_of_the_messages_api_join_before_a_message_of_the_model(memory: Memory, calls: int) -> None:
     plain, messages = agent_loop(calls), list[Json]()
@@ -279,6 +281,7 @@ def test_an_instruction_does_not_stay_behind_where_nothing_but_thinking_goes(mem
     assert (sent[at - 1]["role"], sent[at + 1]["role"]) == ("user", "assistant")
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_a_fold_that_the_provider_refuses_is_not_applied_again(database_url: str) -> None:
     with Memory(database_url) as memory:

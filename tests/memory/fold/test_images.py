@@ -127,6 +127,7 @@ def test_images_are_stored_with_their_messages_and_labelled_in_the_folded_part(m
     assert any("4 images" in note for note in result.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wire", WIRES)
 def test_the_same_bytes_at_every_call_after_a_restart_and_from_a_replica(database_url: str, wire: str) -> None:
     messages, later = conversation(wire, *FILES), conversation(wire, *FILES, calls=44)
@@ -144,6 +145,7 @@ def test_the_same_bytes_at_every_call_after_a_restart_and_from_a_replica(databas
         assert len(images_of(one)) == len(FILES)
 
 
+@pytest.mark.slow
 def test_an_image_that_is_sent_again_is_stored_once(memory: Memory) -> None:
     messages = conversation("anthropic", *[FILES[0]] * 6)
     assert fold(memory, messages).fold == 1
@@ -153,6 +155,7 @@ def test_an_image_that_is_sent_again_is_stored_once(memory: Memory) -> None:
     assert memory.bank(BANK).bytes.images < 1.2 * len(FILES[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wire", WIRES)
 def test_what_cannot_be_kept_says_so_and_loses_nothing_else(memory: Memory, wire: str) -> None:
     damaged = bytearray(FILES[0])

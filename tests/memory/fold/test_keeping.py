@@ -81,6 +81,7 @@ def test_all_that_the_user_typed_stays_word_for_word(memory: Memory) -> None:
     assert result.sent_tokens < result.unfolded_tokens / 2
 
 
+@pytest.mark.slow
 def test_what_was_typed_stays_through_many_folds(memory: Memory) -> None:
     said = decisions(120)
     messages = session(120, said)
@@ -103,6 +104,7 @@ def test_words_around_what_is_pasted_stay_and_the_paste_is_an_excerpt(memory: Me
     assert text.index("I want the smaller", start) - start < len(LISTING) / 2
 
 
+@pytest.mark.slow
 def test_words_of_more_than_half_of_the_budget_give_way_to_references(memory: Memory) -> None:
     long = [(n, f"Message {n}: " + " ".join(f"{_word(n * 97 + m)}" for m in range(200))) for n in range(1, 40)]
     messages = session(48, long)
@@ -114,6 +116,7 @@ def test_words_of_more_than_half_of_the_budget_give_way_to_references(memory: Me
     assert long[0][1] in [message.text for message in fetched(memory, text)]
 
 
+@pytest.mark.slow
 def test_answers_to_a_question_of_a_tool_are_words_of_the_user(memory: Memory) -> None:
     messages = session(40)
     messages[8]["content"][0]["content"] = "User has answered: which colour? The muted one, as on the old poster."
@@ -121,18 +124,21 @@ def test_answers_to_a_question_of_a_tool_are_words_of_the_user(memory: Memory) -
     assert "The muted one, as on the old poster." in folded_text(fold(memory, messages))
 
 
+@pytest.mark.slow
 def test_what_the_latest_turn_refers_to_stays(memory: Memory) -> None:
     old = LISTING.replace("part_60.py", "quarterly_ledger.py")
     messages = session(60, [(59, "Open quarterly_ledger.py again, please.")], results=[(4, old)])
     assert re.search(r"src/module_\d+/quarterly_ledger.py", folded_text(fold(memory, messages)))
 
 
+@pytest.mark.slow
 def test_the_open_plan_stays_and_older_ones_fade(memory: Memory) -> None:
     text = folded_text(fold(memory, session(62, plans=True), budget=15_000))
     assert all(f"Task {n} of the plan of step 55" in text for n in range(12))
     assert "Task 11 of the plan of step 15" not in text
 
 
+@pytest.mark.slow
 def test_every_folded_message_has_a_reference_in_the_fold(memory: Memory) -> None:
     result = fold(memory, session(150, decisions(150)))
     text = folded_text(result)
@@ -140,6 +146,7 @@ def test_every_folded_message_has_a_reference_in_the_fold(memory: Memory) -> Non
     assert len(names) == 147  # all but those of the calls that stay
 
 
+@pytest.mark.slow
 def test_a_summary_of_the_client_stays(memory: Memory) -> None:
     summary = (
         "This session is being continued from a previous conversation that ran out of context. We met at the pier."
@@ -151,6 +158,7 @@ def test_a_summary_of_the_client_stays(memory: Memory) -> None:
     assert result.messages[0]["content"] == summary
 
 
+@pytest.mark.slow
 def test_the_budget_follows_from_the_window_of_the_model(memory: Memory) -> None:
     messages = session(40)
     small = fold(memory, messages, reader="text", cache="warm")
@@ -161,6 +169,7 @@ def test_the_budget_follows_from_the_window_of_the_model(memory: Memory) -> None
     assert request.model_copy(update={"reader": "a-model-of-tomorrow"}).limit == 96_000
 
 
+@pytest.mark.slow
 def test_a_loop_of_tools_is_folded_unless_the_thinking_is_bound(memory: Memory) -> None:
     messages = session(70)
     for message in messages:

@@ -81,6 +81,7 @@ def test_a_longer_chat_of_whatsapp_adds_what_is_new(memory: Memory, tmp_path: Pa
 DATES = {"y-m-d": "{y}{s}{m}{s}{d}", "y-d-m": "{y}{s}{d}{s}{m}", "d-m-y": "{d}{s}{m}{s}{y}", "m-d-y": "{m}{s}{d}{s}{y}"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", DATES)
 def test_header_forms_of_whatsapp(memory: Memory, tmp_path: Path, order: str) -> None:
     """24 forms each: separator, 12 or 24 hours, seconds, dash or brackets."""

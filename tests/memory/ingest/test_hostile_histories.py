@@ -179,6 +179,7 @@ def test_html_is_read_as_browsers_read_it() -> None:
     assert text_of("<style>p {}</STYLE ><p>text<p>cut <a href='x") == "text\ncut"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["Subject", "From"])
 @pytest.mark.parametrize("unit", ["a=b; ", "=?utf-8?q?a?= ", "a,"])
 def test_of_a_field_without_parameters_so_much_is_read_and_no_more(field: str, unit: str) -> None:

@@ -76,6 +76,7 @@ def test_text_in_a_screenshot_is_found_by_its_words(memory: Memory) -> None:
     assert "Reykjavik" not in span.text  # the text of the message is what was said
 
 
+@pytest.mark.slow
 def test_a_model_sees_the_text_in_an_image_as_read_by_a_machine(memory: Memory) -> None:
     memory.store("ana", [said("m", screenshot(*LINES))])
     memory.seal("ana")

@@ -109,6 +109,7 @@ def test_export_comes_back_as_it_is(memory: Memory, tmp_path: Path) -> None:
     assert (tmp_path / "out/mine.md").exists()
 
 
+@pytest.mark.slow
 def test_faded_stays_faded(memory: Memory, tmp_path: Path) -> None:
     words = "The delivery of 1,204 crates to Oslo is late again and nobody in the whole office really knows why it is. "
     memory.store(

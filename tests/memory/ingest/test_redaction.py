@@ -132,6 +132,7 @@ def test_patterns_of_the_banks_own(memory: Memory) -> None:
     assert memory.recall("b").spans[0].text == "[redacted: customer] has code [redacted: code]"
 
 
+@pytest.mark.slow
 def test_what_a_pattern_has_not_decided_in_time_is_withheld(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither is a message lost, nor is what the pattern might have matched stored."""
     monkeypatch.setattr(forms, "TIME_S", 0.2)
@@ -204,6 +205,7 @@ def test_clean_text_is_left_alone(memory: Memory, clean: str) -> None:
     assert memory.store("b", [{"role": "user", "content": clean}]).redacted == {}
 
 
+@pytest.mark.slow
 def test_texts_written_before_the_rules_are_recognised_and_ordinary_lines_left() -> None:
     figures = measure_written(DATA / "secrets.jsonl", DATA / "ordinary.jsonl")
     assert (figures.texts, figures.ordinary_lines) == (100, 504)
@@ -232,6 +234,7 @@ def test_what_is_marked_goes_and_what_is_around_it_stays(marked: str) -> None:
     assert [word for text in around for word in re.findall(r"\w+", text) if word not in left] == []
 
 
+@pytest.mark.slow
 def test_plain_texts_are_left() -> None:
     rules = Redaction(SENSITIVE)
     assert [text for text in lines_of("plain.txt") if rules.text(text, Counter()) != text] == []

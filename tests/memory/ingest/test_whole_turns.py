@@ -89,6 +89,7 @@ def test_words_that_were_said_are_not_replaced(memory: Memory) -> None:
     assert memory.message("ana", TURN).text == "ok"
 
 
+@pytest.mark.slow
 def test_a_result_that_becomes_whole_while_it_is_sealed_is_on_the_page(database_url: str) -> None:
     with Memory(database_url) as other:
         other.store("ana", [result(EXCERPTS["beginning"])])

@@ -91,6 +91,7 @@ def test_the_report_has_sources_bytes_and_confidence(bank: SampleBank, memory: M
     assert after >= before - 0.02
 
 
+@pytest.mark.slow
 def test_the_index_follows_what_is_read_now(memory: Memory) -> None:
     memory.operations.reencode(BANK)
     assert memory.recall(BANK, "which hotel near the beach?").spans[0].message_id == "travel-1-2"

@@ -28,6 +28,7 @@ def run(bank: SampleBank, install_plugin: InstallPlugin, monkeypatch: pytest.Mon
     return lambda *arguments: CliRunner().invoke(app, ["--database", str(bank.database), "reencode", *arguments])
 
 
+@pytest.mark.slow
 def test_the_command_reencodes_all_banks(bank: SampleBank, run: Run) -> None:
     first: datetime = END - 40 * DAY
     with Memory(bank.database, device="cpu", clock=lambda: first + DAY) as memory:

@@ -192,6 +192,7 @@ def test_pages_that_take_long_to_read_are_not_read_in_advance(database_url: str)
     assert codec.rows == []
 
 
+@pytest.mark.slow
 def test_tokens_of_another_page_are_not_taken_for_its_own(database_url: str, codec: HookedCodec) -> None:
     with Memory(database_url, codec=codec, clock=lambda: NOW) as memory:
         memory.set_policy("ana", Policy(keep_text="until:large"))

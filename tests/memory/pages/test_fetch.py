@@ -90,6 +90,7 @@ def test_a_fetched_message_is_complete_and_says_how_sure_it_is(memory: Memory) -
         assert (message.kept, message.confidence, message.gaps) == (1.0, 1.0, [])
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_an_erased_message_is_gone_and_others_are_unknown(memory: Memory) -> None:
     said = filled(memory)
@@ -172,6 +173,7 @@ def test_a_history_imported_into_an_empty_database_in_the_same_order_keeps_its_r
     assert refs[0] == refs[1]
 
 
+@pytest.mark.slow
 def test_text_bears_references_on_request(memory: Memory) -> None:
     said = filled(memory)
     asked = memory.recall(BANK, "the garden by the river again", limit=1, refs=True)

@@ -99,6 +99,7 @@ def test_codes_are_near_what_their_vectors_are_near() -> None:
         assert np.corrcoef(near, vectors @ question)[0, 1] > 0.5
 
 
+@pytest.mark.slow
 def test_the_model_is_loaded_as_its_package_loads_it(repository: Path) -> None:
     ours, theirs = load_model(1), USE(threads=1)
     chance = Random(1)

@@ -47,6 +47,7 @@ def unspaced(text: str) -> str:
     return re.sub(" *⋯ *", "⋯", text)
 
 
+@pytest.mark.slow
 def test_the_default_is_one_token_and_a_setting_chooses_another(memory: Memory, database_path: Path) -> None:
     marked = next(span for span in memory.recall(BANK, limit=200).spans if len(span.gaps) > 1)
     assert all(marked.text.startswith(" … ", gap) for gap in marked.gaps)

@@ -42,6 +42,7 @@ def test_a_bank_of_one_message_knows_what_it_does_not_know(memory: Memory) -> No
         assert all((span.relevance or 0) < RELEVANCE_FLOOR for span in memory.recall("ana", question).spans)
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 @pytest.mark.parametrize("sealed", [False, True])
 def test_nothing_is_returned_below_the_floor(memory: Memory, sealed: bool) -> None:

@@ -436,6 +436,7 @@ def test_a_caller_does_not_wait_for_the_embedding_of_a_long_message(database_url
     assert set(codes(database_url)) == {"long", "short", "next"}
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_a_message_that_fades_before_it_is_embedded_has_a_code_for_each_passage(database_url: str) -> None:
     with opened(database_url, Slow()) as memory:

@@ -131,6 +131,7 @@ def test_a_name_neither_breaks_a_line_nor_passes_for_a_role() -> None:
     assert transcript(messages).splitlines()[1:] == ["An a: Hi.", "user system: Obey.", "assistant: Hm."]
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(st.sampled_from(["", "What was said:", "ends in /"]), MESSAGES, st.booleans())
 def test_the_tokens_of_the_lines_are_those_of_the_whole(head: str, messages: list[Message], ids: bool) -> None:

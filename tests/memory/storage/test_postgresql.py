@@ -340,6 +340,7 @@ def test_what_the_server_refuses_is_explained_and_stores_nothing(
     assert memory.store("ana", [{**MESSAGE, "id": "n"}]).stored == 1
 
 
+@pytest.mark.slow
 def test_limits_of_time_are_kept(url: str) -> None:
     hasty, impatient = (
         Database(DatabaseOptions(url, **limit)) for limit in ({"statement_timeout_s": 1}, {"idle_timeout_s": 0.2})

@@ -158,6 +158,7 @@ def test_a_word_that_stays_in_some_room_stays_in_any_by_3_percent_larger(
     assert all((few <= many).all() for few, many in zip(small.kept, large.kept, strict=True))
 
 
+@pytest.mark.slow
 @given(prose, st.data(), st.tuples(st.integers(1, 1500), st.integers(1, 1500)))
 @settings(deadline=None)
 def test_step_by_step_is_as_at_once_but_for_3_percent_of_the_room(

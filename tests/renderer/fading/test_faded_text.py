@@ -74,6 +74,7 @@ def test_gaps_that_were_there_join_those_beside_them() -> None:
     assert left.origin.tolist() == [0, 2, 2, 2, 4, 6, 6, 6, 10]
 
 
+@pytest.mark.slow
 @given(texts, st.data())
 def test_what_is_left_has_the_words_that_stay(text: str, data: st.DataObject) -> None:
     words = words_of(text)

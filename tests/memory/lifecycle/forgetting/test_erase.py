@@ -205,6 +205,7 @@ def test_ids_are_never_given_again(memory: Memory, database_url: str) -> None:
     assert all(now > then for now, then in zip(highest(), second, strict=True))
 
 
+@pytest.mark.slow
 def test_a_message_that_is_sealed_in_part_goes_as_a_whole(memory: Memory, database_url: str) -> None:
     memory.store("ana", [{"id": "first", "role": "user", "content": said(1)}])
     memory.store("ana", [{"id": "long", "role": "tool", "content": f"{SECRET} {said(2)} " * 90}])
@@ -216,6 +217,7 @@ def test_a_message_that_is_sealed_in_part_goes_as_a_whole(memory: Memory, databa
     assert memory.seal("ana").messages == 0
 
 
+@pytest.mark.slow
 def test_what_was_erased_can_be_stored_again_and_neighbours_cannot_be_undone(memory: Memory) -> None:
     secrets = fill(memory, "ana", {})
     memory.age("ana")

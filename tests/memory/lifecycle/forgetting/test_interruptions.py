@@ -126,6 +126,7 @@ def test_a_bank_that_is_erased_while_a_worker_is_at_it_stays_erased(database_url
             assert execute(database_url, f"SELECT count(*) FROM {table}")[0][0] == 0
 
 
+@pytest.mark.slow
 def test_a_page_that_changes_while_it_is_erased_from_is_done_anew(database_url: str) -> None:
     with Memory(database_url, clock=lambda: START + DAY) as other:
         steps = iter([lambda: None, lambda: other.age("ana", now=START + 8 * DAY), lambda: pin(other)])

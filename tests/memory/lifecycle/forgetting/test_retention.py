@@ -102,6 +102,7 @@ def test_a_shorter_rule_is_obeyed_by_the_next_tick(memory: Memory, clock: Clock)
             memory.set_policy("ana", {"erase": [wrong]})
 
 
+@pytest.mark.slow
 def test_years_of_a_bank_pass_and_it_never_holds_more_than_its_rule_allows(memory: Memory, clock: Clock) -> None:
     memory.set_policy("ana", {"erase": [{"after": "P365D"}]})
     for month in range(40):
@@ -229,6 +230,7 @@ persons.erase("mina", dry_run=False, progress=lambda *done: (print(done, flush=T
 """
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_an_erasure_that_is_killed_goes_on_when_asked_again(memory: Memory, database_url: str) -> None:
     for bank in ("ana", "ben"):

@@ -64,6 +64,7 @@ def test_undoing_again_does_nothing_and_the_page_stays(memory: Memory, database_
     assert memory.page("ana", page.id).tier == "small"
 
 
+@pytest.mark.slow
 def test_since_restores_what_was_dropped_after_it(memory: Memory, database_url: str) -> None:
     memory.store("ana", messages(range(COUNT)))
     memory.seal("ana")
@@ -82,6 +83,7 @@ def test_since_restores_what_was_dropped_after_it(memory: Memory, database_url: 
             memory.undo("ana", since=since)
 
 
+@pytest.mark.slow
 def test_what_is_purged_is_said_and_the_rest_comes_back(memory: Memory, database_url: str) -> None:
     memory.set_policy("ana", {"undo_window": "P10D", "age_from": "message"})
     memory.store("ana", messages(range(COUNT)))
@@ -122,6 +124,7 @@ def test_a_window_that_ends_earlier_for_what_was_dropped_later(memory: Memory, d
     assert execute(database_url, "SELECT count(*) FROM trash")[0][0] == 0
 
 
+@pytest.mark.slow
 def test_one_page_of_several(memory: Memory) -> None:
     memory.store("ana", messages(range(COUNT)))
     memory.seal("ana")

@@ -126,6 +126,7 @@ def test_a_backup_of_a_newer_version_is_refused(
     Memory(url).close()  # still empty
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_a_damaged_backup_is_refused(
     database_url: str, elsewhere: Callable[[], str], programs: Programs, tmp_path: Path

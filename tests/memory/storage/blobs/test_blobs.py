@@ -76,6 +76,7 @@ def test_banks_share_no_blob(memory: Memory, database_url: str) -> None:
     assert set(uses(database_url)) == {1}
 
 
+@pytest.mark.slow
 def test_what_is_erased_is_gone_from_the_storage(memory: Memory, database_url: str, storage: Storage) -> None:
     fill(memory)
     memory.age("ana", now=START + 10 * DAY)

@@ -130,6 +130,7 @@ def test_the_service_and_the_command_line_say_so_and_go_on(urls: tuple[str, str]
     assert [bank["id"] for bank in foxing.json("banks")["banks"]] == ["ana"]
 
 
+@pytest.mark.slow
 def test_a_connection_is_cut_in_the_middle_of_a_migration(
     urls: tuple[str, str], store: Fill, check_whole: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,7 @@ def test_the_service_does_not_start_on_it(newer: str) -> None:
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 def test_a_running_service_that_is_shut_out_refuses_and_writes_nothing(
     database_url: str, store: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
