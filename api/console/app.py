@@ -26,6 +26,7 @@ from .images import ShownImages
 from .keys import KeyPages
 from .pending import PendingPages
 from .quarantine import QuarantinePages
+from .recall import RecallPages
 from .rendering import FOLDER, HEADERS, ConsolePage, inside, strings, text_of, url
 from .rights import RightsPages
 from .session import Sessions
@@ -35,6 +36,7 @@ from .views import Views
 PATH = "/console"
 STATIC = {
     "console.css": "text/css; charset=utf-8",
+    "instrument.css": "text/css; charset=utf-8",
     "tokens.css": "text/css; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
     "htmx.min.js": "text/javascript; charset=utf-8",
@@ -53,6 +55,7 @@ class Parts:
         self.service = service
         self.views = Views(service, ShownImages())
         self.actions = Actions(service, self.views)
+        self.recall = RecallPages(service)
         self.keys = KeyPages(service)
         self.audit = AuditPages(service)
         self.quarantine = QuarantinePages(service)
@@ -64,7 +67,7 @@ class Parts:
 BANK_PAGES: "dict[str, Callable[[Console], View]]" = {
     "overview": lambda console: console.parts.views.overview,
     "timeline": lambda console: console.parts.views.timeline,
-    "recall": lambda console: console.parts.views.recall,
+    "recall": lambda console: console.parts.recall.page,
     "context": lambda console: console.parts.views.context,
     "policy": lambda console: console.parts.views.policy,
     "import": lambda console: console.parts.actions.import_page,

@@ -1,6 +1,7 @@
 """Plots of the console, as SVG."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 from math import sqrt
@@ -30,6 +31,38 @@ def tier_bar(pages: Mapping[str, int], open_messages: int) -> Markup:
         )
         at += wide
     return Markup('<svg class="bar" role="img" aria-label="{}">{}</svg>').format(label, Markup().join(parts))
+
+
+@dataclass(frozen=True)
+class Share:
+    """A named part of a whole."""
+
+    label: str
+    count: int
+
+
+def share_bar(shares: Sequence[Share], title: str) -> Markup:
+    """Returns a bar with the parts of a whole, and their names and numbers below it. Parts of zero are left out."""
+    shares = [share for share in shares if share.count > 0]
+    total = sum(share.count for share in shares) or 1
+    label = f"{title}: " + (", ".join(f"{share.label} {share.count:,}" for share in shares) or "0")
+    bars: list[Markup] = []
+    names: list[Markup] = []
+    at = 0.0
+    for number, share in enumerate(shares):
+        wide = 100 * share.count / total
+        bars.append(
+            Markup('<rect class="share-{}" x="{:.2f}%" width="{:.2f}%" height="100%"></rect>').format(number, at, wide)
+        )
+        names.append(
+            Markup('<li><span class="swatch share-{}"></span>{} <b>{:,}</b></li>').format(
+                number, share.label, share.count
+            )
+        )
+        at += wide
+    return Markup('<svg class="bar shares" role="img" aria-label="{}">{}</svg><ul class="legend">{}</ul>').format(
+        label, Markup().join(bars), Markup().join(names)
+    )
 
 
 def shown_days(policy: Policy) -> int:

@@ -14,7 +14,6 @@ from foxing.memory import (
     Access,
     BankInfo,
     ContextRequest,
-    MatchScore,
     NotFound,
     PageInfo,
     Policy,
@@ -33,7 +32,7 @@ from .forms import whole_number
 from .images import ShownImages
 from .plots import latency_bars, policy_curve, saved_bars, shown_days, tier_bar
 from .rendering import HEADERS, ConsolePage, text_of, url
-from .words import SHOWN_CHARS, marked_words
+from .words import GAP_MARK, SHOWN_CHARS, marked_words
 
 BANKS = 50
 MESSAGES = 40
@@ -45,7 +44,6 @@ SAMPLES = 3
 SAVINGS_ROWS = 200
 #: Time for which the savings of all banks are shown.
 SAVINGS_SHOWN = timedelta(days=30)
-GAP_MARK = "⋯"
 
 
 class Views:
@@ -165,30 +163,6 @@ class Views:
         if image is None:
             raise NotFound("this image is no longer held; load its page again")
         return Response(image[1], media_type=image[0], headers=HEADERS)
-
-    async def recall(self, request: Request) -> ConsolePage:
-        """A recall, and why each message is in it."""
-        bank = request.path_params["bank"]
-        query = request.query_params
-        question = query.get("q", "").strip()
-        tokens = whole_number(query.get("max_tokens"), 0)
-        result = None
-        parts: dict[str, MatchScore] = {}
-        if question:
-            fields: dict[str, Any] = {"max_tokens": tokens} if tokens > 0 else {}
-            fields |= {"limit": FOUND, "gap_mark": GAP_MARK, "neighbours": 1, "explain": True}
-            result = await self._recall(bank, query=question, **fields)
-            parts = {score.message_id: score for score in reversed(result.scores)}  # the best passage of each
-        values = {
-            "bank": bank,
-            "q": question,
-            "max_tokens": tokens or "",
-            "result": result,
-            "parts": parts,
-            "terms": sorted(query_terms(question)),
-            "messages": self._listed(result.spans, question) if result else [],
-        }
-        return ConsolePage("recall.html", values, result or {})
 
     async def context(self, request: Request) -> ConsolePage:
         """A context, as it would be sent to a reader."""

@@ -10,6 +10,8 @@ from foxing.memory import RecalledMessage
 
 #: Characters of a text on one page. A link leads on to the rest.
 SHOWN_CHARS = 20_000
+#: Stands for what has faded.
+GAP_MARK = "⋯"
 #: Widest gap, in characters.
 _WIDEST = 60
 #: Control characters, and those that turn or hide text, are shown by their code.

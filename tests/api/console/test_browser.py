@@ -43,7 +43,17 @@ PAGES: dict[str, list[tuple[str, str]]] = {
     f"{HOME}/overview": [("heading", BANK), ("img", "pages at micro"), ("button", "Age what is due")],
     f"{HOME}/timeline": [("heading", "Timeline"), ("searchbox", "Search"), ("article", "user"), ("link", "a week")],
     f"{HOME}/message?id=whole": [("heading", "Message whole"), ("img", "Page micro"), ("button", "Pin this page")],
-    f"{HOME}/recall?q=Titan": [("heading", "Why a recall"), ("img", "%"), ("article", "")],
+    f"{HOME}/recall?q=Titan": [
+        ("heading", "Why each message"),
+        ("img", "%"),
+        ("article", ""),
+        ("img", "Tokens by part"),
+    ],
+    f"{HOME}/recall?q=Titan&max_tokens=60&b_fidelity=verbatim": [
+        ("heading", "Second answer"),
+        ("link", "Remove Most tokens 60"),
+        ("region", "The answer as a model sees it 2"),
+    ],
     f"{HOME}/context?reader=claude&budget=3000&q=Titan": [("heading", "What a model"), ("link", "Request body")],
     f"{HOME}/policy": [
         ("img", "from 1 days: micro"),

@@ -138,7 +138,7 @@ def test_a_long_message_comes_in_parts(console: httpx.Client, memory: Memory) ->
 def test_a_recall_with_its_reasons(shared: tuple[httpx.Client, Memory]) -> None:
     console, _ = shared
     text = shown(console.get(f"{HOME}/recall", params={"q": "When do we ship Titan?", "max_tokens": "40"}))
-    for words in ("score", "words", "meaning", "neighbours", "relevance", "Left out", "no room", "text tokens"):
+    for words in ("score", "words", "meaning", "lent by neighbours", "relevance", "Left out", "no room", "text tokens"):
         assert words in text
 
 
