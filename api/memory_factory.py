@@ -42,6 +42,7 @@ def memory_options(settings: Settings, *, embed_later: bool = False) -> MemoryOp
         readers=Readers(settings.readers),
         audit=settings.audit,
         audit_days=settings.audit_days,
+        labels_file=settings.labels_file,
     )
 
 

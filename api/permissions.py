@@ -63,7 +63,7 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
         *(f"PUT {PAGE}/pin", f"DELETE {PAGE}/pin"),
         *(f"PUT {FACT}/pin", f"DELETE {FACT}/pin", f"POST {FACT}/correct", f"DELETE {FACT}"),
         "POST /v1/compress",
-        *(f"POST {CONSOLE_BANK}/pages/{{page}}/pin", f"POST {CONSOLE_BANK}/import"),
+        *(f"POST {CONSOLE_BANK}/pages/{{page}}/pin", f"POST {CONSOLE_BANK}/import", f"POST {CONSOLE_BANK}/label"),
         "POST /x/hooks/{tool}/{event}",
     ),
     "admin": (

@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from .ingest.seal import Sealer
     from .ingest.store import MessageStore, PreparedCall
     from .keys import ApiKeys
+    from .labels import RecallLabels
     from .lifecycle.age import Ager
     from .lifecycle.embed import MessageEmbedder
     from .lifecycle.erase import Eraser
@@ -187,12 +188,19 @@ class Memory:
         return self._decoder.with_codecs(self._codecs.named)
 
     @once
+    def _labels(self) -> RecallLabels:
+        from .labels import RecallLabels, labels_path
+
+        path = labels_path(self.operations.database_url, self._options.labels_file)
+        return RecallLabels(self._database, path, self.now)
+
+    @once
     def _eraser(self) -> Eraser:
         from .lifecycle.blanking import PageBlanker
         from .lifecycle.erase import Eraser
 
         blanker = PageBlanker(self._database, self._of_any_codec, self._index.document_frequencies)
-        return Eraser(self._database, blanker, self._reindexer)
+        return Eraser(self._database, blanker, self._reindexer, self._labels)
 
     @once
     def _embedder(self) -> MessageEmbedder:
@@ -790,6 +798,11 @@ class Operations:
     def limits(self) -> TenantLimits:
         """Limits of tenants, and their usage."""
         return self._memory._limits
+
+    @property
+    def labels(self) -> RecallLabels:
+        """Labels of recalls: which messages a person calls right, wrong or missing in an answer."""
+        return self._memory._labels
 
     @cached_property
     def holds(self) -> LegalHolds:

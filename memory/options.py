@@ -53,6 +53,9 @@ class MemoryOptions:
     #: Days for which audit events are kept; None for ever.
     audit_days: int | None = AUDIT_DAYS
 
+    #: File of the labels of recalls; None for one beside a SQLite file, "none" for no labels.
+    labels_file: str | None = None
+
     def search(self) -> HybridSearch:
         """Returns the search of these options. Raises `SearchIndexError`, and `EmbedderError` for an endpoint without
         address or model."""

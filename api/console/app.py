@@ -128,6 +128,7 @@ class Console:
             ("/banks/{bank}/erase", lambda: self.parts.actions.erase),
             ("/banks/{bank}/policy", lambda: self.parts.actions.policy),
             ("/banks/{bank}/import", lambda: self.parts.actions.import_files),
+            ("/banks/{bank}/label", lambda: self.parts.recall.label),
             ("/banks/{bank}/quarantine/release", lambda: self.parts.quarantine.release),
             ("/banks/{bank}/quarantine/erase", lambda: self.parts.quarantine.erase),
             ("/keys", lambda: self.parts.keys.create),

@@ -3,23 +3,26 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from markupsafe import Markup
 from starlette.requests import Request
+from starlette.responses import Response
 
 from foxing.api.dependencies import Service
 from foxing.api.settings.names import explained
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.memory import InvalidInput, MatchScore, NotFound, RecalledMessage, RecallResult
+from foxing.memory import Access, InvalidInput, MatchScore, NotFound, RecalledMessage, RecallResult
 from foxing.memory.text.terms import query_terms
+from foxing.memory.values.labels import VERDICTS, Verdict
 from foxing.memory.values.recall import Fidelity, Shape
 from foxing.memory.values.trust import RANKS
 
 from .answer_settings import AnswerSetting, AnswerSettings
+from .forms import form_fields, leads_back
 from .plots import Share, share_bar
 from .questions import newest_question
-from .rendering import ConsolePage, text_of
+from .rendering import ConsolePage, inside, text_of, url
 from .words import GAP_MARK, marked_words
 
 #: Matches of an answer, unless another number is asked for.
@@ -122,6 +125,8 @@ class RecallPages:
             "terms": sorted(query_terms(chosen.question)) if chosen.question else [],
             "example": await self.service.run_codec(newest_question, self.memory, bank),
             "problem": None,
+            "labels": self.memory.operations.labels.path is not None and Access.current().permits("write"),
+            "noted": noted if (noted := request.query_params.get("noted", "")) in VERDICTS else None,
             "answer_chars": ANSWER_CHARS,
         }
         if not chosen.question:
@@ -138,6 +143,17 @@ class RecallPages:
         results = [answer.result for answer in answers]
         data = results[0] if len(results) == 1 else {"answers": [item.model_dump(mode="json") for item in results]}
         return ConsolePage("recall.html", values | {"answers": answers}, data)
+
+    async def label(self, request: Request) -> Response:
+        """Notes whether a message belongs to the answer to a question."""
+        bank = request.path_params["bank"]
+        form = await form_fields(request)
+        label = await self.service.run(
+            self.memory.operations.labels.add,
+            *(bank, form.get("q", ""), cast("Verdict", form.get("verdict", "")), form.get("id", "")),
+        )
+        page = inside(form.get("back", "")) or url("/banks/{}/recall", bank, q=label.query)
+        return leads_back({"back": f"{page}&noted={label.verdict}"}, page)
 
     def _settings(self) -> Sequence[AnswerSetting]:
         return (*SETTINGS, NOW) if self.service.settings.time_travel else SETTINGS

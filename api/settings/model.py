@@ -139,6 +139,13 @@ class Settings(BaseSettings):
         default=MemoryOptions.audit_days, ge=1, le=36_500, description="Days for which audit events are kept."
     )
     reader_api_key: SecretStr | None = Field(default=None, description="API key of the endpoint of `foxing calibrate`.")
+    labels_file: str | None = Field(
+        default=None,
+        description="File, in JSON Lines, of what people say in the console about the messages of a recall: right, "
+        "wrong or missing, with the question. Default: beside a SQLite database, and none for another; 'none' keeps "
+        "none. "
+        "Erasing a message or a bank erases its labels, where the process that erases has this file.",
+    )
     page_cache_bytes: int = Field(default=64 << 20, ge=0, description="Size of the cache of decoded pages, in bytes.")
     warm_cache: bool = Field(
         default=True,

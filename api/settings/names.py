@@ -20,7 +20,7 @@ NOT_SETTINGS = frozenset({"settings_file", "data"})
 #: working directory, which may come from somebody else.
 NOT_FROM_FOLDER = (
     *("database_url", "database_owner", "blobs_url", "search_index", "codec", "codecs", "host", "api_key"),
-    *("embedder", "embedder_url", "tokens", "worker_http"),
+    *("embedder", "embedder_url", "tokens", "worker_http", "labels_file"),
 )
 
 

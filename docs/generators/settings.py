@@ -20,7 +20,7 @@ HEAD = f"""\
 Every setting can be given as an environment variable or in a file: the one that `FOXING_SETTINGS_FILE` names, else
 `{SETTINGS_FILE}` in the working directory. A file that is not named may be somebody else's; it is an error if it sets
 `database_url`, `blobs_url`, `search_index`, `embedder`, `embedder_url`, `codec`, `codecs`,
-`host`, `worker_http` or `api_key`, which say where texts and keys go. Options on
+`host`, `worker_http`, `labels_file` or `api_key`, which say where texts and keys go. Options on
 the command line override the environment, the environment overrides the file, and the file overrides the defaults.
 An empty environment variable counts as not set. An unknown name is an error, in the file as well as in a variable that
 begins with `{ENV_PREFIX}`, and so is an invalid value; the message names the setting.
@@ -55,6 +55,7 @@ _EXAMPLES = {
     "database_pool_size": 20,
     "database_max_overflow": 0,
     "database_owner": "ana",
+    "labels_file": "/srv/foxing/labels.jsonl",
     "worker_http": "127.0.0.1:8766",
     "api_key": "a-long-random-string",
     "codecs.*.model": "/srv/models/the-model",

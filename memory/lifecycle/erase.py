@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from foxing.memory.errors import Held, NotFound, StorageError, Unreadable, WriteConflict
+from foxing.memory.labels import RecallLabels
 from foxing.memory.pages.indexing import Reindexer
 from foxing.memory.pages.page_encoder import PageChanged
 from foxing.memory.pages.page_writer import PageWriter, WriteRules
@@ -116,10 +117,11 @@ class _Result:
 class Eraser:
     """Erases messages, threads and banks permanently."""
 
-    def __init__(self, database: Database, blanker: PageBlanker, reindexer: Reindexer) -> None:
+    def __init__(self, database: Database, blanker: PageBlanker, reindexer: Reindexer, labels: RecallLabels) -> None:
         self.database = database
         self.blanker = blanker
         self.reindexer = reindexer
+        self.labels = labels
         self.writer = PageWriter(database, reindexer)
 
     def erase_message(self, bank_name: str, key: str, now: datetime) -> ErasureReport:
@@ -227,6 +229,7 @@ class Eraser:
                 if progress is not None:
                     progress(number, max(number, total))
             banks.delete(connection, bank.id)
+        self.labels.erase(bank.id)
         erased = self.database.purge_deleted()
         return ErasureReport(
             bank=bank_name, messages=number, pages=[], bytes_before=size, bytes_after=0, log_erased=erased
@@ -256,6 +259,7 @@ class Eraser:
                 continue
             if self._write(bank_id, erased, blanked):
                 result.add(erased, blanked)
+                self.labels.erase(bank_id, {message.key for message in erased.messages.values()})
                 return
         raise StorageError("other processes keep changing the pages of these messages; try again")
 

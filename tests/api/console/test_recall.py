@@ -1,13 +1,17 @@
 """The page of recall: answers, their settings in the address, and two of them side by side."""
 
+import json
 import re
 from html import unescape
 
 import httpx
 import pytest
 from support.faded import BANK
+from support.service import serve
 
 from foxing.memory import Memory
+
+from .conftest import as_browser
 
 PATH = f"/console/banks/{BANK}/recall"
 QUESTION = "When do we ship Titan?"
@@ -96,3 +100,38 @@ def test_a_wrong_setting_is_explained_on_the_page(
     assert f'value="{QUESTION}"' in text
     assert "--" not in text.split('role="alert"')[1].split("</p>")[0]
     assert console.get(f"{PATH}.json", params={"q": QUESTION, field: value}).status_code == 422
+
+
+def test_what_was_wrong_is_noted_in_a_file(console: httpx.Client, memory: Memory) -> None:
+    path = memory.operations.labels.path
+    assert path is not None
+    text = page_of(console, q=QUESTION, max_tokens="40")
+    assert "This was wrong" in text
+    assert "Id of a message that is missing" in text
+    form = {"q": QUESTION, "id": "answer", "verdict": "wrong", "back": f"{PATH}?q=When&max_tokens=40"}
+    response = console.post(f"/console/banks/{BANK}/label", data=form)
+    assert "does not belong to the answer" in response.text
+    assert response.url.params["max_tokens"] == "40"
+    (line,) = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    assert (line["query"], line["message_id"], line["verdict"]) == (QUESTION, "answer", "wrong")
+    away = console.post(f"/console/banks/{BANK}/label", data=form | {"back": "//evil.example/"})
+    assert away.url.path == PATH
+    for wrong in ({"verdict": "fine"}, {"q": ""}):
+        assert console.post(f"/console/banks/{BANK}/label", data=form | wrong).status_code == 422
+    assert console.post(f"/console/banks/{BANK}/label", data=form | {"id": "none"}).status_code == 404
+    other = console.post(f"/console/banks/{BANK}/label", data=form, headers={"origin": "https://evil.example"})
+    assert other.status_code == 403
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_who_may_only_read_labels_nothing(memory: Memory) -> None:
+    key = memory.operations.keys.create({"name": "reader", "role": "read"}).key
+    with serve(memory) as client:
+        console = as_browser(client)
+        console.post("/console/login", data={"key": key})
+        assert "This was wrong" not in page_of(console, q=QUESTION)
+        form = {"q": QUESTION, "id": "answer", "verdict": "wrong"}
+        assert console.post(f"/console/banks/{BANK}/label", data=form).status_code == 403
+    path = memory.operations.labels.path
+    assert path is not None
+    assert not path.exists()
