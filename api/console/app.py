@@ -21,6 +21,7 @@ from foxing.renderer import FoxingError
 
 from .actions import Actions
 from .audit import AuditPages
+from .context import ContextPages
 from .forms import form_fields
 from .images import ShownImages
 from .keys import KeyPages
@@ -53,7 +54,9 @@ class Parts:
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self.views = Views(service, ShownImages())
+        images = ShownImages()
+        self.views = Views(service, images)
+        self.context = ContextPages(service, images)
         self.actions = Actions(service, self.views)
         self.recall = RecallPages(service)
         self.keys = KeyPages(service)
@@ -68,7 +71,7 @@ BANK_PAGES: "dict[str, Callable[[Console], View]]" = {
     "overview": lambda console: console.parts.views.overview,
     "timeline": lambda console: console.parts.views.timeline,
     "recall": lambda console: console.parts.recall.page,
-    "context": lambda console: console.parts.views.context,
+    "context": lambda console: console.parts.context.page,
     "policy": lambda console: console.parts.views.policy,
     "import": lambda console: console.parts.actions.import_page,
     "savings": lambda console: console.parts.views.savings,

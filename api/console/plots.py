@@ -43,13 +43,13 @@ class Share:
 
 def share_bar(shares: Sequence[Share], title: str) -> Markup:
     """Returns a bar with the parts of a whole, and their names and numbers below it. Parts of zero are left out."""
-    shares = [share for share in shares if share.count > 0]
-    total = sum(share.count for share in shares) or 1
-    label = f"{title}: " + (", ".join(f"{share.label} {share.count:,}" for share in shares) or "0")
+    numbered = [(number, share) for number, share in enumerate(shares) if share.count > 0]
+    total = sum(share.count for _, share in numbered) or 1
+    label = f"{title}: " + (", ".join(f"{share.label} {share.count:,}" for _, share in numbered) or "0")
     bars: list[Markup] = []
     names: list[Markup] = []
     at = 0.0
-    for number, share in enumerate(shares):
+    for number, share in numbered:
         wide = 100 * share.count / total
         bars.append(
             Markup('<rect class="share-{}" x="{:.2f}%" width="{:.2f}%" height="100%"></rect>').format(number, at, wide)

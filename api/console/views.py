@@ -1,7 +1,6 @@
 """Contents of the pages of the console."""
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +12,6 @@ from foxing.memory import (
     RELEVANCE_FLOOR,
     Access,
     BankInfo,
-    ContextRequest,
     NotFound,
     PageInfo,
     Policy,
@@ -25,7 +23,7 @@ from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.lifecycle.forecast import tier_at
 from foxing.memory.text.terms import query_terms
 from foxing.memory.values.savings import SavingsWindow
-from foxing.renderer import Readers, all_tiers, tier_rank
+from foxing.renderer import all_tiers, tier_rank
 
 from .bank_search import search_banks
 from .forms import whole_number
@@ -163,32 +161,6 @@ class Views:
         if image is None:
             raise NotFound("this image is no longer held; load its page again")
         return Response(image[1], media_type=image[0], headers=HEADERS)
-
-    async def context(self, request: Request) -> ConsolePage:
-        """A context, as it would be sent to a reader."""
-        bank = request.path_params["bank"]
-        query = request.query_params
-        question = query.get("q", "").strip()
-        reader = query.get("reader", "claude")
-        budget = whole_number(query.get("budget"), 4_000)
-        readers = sorted(Readers(self.service.settings.readers))
-        values = {"bank": bank, "q": question, "reader": reader, "budget": budget, "readers": readers, "result": None}
-        if "budget" not in query:
-            return ConsolePage("context.html", values)
-        context_fields = {"reader": reader, "budget": budget, "query": question or None}
-        # a body in the format of the reader where JSON is asked for, and what it says on the page
-        fields = context_fields if request.url.path.endswith(".json") else context_fields | {"as": "blocks"}
-        asked_for = ContextRequest.from_fields(fields)
-        result = await self.service.run_codec(self.memory.context, bank, asked_for, track=False)
-        blocks = [self._block(block) for block in result.content] if "as" in fields else []
-        return ConsolePage("context.html", values | {"result": result, "blocks": blocks}, result)
-
-    def _block(self, block: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns a block of a context: its text, or the address of its image."""
-        if block.get("type") != "image":
-            return {"text": str(block.get("text", ""))[:SHOWN_CHARS]}
-        media_type = str(block.get("media_type", "image/png"))
-        return {"image": self.images.add(media_type, str(block["data"])), "label": str(block.get("page_id", ""))}
 
     async def policy(self, request: Request) -> ConsolePage:
         """The policy of a bank, and how its pages look at an age."""
