@@ -528,7 +528,7 @@ CALLS: Mapping[str, Mapping[str, Kind]] = {
         **dict.fromkeys(("add_import", "write_import", "leave"), "none"),
     },
     # a release is recorded by `MessageStore`, in its transaction
-    "Quarantine": {"list": "read", "count": "none", "release": "none", "erase": "change"},
+    "Quarantine": {"list": "read", **dict.fromkeys(("count", "waiting"), "none"), "release": "none", "erase": "change"},
     "Persons": {"erase": "change", "export": "change", "erase_until": "none"},
     "LegalHolds": {"set": "change", "release": "change", "list": "read"},
     "Bundles": {**dict.fromkeys(("export", "load", "copy", "rename"), "change"), "check": "none"},

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from .access import Access
 from .audit import audited
 from .cursors import decode_cursor, encode_cursor, number_position
 from .errors import NotFound
@@ -47,6 +48,13 @@ class Quarantine:
         """Returns the number of quarantined messages of a bank. Raises `NotFound`."""
         with self._database.read() as connection:
             return quarantine.count(connection, banks.get(connection, bank).id)
+
+    def waiting(self) -> dict[str, int]:
+        """Returns full name of a bank → number of its quarantined messages, for the banks of the caller that have
+        some."""
+        sees = Access.current().sees
+        with self._database.read() as connection:
+            return {bank: number for bank, number in quarantine.count_by_bank(connection).items() if sees(bank)}
 
     def release(self, bank: str, message_id: str) -> StoreResult:
         """Stores a quarantined message under its id, with its class, its mark and its times, whatever the policy says,

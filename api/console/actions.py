@@ -54,7 +54,10 @@ class Actions:
         form = await form_fields(request)
         if form.get("dry_run") != "true":
             return await self.start_job("age", bank, {})
-        return _report_page("age_preview", bank, await self.service.run_long(self.memory.age, bank, dry_run=True))
+        within = days(form.get("within_days", ""), "nothing was aged")
+        now = None if within is None else self.memory.now() + within
+        kind = "age_preview" if now is None else "age_later"
+        return _report_page(kind, bank, await self.service.run_long(self.memory.age, bank, now=now, dry_run=True))
 
     async def undo(self, request: Request) -> Response:
         """Restores what ageing dropped within the undo window."""

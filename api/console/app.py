@@ -1,6 +1,7 @@
 """The console as an application, which the service mounts at /console."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from difflib import get_close_matches
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -16,10 +17,11 @@ from foxing.api.dependencies import Service
 from foxing.api.permissions import needs_of
 from foxing.api.problems import CROSS_SITE, UNAUTHORIZED, RequestError
 from foxing.api.settings.names import explained
-from foxing.memory import Access, Forbidden, LimitReached, QuotaReached
+from foxing.memory import Access, Forbidden, LimitReached, NotFound, QuotaReached
 from foxing.renderer import FoxingError
 
 from .actions import Actions
+from .attention import Attention, AttentionItem
 from .audit import AuditPages
 from .context import ContextPages
 from .forms import form_fields
@@ -43,6 +45,9 @@ STATIC = {
     "htmx.min.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
+#: Banks whose names are compared with an unknown one, and of them offered instead.
+BANKS_COMPARED = 500
+BANKS_OFFERED = 5
 #: Seconds before a wrong key is refused.
 REFUSAL_S = 0.5
 
@@ -59,6 +64,7 @@ class Parts:
         self.context = ContextPages(service, images)
         self.actions = Actions(service, self.views)
         self.recall = RecallPages(service)
+        self.attention = Attention(service)
         self.keys = KeyPages(service)
         self.audit = AuditPages(service)
         self.quarantine = QuarantinePages(service)
@@ -171,20 +177,43 @@ class Console:
             needs.check(access, f"{request.method} {request.url.path}")
             if request.method == "POST":
                 self._pending.discard()
+                self.parts.attention.discard()
             access.limit()  # also what the response streams
             if "bank" in request.path_params:
                 request.path_params["bank"] = access.full_name(request.path_params["bank"])
             answer = view()(request)
             page = await (self._pending.page(request, answer) if may_wait else answer)
+            items = [] if as_json or isinstance(page, Response) else await self.parts.attention.items()
         except FoxingError as error:
+            items = []
             if isinstance(error, Forbidden | LimitReached | QuotaReached | RequestError) or needs.hides_bank(access):
                 self._service().memory.operations.audit.refuse(needs.action, access, needs.bank, error)
             page = _error_page(error)
+            if isinstance(error, NotFound) and access is not None and "bank" in request.path_params:
+                page.values["banks"] = await self._banks_like(request.path_params["bank"])
+                if request.path_params["bank"] not in page.values["banks"]:
+                    page.values["current_bank"] = None
         if isinstance(page, Response):
             return page
-        return page.json() if as_json else self._html(page, request)
+        return page.json() if as_json else self._html(page, request, items)
 
-    def _html(self, page: ConsolePage, request: Request) -> Response:
+    async def _banks_like(self, name: str) -> list[str]:
+        """Returns banks that a caller may mean by a name: the one that has it, else those with the most similar names,
+        else the first ones."""
+        service = self._service()
+        try:
+            listed = await service.run(service.memory.banks, limit=BANKS_COMPARED)
+        except FoxingError:  # the page of the first error is shown
+            return []
+        own_name = Access.current().own_name
+        names = {own_name(bank.id).lower(): bank.id for bank in listed.banks}
+        lowered = own_name(name).lower()
+        if lowered in names:
+            return [names[lowered]]
+        similar = get_close_matches(lowered, names, n=BANKS_OFFERED, cutoff=0.4)
+        return [names[bank] for bank in similar] or list(names.values())[:BANKS_OFFERED]
+
+    def _html(self, page: ConsolePage, request: Request, items: Sequence[AttentionItem] = ()) -> Response:
         bank = request.path_params.get("bank")
         shared = {
             "bank_pages": BANK_PAGES,
@@ -192,6 +221,7 @@ class Console:
             "session": self._sessions.needed,
             "path": request.url.path,
             "current_bank": bank,
+            "attention": items,
         }
         return page.html(**shared)
 
@@ -236,7 +266,8 @@ class Console:
     async def _not_found(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         values = {"status": error.status_code, "title": text_of("error.no_page"), "detail": ""}
-        return self._html(ConsolePage("error.html", values, values, error.status_code), request)
+        page = ConsolePage("error.html", {**values, "banks": []}, values, error.status_code)
+        return self._html(page, request)
 
 
 def _is_offered(name: str) -> bool:
@@ -247,7 +278,7 @@ def _is_offered(name: str) -> bool:
 
 def _error_page(error: FoxingError) -> ConsolePage:
     values = {"status": error.kind.status, "title": error.kind.title, "detail": explained(error, _field_name)}
-    return ConsolePage("error.html", values, values, error.kind.status)
+    return ConsolePage("error.html", {**values, "banks": []}, values, error.kind.status)
 
 
 def _field_name(name: str) -> str:

@@ -76,7 +76,10 @@ def policy_curve(policy: Policy, tokens: Mapping[str, int], age_days: int) -> Ma
     there."""
     steps = [(timedelta(0), policy.fresh), *((step.after, step.tier) for step in policy.steps)]
     days = shown_days(policy)
-    maximum = max(tokens.values(), default=1)
+    tokens = dict(tokens)
+    for (_, sharper), (_, lower) in pairwise(steps):  # a page never takes more at a lower tier
+        tokens[lower] = min(tokens.get(lower, 0), tokens.get(sharper, 0))
+    maximum = max((tokens.get(tier, 0) for _, tier in steps), default=1) or 1
 
     def x(age: timedelta) -> float:
         return 40 + (_WIDTH - 60) * min(1.0, sqrt(age.total_seconds() / 86_400 / days))  # young ages take more room
@@ -90,13 +93,30 @@ def policy_curve(policy: Policy, tokens: Mapping[str, int], age_days: int) -> Ma
         path += [f"H{x(until):.1f}", f"V{y(lower):.1f}"]
     for age, tier in steps:
         text = f"{tier}, {age.days} d" if age else tier
-        labels.append(Markup('<text x="{:.1f}" y="{:.1f}">{}</text>').format(x(age) + 3, y(tier) - 5, text))
+        at_end = x(age) > _WIDTH - 130
+        anchor, shift = ("end", -3) if at_end else ("start", 3)
+        labels.append(
+            Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>').format(
+                x(age) + shift, y(tier) - 5, anchor, text
+            )
+        )
     at = x(timedelta(days=age_days))
     label = "; ".join(f"from {age.days} days: {tier}" for age, tier in steps)
     return Markup(
         '<svg class="curve" viewBox="0 0 {} {}" role="img" aria-label="{}"><path d="{}"></path>'
         '<line class="age" x1="{:.1f}" x2="{:.1f}" y1="10" y2="{}"></line>{}</svg>'
     ).format(_WIDTH, _HEIGHT, label, " ".join(path), at, at, _HEIGHT - 20, Markup().join(labels))
+
+
+def idle_steps(policy: Policy, tokens: Mapping[str, int]) -> list[str]:
+    """Returns the tiers to which a policy moves pages that take no fewer tokens there than before."""
+    idle: list[str] = []
+    lowest = tokens.get(policy.fresh, 0)
+    for step in policy.steps:
+        if tokens.get(step.tier, 0) >= lowest:
+            idle.append(step.tier)
+        lowest = min(lowest, tokens.get(step.tier, 0))
+    return idle
 
 
 def latency_bars(values: Sequence[tuple[str, float]]) -> Markup:

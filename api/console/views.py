@@ -25,10 +25,11 @@ from foxing.memory.text.terms import query_terms
 from foxing.memory.values.savings import SavingsWindow
 from foxing.renderer import all_tiers, tier_rank
 
+from .attention import STUCK_S, disk_space
 from .bank_search import search_banks
 from .forms import whole_number
 from .images import ShownImages
-from .plots import latency_bars, policy_curve, saved_bars, shown_days, tier_bar
+from .plots import idle_steps, latency_bars, policy_curve, saved_bars, shown_days, tier_bar
 from .rendering import HEADERS, ConsolePage, text_of, url
 from .words import GAP_MARK, SHOWN_CHARS, marked_words
 
@@ -184,6 +185,7 @@ class Views:
             "bank": bank,
             "policy": policy,
             "json": json.dumps(policy.model_dump(mode="json"), indent=2, ensure_ascii=False),
+            "idle": idle_steps(policy, tokens) if forecast.tiers else [],
             "curve": policy_curve(policy, tokens, age_days),
             "tiers": list(all_tiers()),
             "days": {tier: f"{number:g}" for tier, number in days.items()},
@@ -231,6 +233,8 @@ class Views:
         savings = await self.service.run(self.memory.savings, None, since=now - SAVINGS_SHOWN, limit=SAVINGS_ROWS)
         values = {
             "length": length,
+            "space": disk_space(self.memory.operations.database_url),
+            "stuck": lag.oldest_job_s > STUCK_S and not length.running,
             "lag": lag,
             "now": now,
             "savings": savings,

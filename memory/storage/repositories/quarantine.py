@@ -92,6 +92,13 @@ def count(connection: Connection, bank_id: int) -> int:
     return int(connection.execute(select(func.count()).where(_c.bank_id == bank_id)).scalar_one())
 
 
+def count_by_bank(connection: Connection) -> dict[str, int]:
+    """Returns name of a bank → number of its rows, for banks that have some, by name."""
+    name = schema.banks.c.name
+    query = select(name, func.count()).join_from(schema.banks, schema.quarantine, schema.banks.c.id == _c.bank_id)
+    return {bank: int(number) for bank, number in connection.execute(query.group_by(name).order_by(name))}
+
+
 def insert(
     connection: Connection, bank_id: int, rows: Collection[QuarantineRow], rules: Collection[ErasureRule]
 ) -> None:
