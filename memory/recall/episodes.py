@@ -71,7 +71,7 @@ def choose_episodes(
     standings = Standings.of(held, runs, weights, every, rarities_in_language(question))
     if not any_episode and not standings.stands_out:
         return []
-    best = standings.best_first()[:MOST_EPISODES]
+    best = list(standings.values)[:MOST_EPISODES]
     anchors = [_anchor([i for i, run in runs.items() if run == key], held, weights, standings) for key in best]
     rows = messages.by_ids(connection, bank_id, anchors)
     outlines: list[_Outline] = []
@@ -83,7 +83,7 @@ def choose_episodes(
         part = run if len(run) <= LONG else _cut(run, anchor, weights)
         # the messages around two places of a long thread may be the same
         ids = [message.id for message in part if message.id not in taken]
-        outlines.append(_Outline(run[0], ids, standings.value(key) ** STEEP))
+        outlines.append(_Outline(run[0], ids, standings.values[key] ** STEEP))
         taken.update(message.id for message in run)
     if not any_episode and messages.count(connection, bank_id) < OTHERS * max(len(each.ids) for each in outlines):
         return []

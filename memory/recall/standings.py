@@ -8,6 +8,7 @@ frequent in its language, such as “again” or “go”, counts for less, howe
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import fsum, log1p
 
 from foxing.memory.index.bm25 import inverse_frequency
@@ -74,15 +75,13 @@ class Standings:
         }
         return cls(rarities, words, shares, every)
 
-    def best_first(self) -> list[Hashable]:
-        """Returns the keys of the episodes, best first."""
-        return sorted(self.words, key=lambda key: -self.value(key))
-
-    def value(self, key: Hashable) -> float:
-        """Returns how much of the query an episode holds, 1 at most without the share of its matches."""
-        most = max(self.words.values()) or 1.0
-        largest = max(self.shares.values()) or 1.0
-        return self.words[key] / most + OF_MATCHES * self.shares[key] / largest
+    @cached_property
+    def values(self) -> Mapping[Hashable, float]:
+        """How much of the query each episode holds, best first; 1 at most without the share of its matches."""
+        most = max(self.words.values(), default=0.0) or 1.0
+        largest = max(self.shares.values(), default=0.0) or 1.0
+        held = {key: words / most + OF_MATCHES * self.shares[key] / largest for key, words in self.words.items()}
+        return dict(sorted(held.items(), key=lambda item: -item[1]))
 
     @property
     def stands_out(self) -> bool:
@@ -93,7 +92,7 @@ class Standings:
         place = min(MOST_PLACE, max(LEAST_PLACE, self.every // ONE_IN))
         others = ordered[place:] or ordered[-1:] * (len(ordered) == self.every) or [0.0]
         lead = ordered[0] - others[0]
-        return log1p(lead) + self.shares[self.best_first()[0]] >= LEAST
+        return log1p(lead) + self.shares[next(iter(self.values))] >= LEAST
 
 
 def rarities_in_language(query: str) -> dict[str, float]:

@@ -240,7 +240,7 @@ messages = Table(
     #: Offsets of the gaps in its text, of a message that had faded in another bank; null for none.
     Column("gaps", JSON(none_as_null=True)),
     Index("ix_messages_bank_id_created_at", "bank_id", "created_at", "id"),
-    Index("ix_messages_thread_id", "thread_id", "id"),  # for neighbours in a thread
+    Index("ix_messages_thread_id", "thread_id", "created_at", "id"),  # for the messages around one in its thread
     sqlite_autoincrement=True,  # ids of sealed messages must not be reused
 )
 
