@@ -57,7 +57,8 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
     ),
     "write": (
         *(f"POST {BANK}/messages", f"DELETE {BANK}/messages/{{message_id:path}}"),
-        *(f"DELETE {BANK}/threads/{{thread:path}}", f"POST {BANK}/records", f"POST {BANK}/fold"),
+        *(f"DELETE {BANK}/threads/{{thread:path}}", f"PATCH {BANK}/threads/{{thread:path}}"),
+        *(f"POST {BANK}/records", f"POST {BANK}/fold"),
         *(f"POST {BANK}/savings", f"POST {BANK}/import", f"DELETE {BANK}/import/{{import_id}}"),
         *(f"DELETE {BANK}/jobs/{{job_id}}", "DELETE /v1/jobs/{job_id}"),  # of a job that the role may start
         *(f"PUT {PAGE}/pin", f"DELETE {PAGE}/pin"),

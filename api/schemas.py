@@ -10,7 +10,9 @@ from foxing.memory import InvalidInput, NewMessage, Provider, RecallQuery, Value
 from foxing.memory.ingest.provider_messages import messages_of
 from foxing.memory.ingest.validate import MAX_MESSAGES
 from foxing.memory.values.base import (
+    CURSOR,
     INTEGRAL,
+    MAX_CURSOR_CHARS,
     MAX_PREVIEWED_PAGES,
     PREVIEWED_PAGES,
     Cursor,
@@ -21,6 +23,7 @@ from foxing.memory.values.base import (
 )
 from foxing.memory.values.recall import Format, fields_only_for
 from foxing.memory.values.records import MAX_WRITES, Prefix, RecordKey, RecordWrite
+from foxing.memory.values.threads import ThreadQuery
 
 
 class StoreRequest(Input):
@@ -190,3 +193,17 @@ def _build(value: type[Value]) -> None:
 
 
 _build(Value)
+
+
+class ThreadConditions(ThreadQuery):
+    """Query of a list of threads."""
+
+    model_config = ConfigDict(strict=False)
+
+    limit: int = Field(50, ge=1, le=500, description="Maximum number of entries.")
+    cursor: str | None = Field(
+        None,
+        max_length=MAX_CURSOR_CHARS,
+        pattern=CURSOR,
+        description="The `next_cursor` of the previous response.",
+    )

@@ -9,20 +9,19 @@ from sqlalchemy import Connection
 
 from foxing.renderer import tier_rank
 
-from .cursors import IdRanges, TimePosition, decode_cursor, encode_cursor, id_ranges, time_position
+from .cursors import IdRanges, decode_cursor, encode_cursor, id_ranges
 from .errors import InvalidCursor, InvalidInput
 from .index.search_index import SearchIndex, index_bytes
 from .ingest.validate import check_bank_name
 from .lifecycle.due import due_in
 from .storage.database import Database
-from .storage.repositories import banks, pages, sizes, threads
+from .storage.repositories import banks, pages, sizes
 from .storage.repositories.banks import Bank
 from .storage.repositories.pages import KeepsakeTotals, PageRow
 from .storage.repositories.sealed import manifests
 from .values.banks import BankBytes, BankEnd, BankInfo, Banks, DueWork, TierStatistics
 from .values.base import INVALID_CURSOR, check_limit
 from .values.pages import PageInfo, Pages
-from .values.threads import ThreadInfo, Threads
 
 
 def list_pages(database: Database, bank: str, *, limit: int, cursor: str | None, tier: str | None) -> Pages:
@@ -42,27 +41,6 @@ def list_pages(database: Database, bank: str, *, limit: int, cursor: str | None,
     has_more = len(after_cursor) > limit
     following = encode_cursor(list_name, seen.with_ids(after_cursor[:limit]).encoded()) if has_more else None
     return Pages(pages=infos, next_cursor=following)
-
-
-def list_threads(database: Database, bank: str, *, limit: int, cursor: str | None) -> Threads:
-    """See `Memory.threads`."""
-    check_limit(limit)
-    with database.read() as connection:
-        bank_id = banks.get(connection, bank).id
-        list_name = f"threads:{bank_id}"
-        seen = time_position(decode_cursor(cursor, list_name)) if cursor else None
-        totals = threads.newest_first(connection, bank_id)
-        after_cursor = [item for item in totals if seen is None or item < (seen.at, seen.id)]
-        listed = after_cursor[:limit]
-        names = banks.thread_names(connection, [item.id for item in listed])
-    infos = [
-        ThreadInfo(thread=names[item.id], messages=item.messages, first_at=item.first_at, last_at=item.last_at)
-        for item in listed
-    ]
-    following = None
-    if len(after_cursor) > limit:
-        following = encode_cursor(list_name, TimePosition(listed[-1].last_at, listed[-1].id).encoded())
-    return Threads(threads=infos, next_cursor=following)
 
 
 def list_banks(database: Database, index: SearchIndex, now: datetime, *, limit: int, cursor: str | None) -> Banks:

@@ -23,7 +23,7 @@ from .ingest.late_embedding import LateEmbedding
 from .ingest.validate import check_bank_name
 from .lifecycle.recall_weights import RecallWeights
 from .limits import TenantLimits
-from .listings import bank_info, list_banks, list_pages, list_threads, newest_banks, page_info, set_pinned
+from .listings import bank_info, list_banks, list_pages, newest_banks, page_info, set_pinned
 from .once import once
 from .options import MemoryOptions
 from .pages.assembler import MessageAssembler
@@ -60,7 +60,7 @@ from .values.reports import (
 )
 from .values.savings import ModelCall, ModelCalls, RecordedCalls, Savings, SavingsBy, SavingsWindow
 from .values.sizes import DatabaseSizes, PoolSizes
-from .values.threads import Threads
+from .values.threads import ThreadInfo, ThreadQuery, ThreadQueryFields, Threads, ThreadTitle
 
 if TYPE_CHECKING:
     from foxing.encoder import Codec, VisionTokens
@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from .recall.images import ImageRecaller
     from .records.store import RecordStore
     from .savings.ledger import Ledger
+    from .threads import ThreadList
 
 
 @audited(lambda memory: memory._database)
@@ -277,6 +278,12 @@ class Memory:
         return StandingFacts(
             self._database, self._vectors, self._assembler, lambda: self._store, self._options.gap_mark
         )
+
+    @once
+    def _threads(self) -> ThreadList:
+        from .threads import ThreadList
+
+        return ThreadList(self._database, self._assembler)
 
     @once
     def _jobs(self) -> JobQueue:
@@ -674,11 +681,18 @@ class Memory:
         call. Raises `InvalidInput`, `InvalidCursor`."""
         return list_banks(self._database, self._index, self.now(), limit=limit, cursor=cursor)
 
-    def threads(self, bank: str, *, limit: int = 50, cursor: str | None = None) -> Threads:
-        """Returns the threads of a bank with the number and the times of their messages, those with the newest messages
-        first. `limit`: 1 to 500. `cursor`: `next_cursor` of the previous call; a thread to which messages are added
-        meanwhile may be missing. Raises `NotFound`, `InvalidInput`, `InvalidCursor`."""
-        return list_threads(self._database, bank, limit=limit, cursor=cursor)
+    def threads(
+        self, bank: str, *, limit: int = 50, cursor: str | None = None, **conditions: Unpack[ThreadQueryFields]
+    ) -> Threads:
+        """Returns the threads of a bank with their titles, speakers, and the number and the times of their messages,
+        those with the newest messages first.
+
+        `conditions`: fields of `ThreadQuery`: words of the title `q`, a `person` who speaks, the `source` with which
+        the name begins, and `since` and `until`, between which the last message was said. `limit`: 1 to 500. `cursor`:
+        `next_cursor` of the previous call; a thread to which messages are added meanwhile may be missing. Raises
+        `NotFound`, `InvalidInput`, `InvalidTime`, `InvalidCursor`."""
+        query = ThreadQuery.from_fields(conditions)
+        return self._threads.select(bank, query, self.now(), limit=limit, cursor=cursor)
 
     def bank(self, bank: str) -> BankInfo:
         """Returns the statistics of a bank. Raises `NotFound`."""
@@ -739,6 +753,18 @@ class Operations:
         `StorageError`."""
         with self._memory._database.read() as connection:
             return database_sizes(connection)
+
+    def thread(self, bank: str, thread: str) -> ThreadInfo:
+        """Returns a thread with its title, its speakers, and the number and the times of its messages. Raises
+        `NotFound`."""
+        return self._memory._threads.find(bank, thread)
+
+    def rename_thread(self, bank: str, thread: str, title: str | None) -> ThreadInfo:
+        """Gives a thread a title, in one line and without what the policy of the bank redacts, and returns the thread.
+        None: the title of its export or its first request. Raises `NotFound`, `InvalidInput`, and `Held` if a legal
+        hold keeps the bank."""
+        request = ThreadTitle.from_fields({"title": title})
+        return self._memory._threads.rename(bank, thread, request.title)
 
     @property
     def jobs(self) -> JobQueue:

@@ -84,6 +84,7 @@ PAST = {
     "memory.values.savings": "MAX_ROWS SavingsWindow",
     "memory.values.signatures": "parameters_of takes",
     "memory.values.sizes": "DatabaseSizes",
+    "memory.values.threads": "ThreadQuery ThreadQueryFields ThreadTitle",
     "memory.values.speakers": "IMAGE_LINE one_line set_apart speaker_of",
     "memory.values.trust": "RANKS",
     "renderer.announcement": "Announcement AnotherService CHALLENGE_HEADER PROOF_HEADER TOKEN_HEADER fields_of "

@@ -34,6 +34,7 @@ COMMANDS = {
     "preview": ".pages:preview",
     "pages": ".pages:pages",
     "banks": ".banks:banks",
+    "threads": ".threads:threads",
     "seal": ".lifecycle:seal",
     "age": ".lifecycle:age",
     "undo": ".lifecycle:undo",

@@ -34,6 +34,7 @@ BODIES: Mapping[str, list[Example]] = {
         )
     ],
     "FactCorrection": [Example("What holds instead", {"text": "My daughter may eat almonds again."})],
+    "ThreadTitle": [Example("A title", {"title": "The launch of Titan"})],
     "HoldRequest": [Example("Keep a bank for a case", {"bank": BANK, "reason": "case 2026-114"})],
     "PersonErasureRequest": [Example("What would be erased of a person", {"person": "Mina Berg", "dry_run": True})],
     "KeyRequest": [

@@ -2,14 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import Path
+from fastapi import Path, Query
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from foxing.api.dependencies import BankPath, CursorQuery, LimitQuery, ServiceDep
 from foxing.api.jobs import WAIT_S
 from foxing.api.openapi.document import problem_responses
-from foxing.memory import BankInfo, Banks, ErasureReport, Threads, Value
+from foxing.api.schemas import ThreadConditions
+from foxing.memory import BankInfo, Banks, ErasureReport, ThreadInfo, Threads, Value
+from foxing.memory.values.threads import ThreadTitle
 
 from .jobs import ACCEPTED, WaitQuery
 from .router import memory_router
@@ -59,13 +61,34 @@ async def erase_bank(bank: BankPath, service: ServiceDep, wait: WaitQuery = WAIT
     responses=problem_responses(404),
 )
 async def list_threads(
-    bank: BankPath, service: ServiceDep, limit: LimitQuery = 50, cursor: CursorQuery = None
+    bank: BankPath,
+    service: ServiceDep,
+    conditions: Annotated[ThreadConditions, Query()],
 ) -> Threads:
-    """Returns the threads of a bank with the number and the times of their messages."""
-    return await service.run(service.memory.threads, bank, limit=limit, cursor=cursor)
+    """Returns the threads of a bank with their titles, their speakers, and the number and the times of their messages.
+    With conditions, those that meet all of them. Titles of requests that have faded are what is left of them."""
+    return await service.run_codec(service.memory.threads, bank, **conditions.model_dump())
 
 
 # Names of threads may contain slashes.
+@router.patch(
+    "/{bank}/threads/{thread:path}",
+    summary="Rename a thread",
+    response_description="The thread with its title.",
+    responses=problem_responses(404, 409),
+)
+async def rename_thread(
+    bank: BankPath,
+    thread: Annotated[str, Path(description="Name of the thread.")],
+    service: ServiceDep,
+    body: ThreadTitle,
+) -> ThreadInfo:
+    """Gives a thread a title, in one line and without what the policy of the bank redacts. It lasts until the thread is
+    erased, or until a person is erased whom it mentions. With null, the thread has the title of its export again, or
+    that of its first request. Returns 409 if a legal hold keeps the bank."""
+    return await service.run_codec(service.memory.operations.rename_thread, bank, thread, body.title)
+
+
 @router.delete(
     "/{bank}/threads/{thread:path}",
     summary="Erase a thread",

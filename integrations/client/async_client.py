@@ -89,6 +89,7 @@ class AsyncClientOperations(InThreads[ClientOperations]):
 
     abandons = True
     reencode = InThreads.method(ClientOperations.reencode)
+    rename_thread = InThreads.method(ClientOperations.rename_thread)
 
     def __init__(self, operations: ClientOperations, threads: int) -> None:
         super().__init__(operations, threads)

@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from foxing.memory.values.facts import Fact, Facts
     from foxing.memory.values.imports import ImportQueryFields
     from foxing.memory.values.records import RecordKey, RecordWrite
+    from foxing.memory.values.threads import ThreadQueryFields
     from foxing.renderer import Progress
 
 V = TypeVar("V", bound=Value)
@@ -418,16 +419,20 @@ class Client:
         for part in parts(lambda cursor: self.banks(limit=500, cursor=cursor)):
             yield from part.banks
 
-    def threads(self, bank: str, *, limit: int = 50, cursor: str | None = None) -> Threads:
-        """Returns threads of a bank with the number and the times of their messages, those with the newest messages
-        first. Raises `NotFound`, `InvalidCursor`."""
-        return self.ask(
-            values.threads.Threads, Request("GET", bank_path(bank, "threads"), {"limit": limit, "cursor": cursor})
-        )
+    def threads(
+        self, bank: str, *, limit: int = 50, cursor: str | None = None, **conditions: Unpack[ThreadQueryFields]
+    ) -> Threads:
+        """Returns threads of a bank with their titles, speakers, and the number and the times of their messages, those
+        with the newest messages first. `conditions`: fields of `ThreadQuery`: words of the title `q`, `person`,
+        `source`, and `since` and `until` of the last message. Raises `NotFound`, `InvalidInput`, `InvalidCursor`."""
+        fields = values.threads.ThreadQuery.from_fields(conditions).model_dump(mode="json", exclude_none=True)
+        request = Request("GET", bank_path(bank, "threads"), {**fields, "limit": limit, "cursor": cursor})
+        return self.ask(values.threads.Threads, request)
 
-    def all_threads(self, bank: str) -> Iterator[ThreadInfo]:
-        """Yields all threads of a bank, those with the newest messages first. Raises `NotFound`."""
-        for part in parts(lambda cursor: self.threads(bank, limit=500, cursor=cursor)):
+    def all_threads(self, bank: str, **conditions: Unpack[ThreadQueryFields]) -> Iterator[ThreadInfo]:
+        """Yields all threads of a bank that meet the conditions, those with the newest messages first. Raises
+        `NotFound`, `InvalidInput`."""
+        for part in parts(lambda cursor: self.threads(bank, limit=500, cursor=cursor, **conditions)):
             yield from part.threads
 
     def bank(self, bank: str) -> BankInfo:

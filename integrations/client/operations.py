@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         RecalledMessage,
         ReencodingReport,
         StoreResult,
+        ThreadInfo,
         UsageLimits,
         UsageReport,
     )
@@ -59,6 +60,13 @@ class ClientOperations:
         number of pages done and the total, if it takes long. Raises `NotFound`."""
         request = Request("POST", bank_path(bank, "reencode"), body={"dry_run": dry_run}, timeout_s=LONG_S)
         return self._client.ask_long(values.reports.ReencodingReport, bank, request, progress)
+
+    def rename_thread(self, bank: str, thread: str, title: str | None) -> ThreadInfo:
+        """Gives a thread a title, and returns the thread; the role write is enough. None: the title of its export or
+        its first request. Raises `NotFound`, `InvalidInput`, `Held`."""
+        body = values.threads.ThreadTitle.from_fields({"title": title}).model_dump()
+        request = Request("PATCH", bank_path(bank, "threads", thread), body=body)
+        return self._client.ask(values.threads.ThreadInfo, request)
 
 
 class ClientKeys:

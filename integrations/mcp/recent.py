@@ -20,9 +20,11 @@ SHOWN = 4
 
 @dataclass(frozen=True)
 class RecentThread:
-    """A conversation: the number of its messages in the time listed, and its last messages, oldest first."""
+    """A conversation: the number of its messages in the time listed, and its last messages, oldest first. `title`: None
+    where it is not listed."""
 
     thread: str
+    title: str | None
     messages: int
     last: list[RecalledMessage]
 
@@ -52,7 +54,10 @@ async def recent(run: Run, since: str | None) -> RecentThreads:
     if since is None:
         listed = (await run(lambda memory, bank: memory.threads(bank, limit=THREADS))).threads
         first = min((summary.first_at for summary in listed), default=info.last_at)
-        threads = [RecentThread(summary.thread, summary.messages, await _last_of(run, summary)) for summary in listed]
+        threads = [
+            RecentThread(summary.thread, summary.title, summary.messages, await _last_of(run, summary))
+            for summary in listed
+        ]
     else:
         messages_since = await _messages_of(run, since=since)
         first = messages_since[0].created_at if messages_since else info.last_at
@@ -60,7 +65,7 @@ async def recent(run: Run, since: str | None) -> RecentThreads:
         for span in messages_since:
             by_thread.setdefault(span.thread, []).append(span)
         newest = sorted(by_thread.items(), key=lambda item: item[1][-1].created_at, reverse=True)[: 2 * THREADS]
-        threads = [RecentThread(name, len(spans), spans[-SHOWN:]) for name, spans in newest]
+        threads = [RecentThread(name, None, len(spans), spans[-SHOWN:]) for name, spans in newest]
     return RecentThreads(first, [thread for thread in threads if thread.last], info.messages)
 
 

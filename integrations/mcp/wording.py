@@ -75,7 +75,8 @@ def recent_text(newest: RecentThreads) -> str:
     for thread in newest.threads:
         count = f"{thread.messages:,} message{'s' if thread.messages != 1 else ''}"
         text = transcript_of(thread.last, Style(refs=True)).text
-        parts.append("\n".join([f"Thread {one_line(thread.thread)}, {count}, the last of them:", text]))
+        title = "" if thread.title is None else f" “{one_line(thread.title)}”"
+        parts.append("\n".join([f"Thread {one_line(thread.thread)}{title}, {count}, the last of them:", text]))
     misread = _misread([message for thread in newest.threads for message in thread.last])
     head = f"{newest.messages:,} messages are remembered. Since {moment(newest.since)}:"
     return "\n".join([head, quoted("\n\n".join(parts)), *misread])

@@ -29,9 +29,11 @@ from foxing.memory.storage.repositories.images import new_stamp
 from foxing.memory.storage.repositories.postings import insert_segment
 from foxing.memory.storage.secrets import digest_key, message_digest
 from foxing.memory.text.passages import MAX_PASSAGES, message_of
+from foxing.memory.text.titles import one_line
 from foxing.memory.values.base import Role
 from foxing.memory.values.facts import KINDS
 from foxing.memory.values.policy import stored_policy
+from foxing.memory.values.threads import TITLE_SOURCES
 from foxing.memory.values.trust import RANKS
 from foxing.renderer import PageLayout
 from foxing.renderer.marks import GAP_MARK
@@ -238,7 +240,8 @@ class BundleReader:
     def _check_numbered(self, table: str, column: str, of_table: str, number: int) -> None:
         if of_table == "messages":
             self._number(number)
-            if column == "closed_by":  # a correction may have been erased since
+            # a correction may have been erased since, and threads come before the messages
+            if column in ("closed_by", "title_message_id"):
                 return
             assert self._known is not None
             place = int(np.searchsorted(self._known, number))
@@ -470,6 +473,15 @@ class BundleReader:
 def _check_thread(row: Mapping[str, Any]) -> None:
     if any(character < " " for character in row["name"]):
         raise ValueError("the name of a thread has control characters")
+    if row["title"] is not None and row["title"] != one_line(row["title"]):
+        raise ValueError("the title of a thread is not one line")
+    if row["title_source"] not in (None, *TITLE_SOURCES) or (row["title"] is None) != (row["title_source"] is None):
+        raise ValueError("the title of a thread has no known source")
+
+
+def _check_person(row: Mapping[str, Any]) -> None:
+    if row["messages"] < 1 or any(character < " " for character in row["name"]):
+        raise ValueError("a speaker of a thread has no messages, or control characters in the name")
 
 
 def _check_recent(row: Mapping[str, Any]) -> None:
@@ -504,6 +516,7 @@ def _check_fact(row: Mapping[str, Any]) -> None:
 
 _CHECKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
     "threads": _check_thread,
+    "thread_persons": _check_person,
     "recent_postings": _check_recent,
     "images": _check_image,
     "records": _check_record,

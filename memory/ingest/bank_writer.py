@@ -1,5 +1,6 @@
 """The write of calls of `store` into one bank, in a transaction."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property, partial
@@ -28,10 +29,15 @@ from foxing.memory.storage.repositories import (
     messages,
     quarantine,
     schedule,
+    threads,
 )
 from foxing.memory.storage.repositories.audit import AuditRow
+from foxing.memory.storage.repositories.banks import ThreadKey
 from foxing.memory.storage.repositories.quarantine import QuarantineRow
 from foxing.memory.storage.repositories.sealed import keys
+from foxing.memory.storage.repositories.threads import MessageTitle
+from foxing.memory.text.planted import planted_form
+from foxing.memory.text.titles import one_line, request_title
 from foxing.memory.values.messages import StoreResult
 from foxing.memory.values.parts import ToolResult
 from foxing.memory.values.policy import Age, Policy, default_fields, stored_policy
@@ -246,7 +252,14 @@ class BankWriter:
         bank = self._bank
         items = [item for item, _ in self._new]
         ids = [self._ids[item] for item in items]
-        messages.insert(connection, _rows(connection, bank.id, self._new, ids), bank.id)
+        of_threads = banks.thread_keys(connection, bank.id, [item.thread or DEFAULT_THREAD for item in items])
+        rows = _rows(bank.id, self._new, ids, of_threads)
+        messages.insert(connection, rows, bank.id)
+        if untitled := {key.id for key in of_threads.values() if not key.has_title}:
+            titles = (_title(row) for row in rows if row["thread_id"] in untitled)
+            threads.add_titles(connection, bank.id, filter(None, titles))
+        if named := Counter((row["thread_id"], row["name"]) for row in rows if row["name"]):
+            threads.add_persons(connection, bank.id, named)
         pictures = {i: item.images for i, item in zip(ids, items, strict=True) if item.images}
         if pictures and self._policy.images != "never":
             images.insert(connection, bank.id, pictures)
@@ -272,17 +285,18 @@ class BankWriter:
 
 
 def _rows(
-    connection: Connection, bank_id: int, new: Sequence[tuple[AcceptedMessage, datetime]], ids: Sequence[int]
+    bank_id: int,
+    new: Sequence[tuple[AcceptedMessage, datetime]],
+    ids: Sequence[int],
+    of_threads: Mapping[str, ThreadKey],
 ) -> list[messages.NewRow]:
     """Returns rows of messages, each with the time of its call as default."""
-    threads = [item.thread or DEFAULT_THREAD for item, _ in new]
-    thread_ids = banks.thread_ids(connection, bank_id, threads)
     return [
         {
             "id": message_id,
             "bank_id": bank_id,
             "key": item.key,
-            "thread_id": thread_ids[thread],
+            "thread_id": of_threads[item.thread or DEFAULT_THREAD].id,
             "role": item.message.role,
             "name": item.message.name,
             "created_at": item.message.created_at or now,
@@ -297,5 +311,15 @@ def _rows(
             "suspicious": item.suspicious,
             "gaps": list(item.message.gaps) or None,
         }
-        for (item, now), thread, message_id in zip(new, threads, ids, strict=True)
+        for (item, now), message_id in zip(new, ids, strict=True)
     ]
+
+
+def _title(row: messages.NewRow) -> MessageTitle | None:
+    """Returns the title that a message gives its thread, if it has none: that in its metadata, as exports have it, else
+    that of a request. Instructions planted in data are no title."""
+    brought = (row["metadata"] or {}).get("title")
+    if isinstance(brought, str) and (title := one_line(brought)) and planted_form(title) is None:
+        return MessageTitle(row["thread_id"], row["id"], title, "export")
+    title = "" if row["role"] != "user" or row["suspicious"] else request_title(row["content"])
+    return MessageTitle(row["thread_id"], row["id"], title, "request") if title else None

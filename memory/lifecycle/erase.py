@@ -6,6 +6,7 @@ encoded again. A thread is erased in batches of messages; erasing it again compl
 erased in one transaction. A legal hold stops each batch, and a call that it concerns from the beginning.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,6 +33,7 @@ from foxing.memory.storage.repositories import (
     pages,
     quarantine,
     sizes,
+    threads,
     usage,
 )
 from foxing.memory.storage.repositories.holds import BankHolds, HoldRow
@@ -296,10 +298,13 @@ class Eraser:
         embeddings.remove(connection, bank_id, ids)
         idempotency.delete_naming(connection, bank_id, [message.key for message in erased.messages.values()])
         messages.delete(connection, bank_id, erased.messages.values())
-        threads = {message.thread for message in erased.messages.values()}
-        folds.delete_of_threads(connection, bank_id, threads)
-        model_calls.forget_sessions(connection, bank_id, threads)
-        banks.delete_empty_threads(connection, bank_id, threads)
+        threads.delete_titles_of(connection, bank_id, ids)
+        named = Counter((message.thread_id, message.name) for message in erased.messages.values() if message.name)
+        threads.add_persons(connection, bank_id, {key: -number for key, number in named.items()})
+        names = {message.thread for message in erased.messages.values()}
+        folds.delete_of_threads(connection, bank_id, names)
+        model_calls.forget_sessions(connection, bank_id, names)
+        banks.delete_empty_threads(connection, bank_id, names)
 
     def _report(self, bank_name: str, result: _Result) -> ErasureReport:
         """Returns the report. Raises the error that prevented the erasure of some messages."""

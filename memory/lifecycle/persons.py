@@ -19,7 +19,7 @@ from foxing.memory.pages.message_images import MessageImages
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
-from foxing.memory.storage.repositories import banks, expiries, messages, quarantine
+from foxing.memory.storage.repositories import banks, expiries, messages, quarantine, threads
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.quarantine import QuarantineRow
 from foxing.memory.values.messages import RecalledMessage
@@ -139,6 +139,9 @@ class Persons:
         done = 0
         for share in shares:
             parts.append(self._erase_in(share, now, _following(progress, done, total)))
+            if request.mentions:
+                with self._database.write() as connection:
+                    threads.delete_titles_with(connection, share.bank.id, request.person.strip())
             done += share.count
         return _result(request, parts, log_erased=self._database.purge_deleted())
 

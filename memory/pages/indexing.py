@@ -21,7 +21,7 @@ from foxing.memory.images.limits import ImageRefused
 from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.index.vectors import MessageCodes, spoken
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, images, messages, pages
+from foxing.memory.storage.repositories import banks, images, messages, pages, threads
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import PageRow, SpanRow
 from foxing.memory.storage.repositories.sealed.changes import set_passages
@@ -29,6 +29,7 @@ from foxing.memory.storage.repositories.sealed.lookup import messages_on
 from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.speakers import name_terms
 from foxing.memory.text.terms import is_unspaced, term_runs
+from foxing.memory.text.titles import request_title
 from foxing.memory.values.part_text import label_of
 from foxing.memory.values.policy import RARE_MESSAGES, stored_policy
 
@@ -42,6 +43,9 @@ EMBEDDED_CHARS = 600
 EMBEDDED_SIDE_PX = 512
 #: message id → number and text of those of its images in which a machine has read some
 PicturedTexts = Mapping[int, Sequence[tuple[int, str]]]
+#: Characters of a request in which its title is looked for, and what stands for a gap in the title.
+TITLED_CHARS = 4_000
+TITLE_GAP = "⋯"
 _WORD = re.compile(r"\S+")
 #: A character that occurs only in terms of numbers and identifiers.
 _EXACT = re.compile(r"[0-9_@./:+-]")
@@ -92,6 +96,8 @@ class PreparedTerms:
     #: ids of messages whose text differs from the original, and their codes; None if a job computes them later
     changed: Sequence[int] = ()
     codes: MessageCodes | None = None
+    #: id of a message from which its thread has its title → the title that its words make now; None for none
+    titles: Mapping[int, str | None] = field(default_factory=dict)
 
 
 class Reindexer:
@@ -136,6 +142,7 @@ class Reindexer:
             stored = StoredMessages.fetch(connection, bank_id, affected)
             recognises = keeps_faded_words(connection, bank_id)
             pictured = images.texts_of(connection, bank_id, [message.id for message in affected])
+            titled = threads.requests_with_titles(connection, bank_id, [message.id for message in affected])
         basis = _Basis.of(bank_id, by_id.values(), stored.spans, stored.pages)
         remembered = self.assembler.assemble(stored.with_changes(changes), states)
         readable = {i: item for i, item in remembered.items() if not item.failed}
@@ -149,7 +156,8 @@ class Reindexer:
         )
         if recognises and codes is None:  # the codes of what was said are still there
             changed = [*passages, *(i for i in changed if i not in passages and i in pictured)]
-        return PreparedTerms(basis, counts, faded, RARE_MESSAGES, passages, changed, codes)
+        titles = {i: remembered_title(remembered[i]) for i in titled}
+        return PreparedTerms(basis, counts, faded, RARE_MESSAGES, passages, changed, codes, titles)
 
     def prepare_words(self, bank_id: int, message_ids: Sequence[int]) -> PreparedTerms:
         """Returns the terms of messages as they are remembered now; what the index keeps of faded words, it keeps. With
@@ -234,6 +242,7 @@ class Reindexer:
         self.index.remove(connection, bank_id, [i for i, parts in prepared.counts.items() if not any(parts)])
         self.index.fade(connection, bank_id, prepared.faded, prepared.max_messages)
         set_passages(connection, bank_id, prepared.passages)
+        threads.fade_titles(connection, bank_id, prepared.titles)
         if prepared.changed or prepared.passages:
             self.vectors.replace(connection, bank_id, prepared.changed, prepared.codes)
 
@@ -346,6 +355,14 @@ def _said(message: RememberedMessage, passages: Sequence[Passage]) -> list[str]:
         words = (m[0] for m in runs if flagged_before[m.end()] == flagged_before[m.start()])
         speech.append(" ".join(words))
     return speech
+
+
+def remembered_title(message: RememberedMessage) -> str | None:
+    """Returns the title that a request makes, as it is remembered; None if it cannot be read or has no words left."""
+    gaps = {*message.gaps.tolist()}
+    text = message.text[:TITLED_CHARS]
+    legible = "".join(TITLE_GAP if place in gaps else character for place, character in enumerate(text))
+    return request_title(legible) or None if message.readable else None
 
 
 def is_as_said(message: RememberedMessage) -> bool:

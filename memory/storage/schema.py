@@ -203,7 +203,26 @@ threads = Table(
     Column("id", Key, primary_key=True),
     Column("bank_id", ForeignKey("banks.id"), nullable=False),
     Column("name", user_text(200), nullable=False),
+    #: Null while none is known; see `repositories.threads`.
+    Column("title", user_text(200)),
+    #: "export", "request" or "rename"; null for no title.
+    Column("title_source", String(10)),
+    #: Message that the title comes from, with which it fades or is erased; null for one of a rename.
+    Column("title_message_id", BigInteger),
     UniqueConstraint("bank_id", "name"),
+    Index("ix_threads_bank_id_title_message_id", "bank_id", "title_message_id"),
+)
+
+#: Speakers of threads by name, with the number of messages of each.
+thread_persons = Table(
+    "thread_persons",
+    metadata,
+    Column("bank_id", ForeignKey("banks.id"), primary_key=True),
+    Column("thread_id", ForeignKey("threads.id"), primary_key=True),
+    Column("name", user_text(200), primary_key=True),
+    Column("messages", Integer, nullable=False),
+    Index("ix_thread_persons_bank_id_name", "bank_id", "name"),
+    sqlite_with_rowid=False,
 )
 
 #: Open messages: those that are not sealed completely. Sealed ones are in the manifests of pages.

@@ -40,7 +40,7 @@ export type Message = Schemas['NewMessage'];
 /** Fields of `remember` beside the messages. */
 export type RememberOptions = Omit<Schemas['StoreRequest'], 'messages'> & CallOptions & { idempotencyKey?: string };
 
-type Method = 'get' | 'put' | 'post' | 'delete';
+type Method = 'get' | 'put' | 'post' | 'patch' | 'delete';
 type PathsWith<M extends Method> = { [P in keyof paths]: paths[P] extends { [K in M]: object } ? P : never }[keyof paths];
 type Init<P extends keyof paths, M extends Method> = MaybeOptionalInit<paths[P], M>;
 type Arguments<P extends keyof paths, M extends Method> = undefined extends Init<P, M> ? [options?: Init<P, M>] : [options: Init<P, M>];
@@ -53,8 +53,8 @@ type FollowedJob = { state: string; done: number; error: Problem | null; result:
 /**
  * Client of a Foxing service. Methods throw a `FoxingError`.
  *
- * `get`, `post`, `put` and `delete` call any operation of the HTTP reference by its path; the other methods are those
- * that most programs need.
+ * `get`, `post`, `put`, `patch` and `delete` call any operation of the HTTP reference by its path; the other methods are
+ * those that most programs need.
  */
 export class Foxing {
   readonly baseUrl: string;
@@ -84,6 +84,11 @@ export class Foxing {
   /** Calls an operation and returns its answer. */
   put<P extends PathsWith<'put'>>(path: P, ...options: Arguments<P, 'put'>): Promise<Answer<P, 'put'>> {
     return this.#call('PUT', path, options[0]);
+  }
+
+  /** Calls an operation and returns its answer. */
+  patch<P extends PathsWith<'patch'>>(path: P, ...options: Arguments<P, 'patch'>): Promise<Answer<P, 'patch'>> {
+    return this.#call('PATCH', path, options[0]);
   }
 
   /** Calls an operation and returns its answer. */
@@ -134,7 +139,7 @@ export class Foxing {
     return pinned ? this.put('/v1/banks/{bank}/pages/{page_id}/pin', options) : this.delete('/v1/banks/{bank}/pages/{page_id}/pin', options);
   }
 
-  async #call(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, options: object = {}): Promise<never> {
+  async #call(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, options: object = {}): Promise<never> {
     const request = this.#http.request as (method: string, path: string, options: object) => Promise<{ response: Response }>;
     const body = 'body' in options ? options.body : undefined;
     const raw = body instanceof Blob || body instanceof Uint8Array || body instanceof ArrayBuffer;

@@ -931,7 +931,8 @@ export interface paths {
         };
         /**
          * List threads
-         * @description Returns the threads of a bank with the number and the times of their messages.
+         * @description Returns the threads of a bank with their titles, their speakers, and the number and the times of their messages.
+         *     With conditions, those that meet all of them. Titles of requests that have faded are what is left of them.
          */
         get: operations["list_threads"];
         put?: never;
@@ -962,7 +963,13 @@ export interface paths {
         delete: operations["erase_thread"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Rename a thread
+         * @description Gives a thread a title, in one line and without what the policy of the bank redacts. It lasts until the thread is
+         *     erased, or until a person is erased whom it mentions. With null, the thread has the title of its export again, or
+         *     that of its first request. Returns 409 if a legal hold keeps the bank.
+         */
+        patch: operations["rename_thread"];
         trace?: never;
     };
     "/v1/banks/{bank}/undo": {
@@ -5991,10 +5998,41 @@ export interface components {
              */
             messages: number;
             /**
+             * Persons
+             * @description Its speakers by name, those with the most messages first, at most 8.
+             */
+            persons: string[];
+            /**
+             * Source
+             * @description Source of the thread, with which its name begins, such as `chatgpt`; null if it begins with none.
+             */
+            source: string | null;
+            /**
              * Thread
              * @description Name of the thread.
              */
             thread: string;
+            /**
+             * Title
+             * @description Title: that of an export, else the first sentence of its first request as remembered now, or what somebody named it; null if its first message has no words.
+             */
+            title: string | null;
+            /**
+             * Title Source
+             * @description Source of the title: `export`, metadata of one of its messages; `request`; `rename`.
+             */
+            title_source: ("export" | "request" | "rename") | null;
+        };
+        /**
+         * ThreadTitle
+         * @description A title for a thread.
+         */
+        ThreadTitle: {
+            /**
+             * Title
+             * @description Title, in one line; the redaction rules of the bank apply. Null for that of its export or its first request.
+             */
+            title: string | null;
         };
         /**
          * Threads
@@ -7717,6 +7755,18 @@ export interface operations {
     list_threads: {
         parameters: {
             query?: {
+                /** @description Words or parts of words, all of which the title has, without case. */
+                q?: string | null;
+                /** @description Name of a speaker, compared without case. */
+                person?: string | null;
+                /** @description Source with which the name begins, such as `chatgpt`. */
+                source?: string | null;
+                /** @description Threads whose last message was said from this time on. */
+                since?: string | null;
+                /** @description Threads whose last message was said until this time ends. */
+                until?: string | null;
+                /** @description Time zone of dates and relative times, for example 'Europe/Berlin'. Default: UTC. */
+                timezone?: string | null;
                 /** @description Maximum number of entries. */
                 limit?: number;
                 /** @description The `next_cursor` of the previous response. */
@@ -7777,6 +7827,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Job"];
+                };
+            };
+        };
+    };
+    rename_thread: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the bank; that of a tenant's bank may begin with the tenant and `~`. */
+                bank: string;
+                /** @description Name of the thread. */
+                thread: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ThreadTitle"];
+            };
+        };
+        responses: {
+            /** @description The thread with its title. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThreadInfo"];
                 };
             };
         };

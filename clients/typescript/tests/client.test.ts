@@ -14,7 +14,7 @@ const bank = 'ana';
 const path = { bank };
 const png = [0x89, 0x50, 0x4e, 0x47];
 
-type Operations = { [P in keyof paths]: { [M in 'get' | 'put' | 'post' | 'delete']: paths[P][M] extends { responses: object } ? `${Uppercase<M>} ${P}` : never }['get' | 'put' | 'post' | 'delete'] }[keyof paths];
+type Operations = { [P in keyof paths]: { [M in 'get' | 'put' | 'post' | 'patch' | 'delete']: paths[P][M] extends { responses: object } ? `${Uppercase<M>} ${P}` : never }['get' | 'put' | 'post' | 'patch' | 'delete'] }[keyof paths];
 
 /** Calls of every operation, in an order in which each finds what it needs. The type says that none is missing. */
 const CALLS: Record<Operations, () => Promise<void>> = {
@@ -38,6 +38,7 @@ const CALLS: Record<Operations, () => Promise<void>> = {
   },
   'GET /v1/banks/{bank}/messages/{message_id}': async () => assert.equal((await foxing.get('/v1/banks/{bank}/messages/{message_id}', { params: { path: { bank, message_id: 'a/b' } } })).thread, 'plans'),
   'GET /v1/banks/{bank}/threads': async () => assert.ok((await foxing.get('/v1/banks/{bank}/threads', { params: { path } })).threads.some(({ thread }) => thread === 'plans')),
+  'PATCH /v1/banks/{bank}/threads/{thread}': async () => assert.equal((await foxing.patch('/v1/banks/{bank}/threads/{thread}', { params: { path: { bank, thread: 'plans' } }, body: { title: 'The ship date' } })).title, 'The ship date'),
   'POST /v1/banks/{bank}/seal': async () => assert.ok((await foxing.post('/v1/banks/{bank}/seal', { params: { path, query: { wait: 0 } } })).pages.length >= 1), // follows the job
   'POST /v1/banks/{bank}/reencode': async () => assert.ok((await foxing.post('/v1/banks/{bank}/reencode', { params: { path } })).current >= 1),
   'GET /v1/banks/{bank}/jobs': async () => assert.deepEqual((await foxing.get('/v1/banks/{bank}/jobs', { params: { path } })).jobs.map(({ kind }) => kind), ['reencode', 'seal']),

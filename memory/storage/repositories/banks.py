@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Column, Connection, bindparam, literal, select
 
@@ -218,11 +218,25 @@ def delete_empty_threads(connection: Connection, bank_id: int, names: Iterable[s
     sealed = select(ranges.page_id).where(ranges.thread_id == c.id).exists()
     for part in batched(sorted(set(names))):
         empty = (c.bank_id == bank_id, c.name.in_(part), ~still_open, ~sealed)
+        persons = schema.thread_persons
+        connection.execute(persons.delete().where(persons.c.thread_id.in_(select(c.id).where(*empty))))
         connection.execute(schema.threads.delete().where(*empty))
+
+
+class ThreadKey(NamedTuple):
+    """A thread by its id."""
+
+    id: int
+    has_title: bool
 
 
 def thread_ids(connection: Connection, bank_id: int, names: Iterable[str]) -> dict[str, int]:
     """Returns thread name → id. Creates threads that do not exist."""
+    return {name: key.id for name, key in thread_keys(connection, bank_id, names).items()}
+
+
+def thread_keys(connection: Connection, bank_id: int, names: Iterable[str]) -> dict[str, ThreadKey]:
+    """Returns thread name → its id, and whether it has a title. Creates threads that do not exist."""
     unique = sorted(set(names))
     threads = _threads(connection, bank_id, unique)
     missing = [name for name in unique if name not in threads]
@@ -235,18 +249,19 @@ def thread_ids(connection: Connection, bank_id: int, names: Iterable[str]) -> di
 
 def find_thread(connection: Connection, bank_id: int, name: str) -> int | None:
     """Returns the id of a thread; None if it does not exist."""
-    return _threads(connection, bank_id, [name]).get(name)
+    key = _threads(connection, bank_id, [name]).get(name)
+    return None if key is None else key.id
 
 
-def _threads(connection: Connection, bank_id: int, names: Sequence[str]) -> dict[str, int]:
-    result: dict[str, int] = {}
+def _threads(connection: Connection, bank_id: int, names: Sequence[str]) -> dict[str, ThreadKey]:
+    result: dict[str, ThreadKey] = {}
     for part in batched(names):
         rows = connection.execute(_threads_named, {"bank": bank_id, "names": part})
-        result |= {row.name: row.id for row in rows}
+        result |= {name: ThreadKey(thread_id, bool(has_title)) for name, thread_id, has_title in rows}
     return result
 
 
-_threads_named = select(schema.threads.c.name, schema.threads.c.id)
+_threads_named = select(schema.threads.c.name, schema.threads.c.id, schema.threads.c.title.is_not(None))
 _threads_named = _threads_named.where(
     schema.threads.c.bank_id == bindparam("bank", type_=BigInteger),
     schema.threads.c.name.in_(bindparam("names", expanding=True)),

@@ -26,6 +26,7 @@ TABLES: Mapping[str, Sequence[str]] = {
     "threads": ("id",),
     "images": ("id",),
     "messages": ("id",),
+    "thread_persons": ("thread_id", "name"),
     "image_places": ("message_id", "number"),
     "message_expiries": ("message_id",),
     "recall_weights": ("message_id",),
@@ -59,6 +60,7 @@ OMITTED = frozenset({"bank_id", "stamp", "images.digest", "messages.digest", "qu
 NUMBERED = {
     "message_id": "messages",
     "closed_by": "messages",
+    "title_message_id": "messages",
     "thread_id": "threads",
     "image_id": "images",
     "embedder_id": "embedders",

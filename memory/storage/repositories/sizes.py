@@ -24,6 +24,8 @@ KEY_ROW_BYTES = 15
 KEEPSAKE_ROW_BYTES = 16
 OPEN_MESSAGE_ROW_BYTES = 108
 THREAD_ROW_BYTES = 16
+TITLE_BYTES = 24
+PERSON_ROW_BYTES = 24
 ERASED_ROW_BYTES = 8
 
 
@@ -116,6 +118,7 @@ _t, _k, _r, _trash = (
     table.c for table in (schema.threads, schema.idempotency_keys, schema.message_ranges, schema.trash)
 )
 _manifests = schema.page_manifests.c
+_persons = schema.thread_persons.c
 _keepsakes = schema.keepsakes.c
 _trash_lengths = [func.coalesce(func.length(column), 0) for column in (_trash.tokens, _trash.text, _trash.parts)]
 _sizes = {
@@ -135,7 +138,10 @@ _sizes = {
             source=schema.pages.join(schema.page_manifests, _manifests.page_id == _p.id),
         ),
         sum_by_bank(_r.bank_id, _r.messages * KEY_ROW_BYTES + RUN_ROW_BYTES),
-        sum_by_bank(_t.bank_id, 2 * _size(_t.name) + THREAD_ROW_BYTES),
+        sum_by_bank(
+            _t.bank_id, 2 * _size(_t.name) + func.coalesce(_size(_t.title) + TITLE_BYTES, 0) + THREAD_ROW_BYTES
+        ),
+        sum_by_bank(_persons.bank_id, 2 * _size(_persons.name) + PERSON_ROW_BYTES),
         sum_by_bank(_k.bank_id, _size(_k.key) + _size(cast(_k.answer, Text))),
         sum_by_bank(schema.erased_messages.c.bank_id, literal(ERASED_ROW_BYTES)),
         *recall_weights.SIZES,
