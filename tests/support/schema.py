@@ -10,12 +10,14 @@ from pathlib import Path
 from foxing.memory.storage.database import Database
 
 _migrate = Database.migrate
+#: Made before a test can name another place for temporary files.
+_FOLDER = tempfile.TemporaryDirectory(prefix="foxing-schema-")
 
 
 @cache
 def _template() -> Path:
     """Returns the path of a database that has been migrated and holds nothing."""
-    path = Path(tempfile.mkdtemp(prefix="foxing-schema-")) / "template.db"
+    path = Path(_FOLDER.name) / "template.db"
     database = Database(path)
     try:
         _migrate(database)
