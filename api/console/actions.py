@@ -192,7 +192,8 @@ def _report_page(kind: str, bank: str | None, report: Value | None, **state: Any
     fields = None if report is None else report.model_dump(mode="json")
     data = {"id": None, "ended": True, "done": 0, "total": 0, "error": None, **state, "kind": kind, "bank": bank}
     text = json.dumps(fields, indent=2, ensure_ascii=False)[:50_000] if fields else ""
-    return ConsolePage("job.html", {**data, "text": text}, {**data, "report": fields})
+    values = {**data, "text": text, "report": fields or {}, "most_listed": LISTED}
+    return ConsolePage("job.html", values, {**data, "report": fields})
 
 
 def _with_steps(fields: Mapping[str, Any], form: Mapping[str, str]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ A task is a function of a `Visitor`, in `TASKS`; only `Visitor.click` and `Visit
 the clicks and the seconds of each.
 """
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -55,7 +56,7 @@ class Visitor:
         """Types into a field."""
         self.page.get_by_label(label, exact=True).fill(text)
 
-    def expect(self, text: str) -> None:
+    def expect(self, text: str | re.Pattern[str]) -> None:
         """Waits until the page shows a text."""
         sync_api.expect(self.page.get_by_text(text).first).to_be_visible(timeout=60_000)
 
@@ -89,7 +90,7 @@ def why_was_this_recalled(visitor: Visitor) -> None:
 def undo_the_ageing_of_yesterday(visitor: Visitor) -> None:
     visitor.click("link", BANK, exact=True)
     visitor.click("button", "Undo ageing")
-    visitor.expect("done")
+    visitor.expect("Pages that are as sharp as before")
     assert visitor.memory.pages(BANK).pages[0].tier == "base"
 
 
@@ -131,6 +132,7 @@ def what_fades_next_month(visitor: Visitor) -> None:
     visitor.click("link", "Policy", exact=True)
     visitor.click("button", "Show what fades within 30 days")
     visitor.expect("What fades within 30 days")
+    visitor.expect(re.compile("Pages that would move to a lower tier: 1|No page moves"))
 
 
 #: Name → task. The tenth, a photograph at each age, belongs to the page of a message.
