@@ -47,7 +47,10 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
         *("GET /console/jobs/{job}", "GET /console/jobs/{job}.json"),
         *(
             f"GET {CONSOLE_BANK}/{page}{form}"
-            for page in ("overview", "timeline", "message", "recall", "context", "policy", "import", "savings")
+            for page in (
+                *("overview", "conversations", "conversation", "search", "timeline", "message"),
+                *("recall", "context", "policy", "import", "savings"),
+            )
             for form in ("", ".json")
         ),
         *(f"GET {CONSOLE_BANK}/pages/{{page}}/image", f"GET {CONSOLE_BANK}/export"),
@@ -65,6 +68,7 @@ NEEDED: Mapping[KeyRole, tuple[str, ...]] = {
         *(f"PUT {FACT}/pin", f"DELETE {FACT}/pin", f"POST {FACT}/correct", f"DELETE {FACT}"),
         "POST /v1/compress",
         *(f"POST {CONSOLE_BANK}/pages/{{page}}/pin", f"POST {CONSOLE_BANK}/import", f"POST {CONSOLE_BANK}/label"),
+        f"POST {CONSOLE_BANK}/conversation/title",
         "POST /x/hooks/{tool}/{event}",
     ),
     "admin": (

@@ -505,7 +505,7 @@ CALLS: Mapping[str, Mapping[str, Kind]] = {
     "Operations": {
         **dict.fromkeys(("compress", "reencode", "reindex", "export_markdown"), "change"),
         "rename_thread": "change",
-        **dict.fromkeys(("retrieve", "newest_banks", "preview_policy", "thread"), "read"),
+        **dict.fromkeys(("retrieve", "newest_banks", "preview_policy", "thread", "message_days"), "read"),
         **dict.fromkeys(
             ("import_parts", "load", "warm", "prepare", "dry_run", "sizes", "store_each", "embed_new"), "none"
         ),

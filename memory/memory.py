@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -758,6 +759,11 @@ class Operations:
         """Returns a thread with its title, its speakers, and the number and the times of its messages. Raises
         `NotFound`."""
         return self._memory._threads.find(bank, thread)
+
+    def message_days(self, bank: str, thread: str | None = None) -> Counter[date]:
+        """Returns the number of messages of a bank, or of one of its threads, by day of UTC; sealed messages count on
+        the day of the first of their page and thread. Raises `NotFound`."""
+        return self._memory._threads.days(bank, thread)
 
     def rename_thread(self, bank: str, thread: str, title: str | None) -> ThreadInfo:
         """Gives a thread a title, in one line and without what the policy of the bank redacts, and returns the thread.

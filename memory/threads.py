@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Connection
 
@@ -68,6 +68,13 @@ class ThreadList:
             infos = self._infos(connection, bank_id, [threads.totals_of(connection, thread_id)])
         [info] = self._titled(bank_id, infos)
         return info
+
+    def days(self, bank: str, thread: str | None) -> Counter[date]:
+        """See `Operations.message_days`."""
+        with self.database.read() as connection:
+            bank_id = banks.get(connection, bank).id
+            thread_id = None if thread is None else _find(connection, bank, bank_id, thread)
+            return threads.days(connection, bank_id, thread_id)
 
     def rename(self, bank: str, thread: str, title: str | None) -> ThreadInfo:
         """See `Operations.rename_thread`."""

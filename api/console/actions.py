@@ -54,8 +54,8 @@ class Actions:
         form = await form_fields(request)
         if form.get("dry_run") != "true":
             return await self.start_job("age", bank, {})
-        within = days(form.get("within_days", ""), "nothing was aged")
-        now = None if within is None else self.memory.now() + within
+        lead = days(form.get("within_days", ""), "nothing was aged")
+        now = None if lead is None else self.memory.now() + lead
         kind = "age_preview" if now is None else "age_later"
         return _report_page(kind, bank, await self.service.run_long(self.memory.age, bank, now=now, dry_run=True))
 

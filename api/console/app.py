@@ -24,6 +24,7 @@ from .actions import Actions
 from .attention import Attention, AttentionItem
 from .audit import AuditPages
 from .context import ContextPages
+from .conversations import ConversationPages
 from .forms import form_fields
 from .images import ShownImages
 from .keys import KeyPages
@@ -40,6 +41,7 @@ PATH = "/console"
 STATIC = {
     "console.css": "text/css; charset=utf-8",
     "instrument.css": "text/css; charset=utf-8",
+    "conversations.css": "text/css; charset=utf-8",
     "tokens.css": "text/css; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
     "htmx.min.js": "text/javascript; charset=utf-8",
@@ -62,6 +64,7 @@ class Parts:
         images = ShownImages()
         self.views = Views(service, images)
         self.context = ContextPages(service, images)
+        self.conversations = ConversationPages(service, self.views)
         self.actions = Actions(service, self.views)
         self.recall = RecallPages(service)
         self.attention = Attention(service)
@@ -75,6 +78,7 @@ class Parts:
 #: Pages of a bank, in the order in which they are offered.
 BANK_PAGES: "dict[str, Callable[[Console], View]]" = {
     "overview": lambda console: console.parts.views.overview,
+    "conversations": lambda console: console.parts.conversations.page,
     "timeline": lambda console: console.parts.views.timeline,
     "recall": lambda console: console.parts.recall.page,
     "context": lambda console: console.parts.context.page,
@@ -117,6 +121,8 @@ class Console:
             ("/banks", lambda: self.parts.views.banks),
             ("/jobs/{job}", lambda: self.parts.actions.job),
             ("/audit/verification", lambda: self.parts.audit.verification),
+            ("/banks/{bank}/conversation", lambda: self.parts.conversations.conversation),
+            ("/banks/{bank}/search", lambda: self.parts.conversations.search),
             ("/banks/{bank}/message", lambda: self.parts.views.message),
             ("/banks/{bank}/quarantine", lambda: self.parts.quarantine.page),
             *((f"/{name}", partial(page, self)) for name, page in SERVICE_PAGES.items()),
@@ -131,6 +137,7 @@ class Console:
         ]
         writes: list[tuple[str, Callable[[], View]]] = [
             ("/banks/{bank}/pages/{page}/pin", lambda: self.parts.actions.pin),
+            ("/banks/{bank}/conversation/title", lambda: self.parts.conversations.rename),
             ("/banks/{bank}/seal", lambda: self.parts.actions.seal),
             ("/banks/{bank}/age", lambda: self.parts.actions.age),
             ("/banks/{bank}/undo", lambda: self.parts.actions.undo),

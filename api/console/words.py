@@ -37,32 +37,43 @@ def marked_words(
     message's text; `terms`: words to mark."""
     text = message.text
     stop = min(stop, len(text))
-    width = _gap_chars(message, gap_mark)
-    pattern = _pattern(terms)
+    gap = gap_mark_of(message, gap_mark)
+    pattern = terms_pattern(terms)
     parts: list[Markup] = []
     at = start
-    for begin, end, sure in _runs(message, gap_mark, start, stop):
-        parts.append(_plain(text[at:begin], pattern))
+    for begin, end, sure in marked_runs(message, gap_mark, start, stop):
+        parts.append(plain_words(text[at:begin], pattern))
         if sure is None:
-            label = f"about {width} characters have faded"
-            parts.append(
-                Markup('<span class="gap g{}" role="img" aria-label="{}" title="{}">⋯</span>').format(
-                    min(width, _WIDEST) // 5, label, label
-                )
-            )
+            parts.append(gap)
         else:
             level = min(4, int((1 - sure) * 5))
             parts.append(
                 Markup('<span class="doubt d{}" title="confidence {:.0%}">{}</span>').format(
-                    level, sure, _plain(text[begin:end], pattern)
+                    level, sure, plain_words(text[begin:end], pattern)
                 )
             )
         at = end
-    parts.append(_plain(text[at:stop], pattern))
+    parts.append(plain_words(text[at:stop], pattern))
     return Markup().join(parts)
 
 
-def _runs(message: RecalledMessage, gap_mark: str, start: int, stop: int) -> Iterable[tuple[int, int, float | None]]:
+def gap_mark_of(message: RecalledMessage, gap_mark: str) -> Markup:
+    """Returns what stands for a gap of a message: as wide as the characters that it stands for, on average."""
+    width = _gap_chars(message, gap_mark)
+    label = f"about {width} characters have faded"
+    return Markup('<span class="gap g{}" role="img" aria-label="{}" title="{}">⋯</span>').format(
+        min(width, _WIDEST) // 5, label, label
+    )
+
+
+def doubt_mark(level: int) -> str:
+    """Returns the begin of a doubtful run. `level`: 0 to 4, 4 for the most doubtful."""
+    return f'<span class="doubt d{level}" title="confidence {100 - 20 * (level + 1)} to {100 - 20 * level} %">'
+
+
+def marked_runs(
+    message: RecalledMessage, gap_mark: str, start: int, stop: int
+) -> Iterable[tuple[int, int, float | None]]:
     """Yields gaps, with None, and doubtful runs with their confidence, in text order and apart from each other."""
     gaps = [(offset, offset + len(gap_mark), None) for offset in message.gaps]
     at = start
@@ -82,12 +93,14 @@ def _gap_chars(message: RecalledMessage, gap_mark: str) -> int:
     return max(1, round(length * (1 - message.kept) / message.kept / len(message.gaps)))
 
 
-def _pattern(terms: Sequence[str]) -> re.Pattern[str] | None:
+def terms_pattern(terms: Sequence[str]) -> re.Pattern[str] | None:
+    """Returns the pattern of words that begin with one of the terms; None without terms."""
     words = sorted({term for term in terms if len(term) > 1}, key=len, reverse=True)[:50]
     return re.compile(f"(?:{'|'.join(map(re.escape, words))})\\w*", re.IGNORECASE) if words else None
 
 
-def _plain(text: str, pattern: re.Pattern[str] | None) -> Markup:
+def plain_words(text: str, pattern: re.Pattern[str] | None) -> Markup:
+    """Returns a text, escaped and visible, with the matches of a pattern marked."""
     if pattern is None:
         return escape(visible(text))
     parts: list[Markup] = []

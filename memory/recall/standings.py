@@ -77,7 +77,7 @@ class Standings:
 
     @cached_property
     def values(self) -> Mapping[Hashable, float]:
-        """How much of the query each episode holds, best first; 1 at most without the share of its matches."""
+        """Share of the query that each episode holds, best first; 1 at most without the share of its matches."""
         most = max(self.words.values(), default=0.0) or 1.0
         largest = max(self.shares.values(), default=0.0) or 1.0
         held = {key: words / most + OF_MATCHES * self.shares[key] / largest for key, words in self.words.items()}

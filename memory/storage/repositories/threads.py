@@ -7,7 +7,7 @@ deletes it. A title that somebody gave lasts as long as the thread.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, bindparam, func, select
@@ -224,3 +224,24 @@ def first_messages(connection: Connection, thread_ids: Collection[int]) -> dict[
         if ids:
             firsts[thread_id] = min(ids)
     return firsts
+
+
+#: Microseconds of a day.
+_DAY = 86_400_000_000
+
+
+def days(connection: Connection, bank_id: int, thread_id: int | None) -> Counter[date]:
+    """Returns the number of messages of a bank, or of one of its threads, by day of UTC. Sealed messages count on the
+    day on which the first of their page and thread was said."""
+    where = (_r.bank_id == bank_id,) if thread_id is None else (_r.thread_id == thread_id,)
+    numbers = select(_r.first_at, _r.messages).where(*where)
+    counts: Counter[date] = Counter()
+    for at, number in connection.execute(numbers):
+        counts[_EPOCH + timedelta(days=at // _DAY)] += number
+    still_open = (_m.bank_id == bank_id,) if thread_id is None else (_m.thread_id == thread_id,)
+    for at in connection.execute(select(_m.created_at).where(*still_open, _m.sealed_chars == 0)).scalars():
+        counts[at.date()] += 1
+    return counts
+
+
+_EPOCH = date(1970, 1, 1)

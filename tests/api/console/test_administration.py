@@ -262,7 +262,7 @@ class TestQuarantine:
         writer = memory.operations.keys.create({"name": "n", "role": "write"})
         with signed_in(memory, writer.key) as console:
             overview = shown(console.get(f"{HOME}/overview"))
-            for words in ("quarantine", "hold", "/console/keys", "/console/audit", "/console/health"):
+            for words in ("quarantine", "legal hold", "/console/keys", "/console/audit", "/console/health"):
                 assert words not in overview
             assert console.get(QUARANTINE).status_code == 403
             assert console.post(f"{QUARANTINE}/release", data={"id": "q/0"}).status_code == 403

@@ -41,6 +41,10 @@ PAGES: dict[str, list[tuple[str, str]]] = {
     "/console/banks": [("heading", "Banks"), ("searchbox", "Search all banks"), ("link", BANK), ("table", "")],
     "/console/banks?q=Titan": [("heading", BANK), ("article", ""), ("link", "All banks")],
     f"{HOME}/overview": [("heading", BANK), ("img", "pages at micro"), ("button", "Age what is due")],
+    f"{HOME}/conversations": [("heading", "Conversations"), ("search", "Filters"), ("link", "Is Titan still")],
+    f"{HOME}/conversations?person=mina": [("link", "Remove the filter"), ("link", "Is Titan still")],
+    f"{HOME}/conversation?thread=later": [("heading", "Is Titan still"), ("article", "user"), ("navigation", "month")],
+    f"{HOME}/search?q=Titan": [("heading", "Messages"), ("link", "Is Titan still"), ("article", "")],
     f"{HOME}/timeline": [("heading", "Timeline"), ("searchbox", "Search"), ("article", "user"), ("link", "a week")],
     f"{HOME}/message?id=whole": [("heading", "Message whole"), ("img", "Page micro"), ("button", "Pin this page")],
     f"{HOME}/recall?q=Titan": [
@@ -151,7 +155,7 @@ def test_a_page_by_roles_and_names(open_page: Callable[..., Any], axe: str, memo
     page.goto(path)
     for role, name in PAGES[path]:
         assert page.get_by_role(role, name=name).count() >= 1, (role, name, page.locator("body").aria_snapshot())
-    assert page.get_by_role("navigation").count() == 1
+    assert page.get_by_role("navigation", name="Console").count() == 1
     page.set_viewport_size({"width": 360, "height": 700})
     assert page.evaluate(WIDER) == []
     page.evaluate(axe)
@@ -398,11 +402,12 @@ def test_what_a_message_says_does_not_run(open_page: Callable[..., Any], memory:
 
     said = [{"id": f"n{number}", "role": "user", "content": text} for number, text in enumerate(NASTY)]
     memory.store(BANK, said, thread="nasty")
-    page = open_page(f"{HOME}/timeline?thread=nasty")
-    page.mouse.wheel(0, 20_000)
-    sync_api.expect(page.locator("article")).to_have_count(len(NASTY))
-    for text in NASTY[:5]:
-        assert page.get_by_text(text).count() >= 1
+    for path in ("timeline", "conversation"):
+        page = open_page(f"{HOME}/{path}?thread=nasty")
+        page.mouse.wheel(0, 20_000)
+        sync_api.expect(page.locator("article")).to_have_count(len(NASTY))
+        for text in NASTY[:5]:
+            assert page.get_by_text(text).count() >= 1
 
 
 def test_logging_in_and_out(browser: Any, memory: Memory) -> None:

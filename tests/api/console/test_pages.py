@@ -18,7 +18,16 @@ from foxing.memory import Memory, NotFound
 from .conftest import MESSAGES
 
 HOME = f"/console/banks/{BANK}"
-PAGES = ("overview", "timeline", "message?id=whole", "recall?q=titan", "context?reader=claude&budget=2000&q=titan")
+PAGES = (
+    "overview",
+    "conversations",
+    "conversation?thread=later",
+    "search?q=titan",
+    "timeline",
+    "message?id=whole",
+    "recall?q=titan",
+    "context?reader=claude&budget=2000&q=titan",
+)
 PAGES = (*(f"{HOME}/{page}" for page in (*PAGES, "policy", "import", "savings", "quarantine")), "/console/banks")
 SERVICE = ("health", "keys", "audit", "audit/verification", "holds", "persons?person=mina", "usage")
 PAGES = (*PAGES, *(f"/console/{page}" for page in SERVICE))
