@@ -58,7 +58,7 @@ class Backups(Checks):
             self.banks = deepcopy(banks)
             self.erasures.clear()
             for session in self.sessions.values():
-                session.last = None
+                session.last.clear()
             self._tick_clock()
             for model in self.banks.values():
                 for original in model.originals.values():

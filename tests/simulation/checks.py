@@ -48,6 +48,7 @@ class Checks(Subject):
         for key, original in before.items():
             if key not in model.originals:
                 self.erasures[id(original)] = original
+        self._verify_records(bank, model)
         for message in messages:
             original = model.originals[message.message_id]
             original.latest = max(original.latest, self.clock.now)
@@ -64,6 +65,20 @@ class Checks(Subject):
                 f"bank {bank} counts {info.messages} messages, and exports {len(messages)}",
             )
 
+    def _verify_records(self, bank: str, model: BankModel) -> None:
+        """Compares the records of a bank with the model, and settles what was not known."""
+        if not model.records and model.other_records is None:
+            return
+        try:
+            found = self.memory.records.search(bank, limit=500).records
+        except NotFound:
+            found = []
+        stored = {(tuple(record.namespace), record.key): record.value for record in found}
+        if model.other_records is not None and stored == model.other_records:
+            model.records = model.other_records
+        model.other_records = None
+        check(stored == model.records, f"bank {bank} has the records {stored}, not {model.records}")
+
     def verify_all(self) -> None:
         for bank in list(self.banks):
             self.verify(bank)
@@ -74,7 +89,7 @@ class Checks(Subject):
         files = [self.path, self.path.with_name("foxing.db-wal")] if path is None else [path]
         data = b"\0".join(file.read_bytes() for file in files if file.exists())
         for original in self.erasures.values():
-            if original.word not in alive:
+            if original.word and original.word not in alive:
                 check(
                     original.word.encode() not in data,
                     f"the word {original.word} of {original.id} is erased, and in a file",

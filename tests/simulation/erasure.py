@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from foxing.memory import NotFound
+from foxing.memory import Held, NotFound
+from foxing.renderer import FoxingError
 
 from .checks import Checks
 from .model import BankModel, Original, check
@@ -24,6 +25,14 @@ class Erasure(Checks):
                     original.doubtful = True
         self.verify(bank)
 
+    def _kept(self, outcome: Outcome, bank: str) -> list[type[FoxingError]]:
+        """Returns the error of a bank that a legal hold keeps, of which nothing is erased."""
+        model = self.banks.get(bank)
+        if model is None or not model.held:
+            return []
+        check(not outcome.done, f"bank {bank} is held, and something of it was erased")
+        return [Held]
+
     def _look_for_erasures(self, outcome: Outcome) -> None:
         if outcome.done and not outcome.fault and getattr(outcome.result, "log_erased", False):
             self.check_erasures()
@@ -36,7 +45,8 @@ class Erasure(Checks):
 
         def settle(outcome: Outcome) -> None:
             expired = original.expires_at is not None and original.expires_at <= self._latest(outcome)
-            self._permit(outcome, *([NotFound] if expired or original.doubtful else []))
+            errors = [NotFound] if expired or original.doubtful else []
+            self._permit(outcome, *errors, *self._kept(outcome, bank))
             self._forget(bank, [original], outcome)
             self._look_for_erasures(outcome)
 
@@ -50,7 +60,7 @@ class Erasure(Checks):
 
         def settle(outcome: Outcome) -> None:
             certain = any(not original.doubtful and original.expires_at is None for original in messages)
-            self._permit(outcome, *([] if certain else [NotFound]))
+            self._permit(outcome, *([] if certain else [NotFound]), *self._kept(outcome, bank))
             self._forget(bank, messages, outcome)
             self._look_for_erasures(outcome)
 
@@ -71,7 +81,8 @@ class Erasure(Checks):
 
         def settle(outcome: Outcome) -> None:
             certain = any(not s.doubtful and s.expires_at is None for part in of_banks.values() for s in part)
-            self._permit(outcome, *([] if certain else [NotFound]))
+            kept = [error for bank, messages in of_banks.items() if messages for error in self._kept(outcome, bank)]
+            self._permit(outcome, *([] if certain else [NotFound]), *kept)
             if outcome.done and not outcome.fault:
                 check(outcome.result.remaining == 0, f"messages of {person} remain: {outcome.result}")
             whole = outcome.done and outcome.result.remaining == 0
@@ -85,7 +96,7 @@ class Erasure(Checks):
         model = self.banks.get(bank)
 
         def settle(outcome: Outcome) -> None:
-            self._permit(outcome, *([] if model is not None and not model.doubtful else [NotFound]))
+            self._permit(outcome, *self._absent(bank), *self._kept(outcome, bank))
             if model is None:
                 return
             if outcome.done:

@@ -30,8 +30,8 @@ class Session:
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
-    #: Number of the fold that was made last, and what was to be sent up to its end.
-    last: tuple[int, str] | None = None
+    #: Reader → number of the fold that was made last, and what was to be sent up to its end. Each has folds of its own.
+    last: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def add(self, turns: Sequence[Mapping[str, Any]]) -> None:
         """Adds turns and the next request."""
@@ -54,9 +54,10 @@ class Session:
         at = result.folded_at
         check(at is not None and result.messages[at + 1 :] == tail, "messages after the fold are not those of the call")
         beginning = prefix(result)
-        if self.last is not None and self.last[0] == result.fold and result.reason is None:
-            check(self.last[1] == beginning, f"fold {result.fold} is another than at the last call")
-        self.last = result.fold, beginning
+        number, last = self.last.get(result.reader, (0, ""))
+        if number == result.fold and result.reason is None:
+            check(last == beginning, f"fold {result.fold} is another than at the last call")
+        self.last[result.reader] = result.fold, beginning
 
     def check_stored(self, name: str, messages: Sequence[RecalledMessage], result: FoldResult) -> None:
         """Checks what a fold has stored."""

@@ -45,7 +45,8 @@ class Interference(Subject):
         def act() -> None:
             nonlocal calls
             calls += 1
-            originals = list(self.banks[bank].originals.values()) if bank in self.banks else []
+            model = self.banks.get(bank)
+            originals = [] if model is None or model.held else list(model.originals.values())
             if calls != 1 + number % 2 or not originals:
                 return
             if number % 3:

@@ -36,7 +36,7 @@ class Lifecycle(Checks):
                 (name, original)
                 for name, model in self.banks.items()
                 for original in model.originals.values()
-                if original.expires_at is not None and original.expires_at <= latest
+                if not model.held and original.expires_at is not None and original.expires_at <= latest
             ]
             whole = outcome.done and not outcome.fault
             leases = self._leased_pages() if whole and outcome.calm else set()
@@ -73,6 +73,8 @@ class Lifecycle(Checks):
     def _check_tiers(self, now: datetime, leases: set[str]) -> None:
         """Checks that pages are at the tier that their policy sets, or lower."""
         for name, model in self.banks.items():
+            if model.held:
+                continue
             try:
                 pages = self.memory.pages(name, limit=500).pages
             except NotFound:

@@ -97,6 +97,10 @@ class Original:
         self.window = None
 
 
+#: Namespace and key → value.
+RecordsModel = dict[tuple[tuple[str, ...], str], Any]
+
+
 @dataclass
 class BankModel:
     """What a bank must hold."""
@@ -110,6 +114,11 @@ class BankModel:
     candidates: list[list[Original]] = field(default_factory=list)
     #: Whether it may not exist, after a call that was interrupted.
     doubtful: bool = False
+    records: RecordsModel = field(default_factory=dict)
+    #: What the records are if a call that was interrupted has written them; None if it is known.
+    other_records: RecordsModel | None = None
+    #: Whether a legal hold keeps it.
+    held: bool = False
 
 
 def check(condition: object, message: str) -> None:

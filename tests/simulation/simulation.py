@@ -7,14 +7,17 @@ from typing import Any
 from foxing.renderer import FoxingError
 
 from .backups import Backups
+from .bundles import Bundles
 from .erasure import Erasure
 from .faults import Faults, Killed, during
+from .holds import Holds
 from .interference import Interference
 from .lifecycle import Lifecycle
 from .model import Finding
 from .outcome import Outcome
 from .processes import Processes
 from .recall import Recall
+from .records import Records
 from .steps import Step
 from .storing import Storing
 
@@ -23,7 +26,7 @@ READING = frozenset({"recall", "window", "context", "backup", "check", "conflict
 YEAR_S = 365.25 * 86_400
 
 
-class Simulation(Storing, Lifecycle, Recall, Erasure, Processes, Backups, Interference):
+class Simulation(Storing, Lifecycle, Recall, Erasure, Records, Holds, Bundles, Processes, Backups, Interference):
     """Steps on a memory, one method for each, and the call of a step. Use it in a `with` block."""
 
     def run(self, step: Step) -> None:

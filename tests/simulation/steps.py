@@ -39,6 +39,8 @@ FAULTS = (
 )
 #: Faults that leave a step unfinished.
 INTERRUPTING = frozenset({"kill", "kill-after-commit", "full", "read-only"})
+#: Calls that encode pages, which meet an erasure most of the time.
+ENCODING = frozenset({"tick", "seal", "age", "undo", "reencode", "erase_thread", "erase_message"})
 #: Steps that no fault meets.
 FAULTLESS = frozenset({"advance", "reopen", "switch", "fork"})
 #: Calls that the HTTP service has.
@@ -46,12 +48,53 @@ SERVED = frozenset(
     {
         *("store", "again", "conflict", "seal", "age", "recall", "window", "context", "pin", "undo", "policy", "fold"),
         *("erase_message", "erase_thread", "erase_person", "erase_bank", "move", "view", "images", "reencode"),
+        *("record", "hold", "release"),
     }
 )
+#: Call → how often it is chosen.
+WEIGHTS = {
+    "store": 30,
+    "again": 4,
+    "conflict": 2,
+    "advance": 22,
+    "tick": 14,
+    "seal": 4,
+    "age": 3,
+    "recall": 8,
+    "window": 3,
+    "context": 3,
+    "pin": 3,
+    "undo": 4,
+    "erase_message": 5,
+    "erase_thread": 1,
+    "erase_person": 1,
+    "erase_bank": 0.4,
+    "move": 1.5,
+    "backup": 1,
+    "restore": 0.7,
+    "check": 1.5,
+    "policy": 2,
+    "reopen": 3,
+    "switch": 6,
+    "reindex": 0.7,
+    "reencode": 0.5,
+    "view": 2,
+    "images": 1.5,
+    "fold": 4,
+    "fork": 0.3,
+    "record": 4,
+    "hold": 0.6,
+    "release": 1.2,
+    "bundle": 1,
+}
+#: Every fault with every call that it can meet, so that those of the seeds meet them all in turn.
+PAIRS = tuple(
+    (kind, name) for name in WEIGHTS if name not in FAULTLESS for kind in (FAULTS if name in ENCODING else FAULTS[:-1])
+)
+#: Share of steps that are such a call.
+MEETINGS = 0.1
 SESSIONS = ("refactor", "release notes")
 READERS = ("text", "native", "claude")
-#: Calls that encode pages, which meet an erasure most of the time.
-ENCODING = frozenset({"tick", "seal", "age", "undo", "reencode", "erase_thread", "erase_message"})
 
 
 @dataclass(frozen=True)
@@ -109,14 +152,16 @@ class World:
         self.number = 0
         self.backups = 0
         self.banks: dict[str, _Bank] = {}
+        first = seed * 7 % len(PAIRS)
+        self.meetings = [*PAIRS[first:], *PAIRS[:first]]
         #: Steps that come next.
         self.queue: list[Step] = []
 
     def steps(self, number: int) -> Iterator[Step]:
         """Yields the first steps."""
         for _ in range(number):
-            step = self.queue.pop(0) if self.queue else self._step()
-            if self.faults and step.name not in FAULTLESS and self.rng.random() < self.rate:
+            step = self._next()
+            if self.faults and step.fault is None and step.name not in FAULTLESS and self.rng.random() < self.rate:
                 at = min(int(self.rng.expovariate(1 / 8)) + 1, 400)
                 kinds = (*FAULTS, *("erasure",) * 4) if step.name in ENCODING else FAULTS[:-1]
                 step = replace(step, fault=Fault(self.rng.choice(kinds), at))
@@ -135,40 +180,23 @@ class World:
             return name
         return self.rng.choice(list(self.banks))
 
+    def _next(self) -> Step:
+        if self.queue:
+            return self.queue.pop(0)
+        if self.faults and self.banks and self.rng.random() < MEETINGS:
+            return self._meeting()
+        return self._step()
+
+    def _meeting(self) -> Step:
+        """Returns a call with the next of the faults that it is to meet, at one of its first statements."""
+        kind, name = self.meetings.pop(0)
+        self.meetings.append((kind, name))
+        arguments = getattr(self, f"_{name}", self._of_bank)(self._bank())
+        return Step(name, arguments, Fault(kind, self.rng.randrange(1, 7)))
+
     def _step(self) -> Step:
         rng = self.rng
-        weights = {
-            "store": 30,
-            "again": 4,
-            "conflict": 2,
-            "advance": 22,
-            "tick": 14,
-            "seal": 4,
-            "age": 3,
-            "recall": 8,
-            "window": 3,
-            "context": 3,
-            "pin": 3,
-            "undo": 4,
-            "erase_message": 5,
-            "erase_thread": 1,
-            "erase_person": 1,
-            "erase_bank": 0.4,
-            "move": 1.5,
-            "backup": 1,
-            "restore": 0.7,
-            "check": 1.5,
-            "policy": 2,
-            "reopen": 3,
-            "switch": 6,
-            "reindex": 0.7,
-            "reencode": 0.5,
-            "view": 2,
-            "images": 1.5,
-            "fold": 4,
-            "fork": 0.3,
-        }
-        name = rng.choices(list(weights), list(weights.values()))[0]
+        name = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
         if not self.banks:
             name = "store"
         bank = self._bank()
@@ -301,6 +329,27 @@ class World:
         target = f"bank{self.rng.randrange(MAX_BANKS)}"
         self.banks.setdefault(target, _Bank())
         return {"bank": bank, "target": target, "backdate": self.rng.random() < 0.3}
+
+    def _record(self, bank: str) -> dict[str, Any]:
+        rng = self.rng
+        return {"bank": bank, "writes": [self._write_of_record() for _ in range(rng.randrange(1, 5))]}
+
+    def _write_of_record(self) -> dict[str, Any]:
+        rng = self.rng
+        self.number += 1
+        place = {"namespace": rng.choice((["users", "ann"], ["users"], ["垂直"])), "key": f"k{rng.randrange(6)}"}
+        if rng.random() < 0.25:
+            return {"op": "delete", **place}
+        word = own_word(self.number, self.salt)
+        value = rng.choice(({"word": word, "n": self.number}, word, [word, None, 1.5], {"text": f"{word} " * 200}))
+        return {"op": "put", **place, "value": value}
+
+    def _bundle(self, bank: str) -> dict[str, Any]:
+        target = f"bank{self.rng.randrange(MAX_BANKS)}"
+        record = self.banks.setdefault(target, _Bank())
+        record.words += self.banks[bank].words
+        record.keys += self.banks[bank].keys
+        return {"bank": bank, "target": target}
 
     def _backup(self, bank: str) -> dict[str, Any]:
         self.backups += 1
