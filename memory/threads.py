@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from sqlalchemy import Connection
@@ -29,8 +29,8 @@ MOST_WORDS = 20
 class ThreadList:
     """Lists threads and renames them. Safe to share between threads of a process."""
 
-    database: Database
-    assembler: MessageAssembler
+    database: Database = field(repr=False)
+    assembler: MessageAssembler = field(repr=False)
 
     def select(self, bank: str, query: ThreadQuery, now: datetime, *, limit: int, cursor: str | None) -> Threads:
         """See `Memory.threads`."""

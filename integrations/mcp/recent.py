@@ -20,8 +20,8 @@ SHOWN = 4
 
 @dataclass(frozen=True)
 class RecentThread:
-    """A conversation: the number of its messages in the time listed, and its last messages, oldest first. `title`: None
-    where it is not listed."""
+    """A conversation: the number of its messages in the time listed, and its last messages, oldest first. `title`: what
+    somebody named it. Other titles are words of messages, which a model is given with their speaker and class alone."""
 
     thread: str
     title: str | None
@@ -55,7 +55,12 @@ async def recent(run: Run, since: str | None) -> RecentThreads:
         listed = (await run(lambda memory, bank: memory.threads(bank, limit=THREADS))).threads
         first = min((summary.first_at for summary in listed), default=info.last_at)
         threads = [
-            RecentThread(summary.thread, summary.title, summary.messages, await _last_of(run, summary))
+            RecentThread(
+                summary.thread,
+                summary.title if summary.title_source == "rename" else None,
+                summary.messages,
+                await _last_of(run, summary),
+            )
             for summary in listed
         ]
     else:

@@ -113,6 +113,20 @@ def test_what_holds_is_listed(server: Server, bank: str) -> None:
     use(server, bank, play)
 
 
+def test_a_thread_is_listed_with_what_it_was_named(tmp_path: Path) -> None:
+    """A title that is made of its first message is words of data, and is not."""
+
+    async def listed(memory: Memory) -> str:
+        async with connect(memory, "ana") as connection, Client(make_server(fixed(connection))) as client:
+            return text_of(await client.call_tool("recent", {}))
+
+    with Memory(tmp_path / "foxing.db") as memory:
+        memory.store("ana", [{"role": "user", "content": "Can you plan the trip to Oslo?"}], thread="trip")
+        assert "Thread trip, 1 message," in asyncio.run(listed(memory))
+        memory.operations.rename_thread("ana", "trip", "Oslo in May")
+        assert "Thread trip “Oslo in May”, 1 message," in asyncio.run(listed(memory))
+
+
 def test_what_is_remembered_is_recalled(server: Server, bank: str) -> None:
     async def play(client: Client) -> None:
         assert "long-term memory" in (client.instructions or "").lower()

@@ -47,6 +47,7 @@ SAID = [
         "role": "user",
         "content": f"Titan ships from Hamburg on day {n}, see https://example.org/orders/{n}?of=titan.",
         "id": f"m{n}",
+        "name": "Mina",
     }
     for n in range(60)
 ]
