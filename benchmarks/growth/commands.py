@@ -61,6 +61,7 @@ def _event(text: str) -> str:
 COMMANDS: dict[str, Sequence[tuple[str, int, Arguments, Callable[[str], str]]]] = {
     "recall": [("query", 10_000, _argument("recall", "TEXT", "--bank", "b"), str)],
     "context": [("query", 10_000, _argument("context", "--reader", "claude", "--query", "TEXT", "--bank", "b"), str)],
+    "threads": [("words", 200, _argument("threads", "TEXT", "--bank", "b"), str)],
     "fetch": [("reference", ARGUMENT, _argument("fetch", "TEXT", "--bank", "b"), str)],
     "facts.list": [("subject", 200, _argument("facts", "list", "--subject", "TEXT", "--bank", "b"), str)],
     "facts.pin": [("fact", ARGUMENT, _argument("facts", "pin", "TEXT", "--bank", "b"), str)],
