@@ -124,9 +124,9 @@ class Answers:
         if figures is None:
             return ""
         full_name = Access.current().full_name(bank)
-        kept = self._starts.get(full_name)
-        if not thread and kept is not None and kept[0] == figures:
-            return kept[1]
+        cached = self._starts.get(full_name)
+        if not thread and cached is not None and cached[0] == figures:
+            return cached[1]
         text = self._start(bank, thread)
         if not thread:
             self._starts[full_name] = figures, text
@@ -151,10 +151,10 @@ class Answers:
 
     def _last_threads(self, bank: str, thread: str) -> Iterable[str]:
         """Yields the last threads, newest first: when they were, their first and last prompt and their last answer."""
-        listed = self.memory.threads(bank, limit=LOOKED_AT).threads
-        said_in = (self._prompts(bank, each) for each in listed if each.thread != thread)
-        for said in islice(filter(None, said_in), THREADS):
-            first, last = said[0], said[-1]
+        threads = self.memory.threads(bank, limit=LOOKED_AT).threads
+        prompts = (self._prompts(bank, thread_info) for thread_info in threads if thread_info.thread != thread)
+        for ends in islice(filter(None, prompts), THREADS):
+            first, last = ends[0], ends[-1]
             answers = self.memory.recall(
                 bank, None, thread=last.thread, since=last.created_at, roles=["assistant"], limit=50
             ).spans
@@ -168,41 +168,45 @@ class Answers:
 
     def _prompts(self, bank: str, thread: ThreadInfo) -> list[RecalledMessage]:
         """Returns the first and the last prompts of a thread."""
-        found = self.memory.recall(bank, None, thread=thread.thread, roles=["user"], limit=500)
-        if found.next_cursor is None:
-            return found.spans
+        answer = self.memory.recall(bank, None, thread=thread.thread, roles=["user"], limit=500)
+        if answer.next_cursor is None:
+            return answer.spans
         since = thread.last_at - LAST
         last = self.memory.recall(bank, None, thread=thread.thread, roles=["user"], since=since, limit=500)
-        return [*found.spans[:1], *last.spans]
+        return [*answer.spans[:1], *last.spans]
 
     def _pinned(self, bank: str) -> str:
         pages = [page for page in self.memory.pages(bank, limit=500).pages if page.pinned]
-        read = (self.memory.read_page(bank, page.id).messages for page in islice(reversed(pages), 4))
-        said = [[message.with_gap_mark(TEXT_GAP_MARK) for message in messages] for messages in read]
-        return _cut("\n\n".join(transcript_of(messages, Style()).text for messages in said), PINNED_TOKENS)
+        pages_text = (self.memory.read_page(bank, page.id).messages for page in islice(reversed(pages), 4))
+        transcripts = [[message.with_gap_mark(TEXT_GAP_MARK) for message in messages] for messages in pages_text]
+        return _cut("\n\n".join(transcript_of(messages, Style()).text for messages in transcripts), PINNED_TOKENS)
 
 
-def recalled_text(found: Sequence[RecalledMessage], query: str, thread: str = "", budget: int = PROMPT_TOKENS) -> str:
+def recalled_text(spans: Sequence[RecalledMessage], query: str, thread: str = "", budget: int = PROMPT_TOKENS) -> str:
     """Returns the relevant ones of matches and their neighbours as fenced text within a budget of tokens; empty if none
     is. `thread`: one to leave out; empty for none."""
-    others = [span for span in found if not thread or span.thread != thread]
+    others = [span for span in spans if not thread or span.thread != thread]
     relevance = {span.message_id: span.relevance for span in others if span.relevance is not None}
     best = max(relevance.values(), default=0.0)
-    asked = set(query_terms(query)) - INSTRUCTIONS
-    said = {term for span in others for term in terms(span.text)}
-    if best < FLOOR or not asked or len(asked & said) < (1 if best >= SURE else min(LEAST_WORDS, len(asked))):
+    query_words = set(query_terms(query)) - INSTRUCTIONS
+    span_words = {term for span in others for term in terms(span.text)}
+    if (
+        best < FLOOR
+        or not query_words
+        or len(query_words & span_words) < (1 if best >= SURE else min(LEAST_WORDS, len(query_words)))
+    ):
         return ""
     repeated = {_words(query)}
     chosen: list[RecalledMessage] = []
-    left = budget - count_text_tokens(fenced(RECALLED, ""))
+    room = budget - count_text_tokens(fenced(RECALLED, ""))
     for span in others:
         tokens = count_text_tokens(span.text) + SPEAKER_TOKENS
         if (words := _words(span.text)) in repeated:  # what is asked now, or said already
             continue
-        if relevance.get(span.neighbour_of or span.message_id, 0.0) >= LEAST_PART * best and tokens <= left:
+        if relevance.get(span.neighbour_of or span.message_id, 0.0) >= LEAST_PART * best and tokens <= room:
             chosen.append(span)
             repeated.add(words)
-            left -= tokens
+            room -= tokens
     if not chosen:
         return ""
     chosen.sort(key=lambda span: (span.created_at, span.passage or (0, 0)))
@@ -220,11 +224,11 @@ def _short(text: str) -> str:
 
 def _cut(text: str, tokens: int) -> str:
     """Returns the beginning of a text, whole lines, within a number of tokens."""
-    kept: list[str] = []
-    left = tokens
+    lines: list[str] = []
+    room = tokens
     for line in text.splitlines():
-        left -= count_text_tokens(line) + 1
-        if left < 0:
+        room -= count_text_tokens(line) + 1
+        if room < 0:
             break
-        kept.append(line)
-    return "\n".join(kept)
+        lines.append(line)
+    return "\n".join(lines)

@@ -89,17 +89,17 @@ class HookCall:
         root = folder if is_remote else root_of(folder)
         logs = [fields.get(name) for name in ("transcript_path", "agent_transcript_path")]
         bank, *others = event.bank.split(",")
-        said = {name: _text(fields, member) for name, member in host.members.items()}
+        texts = {name: _text(fields, member) for name, member in host.members.items()}
         return cls(
             host,
             event.name,
             moment,
             bank or bank_of_root(root),
             root,
-            said["session"],
-            words_of_user(said["prompt"]),
-            said["response"],
-            said["turn"],
+            texts["session"],
+            words_of_user(texts["prompt"]),
+            texts["response"],
+            texts["turn"],
             [Path(log).expanduser() for log in logs if isinstance(log, str) and log] if host.log_format else [],
             _text(fields, "source"),
             event.at_ns,

@@ -146,7 +146,7 @@ def start_service(database: str) -> bool:
         log = os.path.join(folder_of(database), "service.log")
         with open(log, "ab", opener=opener) as output:
             # The lock is held by whoever has it open, which from here on is the service.
-            held: dict[str, object] = {"pass_fds": (lock,)} if os.name == "posix" else {}
+            descriptors: dict[str, object] = {"pass_fds": (lock,)} if os.name == "posix" else {}
             service = subprocess.Popen(
                 [sys.executable, "-m", "foxing.api.cli.main", "--database", database, "serve", "--port", "0"],
                 stdin=subprocess.DEVNULL,
@@ -154,7 +154,7 @@ def start_service(database: str) -> bool:
                 stderr=output,
                 cwd=os.path.dirname(database) or None,
                 start_new_session=True,
-                **held,  # type: ignore[call-overload]
+                **descriptors,  # type: ignore[call-overload]
             )
         os.ftruncate(lock, 0)
         os.write(lock, str(service.pid).encode())
@@ -180,17 +180,17 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def _options(given: list[str], database: str) -> tuple[list[str], str, str]:
+def _options(words: list[str], database: str) -> tuple[list[str], str, str]:
     """Returns the arguments without options, the bank, after which others follow that are asked as well, and the
     database."""
-    values, bank, others, rest = [], "", "", iter(given)
-    for argument in rest:
+    values, bank, others, arguments = [], "", "", iter(words)
+    for argument in arguments:
         if argument == "--bank":
-            bank = next(rest, "")
+            bank = next(arguments, "")
         elif argument == "--banks":
-            others = f",{next(rest, '')}"
+            others = f",{next(arguments, '')}"
         elif argument == "--database":
-            database = os.path.abspath(os.path.expanduser(next(rest, database)))
+            database = os.path.abspath(os.path.expanduser(next(arguments, database)))
         else:
             values.append(argument)
     return values, bank + others, database

@@ -95,8 +95,8 @@ def doctor(
 
     state = cast(CommandState, context.obj)
     state.as_json = as_json
-    found = diagnose(database_of(state), Path.cwd())
-    state.report(asdict(found), _checks(found))
+    diagnosis = diagnose(database_of(state), Path.cwd())
+    state.report(asdict(diagnosis), _checks(diagnosis))
 
 
 def diagnose(database: str | None, folder: Path) -> Diagnosis:
@@ -108,29 +108,33 @@ def diagnose(database: str | None, folder: Path) -> Diagnosis:
     from .projects import bank_of, root_of
     from .settings_files import Scope
 
-    found = Diagnosis(database or "", project=str(root_of(folder)), bank=bank_of(folder))
+    diagnosis = Diagnosis(database or "", project=str(root_of(folder)), bank=bank_of(folder))
     if database is None:
-        found.database = default_database()
-        found.problems.append("the settings name a database that is no SQLite file; hooks need one")
-        return found
+        diagnosis.database = default_database()
+        diagnosis.problems.append("the settings name a database that is no SQLite file; hooks need one")
+        return diagnosis
     for host in HOSTS.values():
         for name, scope in (("user", Scope(None)), ("project", Scope(root_of(folder)))):
-            _look_at(found, host, name, scope)
+            _look_at(diagnosis, host, name, scope)
     status = service_status(database)
     if status is not None:
-        found.service, found.past, found.error = str(status["service"]), int(status.get("past", 0)), status.get("error")
-    found.outboxes = [(door, state) for door in DOORS for state in states(outbox_path(door)) if state.entries]
+        diagnosis.service, diagnosis.past, diagnosis.error = (
+            str(status["service"]),
+            int(status.get("past", 0)),
+            status.get("error"),
+        )
+    diagnosis.outboxes = [(door, state) for door in DOORS for state in states(outbox_path(door)) if state.entries]
     events = waiting(spool_of(database))
-    found.spool = len(events)
+    diagnosis.spool = len(events)
     damaged = Path(spool_of(database)) / DAMAGED
-    found.damaged = len(list(damaged.iterdir())) if damaged.is_dir() else 0
-    found.stored = stored_last(database)
+    diagnosis.damaged = len(list(damaged.iterdir())) if damaged.is_dir() else 0
+    diagnosis.stored = stored_last(database)
     lines = _lines(log_of(database))
-    found.log = lines[-LOG_LINES:]
+    diagnosis.log = lines[-LOG_LINES:]
     now = datetime.now(UTC)
-    found.asked = _recent(_lines(str(Path(folder_of(database)) / ASKED)), now)[-ASKED_LAST:]
-    _judge(found, events, [line for line in _recent(lines, now) if not line.partition(" ")[2].startswith(STARTED)])
-    return found
+    diagnosis.asked = _recent(_lines(str(Path(folder_of(database)) / ASKED)), now)[-ASKED_LAST:]
+    _judge(diagnosis, events, [line for line in _recent(lines, now) if not line.partition(" ")[2].startswith(STARTED)])
+    return diagnosis
 
 
 def service_status(database: str) -> dict[str, Any] | None:
@@ -145,7 +149,7 @@ def service_status(database: str) -> dict[str, Any] | None:
         return None
 
 
-def _look_at(found: Diagnosis, host: "Host", name: str, scope: "Scope") -> None:
+def _look_at(diagnosis: Diagnosis, host: "Host", name: str, scope: "Scope") -> None:
     from .errors import SettingsRefused
     from .settings_files import installed_events, installed_server
     from .settings_forms import server_words
@@ -155,24 +159,24 @@ def _look_at(found: Diagnosis, host: "Host", name: str, scope: "Scope") -> None:
         events, server = installed_events(host, scope), installed_server(host, scope)
         untrusted = untrusted_events(host, scope)
     except SettingsRefused as error:
-        found.problems.append(str(error))
+        diagnosis.problems.append(str(error))
         return
     if not events and server is None:
         return
     missing = [event for event in host.events if event not in events]
     again = f"run: foxing install {host.name} --{name}"
-    found.installed.append(
+    diagnosis.installed.append(
         Installation(host.name, name, str(scope.hooks_file(host)), list(events), missing, server is not None)
     )
     if missing:
-        found.problems.append(f"{host.title} ({name}) lacks hooks for {', '.join(missing)}; {again}")
+        diagnosis.problems.append(f"{host.title} ({name}) lacks hooks for {', '.join(missing)}; {again}")
     if untrusted:
-        found.problems.append(f"{host.title} ({name}) does not run {', '.join(untrusted)}. {host.trust}")
+        diagnosis.problems.append(f"{host.title} ({name}) does not run {', '.join(untrusted)}. {host.trust}")
     for program in {*chain.from_iterable(map(_programs, events.values())), *server_words(server)[:1]}:
         if Path(program).is_absolute() and not os.access(program, os.X_OK):
-            found.problems.append(f"{host.title} ({name}) starts {program}, which is not there; {again}")
+            diagnosis.problems.append(f"{host.title} ({name}) starts {program}, which is not there; {again}")
         elif not Path(program).is_absolute() and shutil.which(program) is None:
-            found.problems.append(
+            diagnosis.problems.append(
                 f"{host.title} ({name}) starts {program}, which is not on the PATH; run: pipx install foxing"
             )
 
@@ -187,38 +191,44 @@ def _programs(command: str) -> list[str]:
     return [word for number, word in enumerate(words[: last + 1]) if number == last or Path(word).is_absolute()]
 
 
-def _judge(found: Diagnosis, events: Sequence[str], failures: Sequence[str]) -> None:
+def _judge(diagnosis: Diagnosis, events: Sequence[str], failures: Sequence[str]) -> None:
     """Adds what is wrong. `failures`: lines of the log."""
-    if not found.installed:
+    if not diagnosis.installed:
         first, *others = HOSTS
-        found.problems.append(f"no hooks are installed; run: foxing install {first} (or {', '.join(others)})")
-    if found.service is None and found.installed:
-        found.problems.append(
+        diagnosis.problems.append(f"no hooks are installed; run: foxing install {first} (or {', '.join(others)})")
+    if diagnosis.service is None and diagnosis.installed:
+        diagnosis.problems.append(
             "the service is not reached; the next hook starts it, or run: foxing serve (its log is "
-            f"{folder_of(found.database)}/service.log)"
+            f"{folder_of(diagnosis.database)}/service.log)"
         )
     now = time.time_ns()
     # an event of the future is one from before the clock was set back
-    if events and abs(now - int(Path(events[0]).name.split("-")[0])) > WAITING_S * 1e9 and found.service is not None:
-        reason = f" ({found.error})" if found.error else ""
-        found.problems.append(f"events wait for more than a minute{reason}; see {log_of(found.database)}")
-    if found.damaged:
-        found.problems.append(
-            f"{found.damaged} events cannot be read; they are kept in {spool_of(found.database)}/damaged"
+    if (
+        events
+        and abs(now - int(Path(events[0]).name.split("-")[0])) > WAITING_S * 1e9
+        and diagnosis.service is not None
+    ):
+        reason = f" ({diagnosis.error})" if diagnosis.error else ""
+        diagnosis.problems.append(f"events wait for more than a minute{reason}; see {log_of(diagnosis.database)}")
+    if diagnosis.damaged:
+        diagnosis.problems.append(
+            f"{diagnosis.damaged} events cannot be read; they are kept in {spool_of(diagnosis.database)}/damaged"
         )
-    for door, state in found.outboxes:
+    for door, state in diagnosis.outboxes:
         if state.last_error is not None:
-            found.problems.append(
+            diagnosis.problems.append(
                 f"{state.entries:,} messages of {door} wait for {state.scope} since {state.oldest}: {state.last_error}"
             )
-    unanswered = _unanswered(found.asked)
+    unanswered = _unanswered(diagnosis.asked)
     if (number := unanswered.total()) > FORGIVEN:
         reasons = "; ".join(f"{reason} ({count})" for reason, count in unanswered.most_common())
-        found.problems.append(f"{number} of the last {len(found.asked)} prompts got nothing, because: {reasons}")
+        diagnosis.problems.append(
+            f"{number} of the last {len(diagnosis.asked)} prompts got nothing, because: {reasons}"
+        )
     if failures:
         times = "once" if len(failures) == 1 else f"{len(failures):,} times"
-        found.problems.append(
-            f"hooks have failed {times} within a day, the last time: {failures[-1]} ({log_of(found.database)})"
+        diagnosis.problems.append(
+            f"hooks have failed {times} within a day, the last time: {failures[-1]} ({log_of(diagnosis.database)})"
         )
 
 
@@ -242,30 +252,30 @@ def _recent(lines: Sequence[str], now: datetime) -> list[str]:
     return written
 
 
-def _unanswered(asked: Sequence[str]) -> Counter[str]:
+def _unanswered(questions: Sequence[str]) -> Counter[str]:
     """Returns the reasons for which questions got no answer, each with its number."""
-    outcomes = (line.partition(": ")[2] for line in asked)
+    outcomes = (line.partition(": ")[2] for line in questions)
     return Counter(outcome for outcome in outcomes if outcome not in (GIVEN, NOTHING))
 
 
-def _checks(found: Diagnosis) -> list[tuple[str, str, str, Sequence[str]]]:
+def _checks(diagnosis: Diagnosis) -> list[tuple[str, str, str, Sequence[str]]]:
     """Returns the name, the question and the answer of each check. What to do is with the last."""
     checks: list[tuple[str, str, str, Sequence[str]]] = [
         (f"{installation.tool}, {installation.scope}", "Which hooks does it run?", _hooks_of(installation), ())
-        for installation in found.installed
+        for installation in diagnosis.installed
     ]
-    checks.append(("service", "Where is it reached?", found.service or "nowhere", ()))
-    checks.append(("database", "Which one is it?", found.database, ()))
-    checks.append(("bank", f"Which one has {found.project}?", found.bank, ()))
-    for bank, last in sorted(found.stored.items(), key=lambda item: str(item[1].get("at"))):
+    checks.append(("service", "Where is it reached?", diagnosis.service or "nowhere", ()))
+    checks.append(("database", "Which one is it?", diagnosis.database, ()))
+    checks.append(("bank", f"Which one has {diagnosis.project}?", diagnosis.bank, ()))
+    for bank, last in sorted(diagnosis.stored.items(), key=lambda item: str(item[1].get("at"))):
         answer = f"{last.get('messages')} messages of {last.get('thread')}, {last.get('at')}"
         checks.append((bank, "What was stored last?", answer, ()))
-    past = f"; {found.past} past sessions wait to be imported" if found.past else ""
-    checks.append(("spool", "What waits?", f"{found.spool} events{past}", ()))
-    for door, outbox in found.outboxes:
+    past = f"; {diagnosis.past} past sessions wait to be imported" if diagnosis.past else ""
+    checks.append(("spool", "What waits?", f"{diagnosis.spool} events{past}", ()))
+    for door, outbox in diagnosis.outboxes:
         checks.append((f"outbox of {door}", "What waits?", f"{outbox.entries:,} messages for {outbox.scope}", ()))
-    checks += [("log", "What does it say?", line, ()) for line in found.log]
-    checks.append(("hooks", "Does something need you?", "yes" if found.problems else "no", found.problems))
+    checks += [("log", "What does it say?", line, ()) for line in diagnosis.log]
+    checks.append(("hooks", "Does something need you?", "yes" if diagnosis.problems else "no", diagnosis.problems))
     return checks
 
 

@@ -194,9 +194,9 @@ class Intake:
             text = self.answers.prompt(call.bank, call.prompt, call.thread, banks=call.banks)
             if text:
                 self.late[call.thread] = text
-        said = _said(call, at_ns)
-        if said is not None:
-            _Storage(self, call.host).store(call.bank, [said])
+        message = _said(call, at_ns)
+        if message is not None:
+            _Storage(self, call.host).store(call.bank, [message])
         if call.moment == END and self.memory.bank(call.bank).open_messages:
             try:
                 self.memory.seal(call.bank)
@@ -213,12 +213,12 @@ class Intake:
         if not call.host.log_format or place in self._searched:
             return
         self._searched.add(place)
-        found = []
+        logs = []
         for path in logs_beside(call.host, call.logs[0] if call.logs else None).rglob("*.jsonl"):
             folder = None if path.is_symlink() else session_folder(path)
             if folder is not None and root_of(folder) == call.root and path not in call.logs:
-                found.append((path.stat().st_mtime_ns, path))
-        self._past += [(call.host, call.bank, path) for _, path in sorted(found)]
+                logs.append((path.stat().st_mtime_ns, path))
+        self._past += [(call.host, call.bank, path) for _, path in sorted(logs)]
 
     def _import(self, host: Host, bank: str, path: Path) -> None:
         """Stores what is new in a log, if it has changed."""
@@ -259,9 +259,10 @@ class Intake:
                     raise
                 note(self.database, f"{path.name} is not stored: {error}")
                 return
-            for left in report.left_out[len(source.left_out) :] if path not in self._late else ():
+            for omission in report.left_out[len(source.left_out) :] if path not in self._late else ():
                 note(
-                    self.database, f"{path.name}: {left.count} {left.reason} are not stored, the first in {left.first}"
+                    self.database,
+                    f"{path.name}: {omission.count} {omission.reason} are not stored, the first in {omission.first}",
                 )
             # a time in the future may be past when the log is read again
             done = next((number for number, key in enumerate(ids) if key in storage.early), len(ids))
@@ -311,8 +312,8 @@ class _Storage:
         parsed = [
             message if isinstance(message, NewMessage) else NewMessage.model_validate(message) for message in messages
         ]
-        wanted = (message for message in parsed if message.id not in self.stored and not self._is_off(message))
-        new = [self._private.message(message, Counter()) for message in wanted]
+        allowed = (message for message in parsed if message.id not in self.stored and not self._is_off(message))
+        new = [self._private.message(message, Counter()) for message in allowed]
         if not new:
             return StoreResult(ids=[message.id or "" for message in parsed], stored=0, duplicates=len(parsed))
         try:

@@ -31,8 +31,8 @@ class Node:
     @property
     def children(self) -> list[tuple[int, int]]:
         """Start and stop of each member or item, in order."""
-        return [(each.start, each.node.stop) for each in self.members.values()] or [
-            (each.start, each.stop) for each in self.items
+        return [(child.start, child.node.stop) for child in self.members.values()] or [
+            (child.start, child.stop) for child in self.items
         ]
 
 
@@ -58,12 +58,12 @@ def parse(text: str) -> Node:
 def with_member(text: str, path: Sequence[str], name: str, value: Any) -> str:
     """Returns the text with a member added to the object at `path`, which is created if it is not there. An existing
     member of this name is replaced. Raises `InvalidJson` where there is no object."""
-    node, made = _object_at(text, path)
-    if made:
-        for each in reversed(path[len(path) - made + 1 :]):
-            value, name = {name: value}, each
-        if made:
-            value, name = {name: value}, path[len(path) - made]
+    node, missing = _object_at(text, path)
+    if missing:
+        for step in reversed(path[len(path) - missing + 1 :]):
+            value, name = {name: value}, step
+        if missing:
+            value, name = {name: value}, path[len(path) - missing]
     if name in node.members:
         old = node.members[name].node
         return text[: old.start] + _dumped(text, value, _depth(text, node) + 1) + text[old.stop :]
@@ -73,8 +73,8 @@ def with_member(text: str, path: Sequence[str], name: str, value: Any) -> str:
 def with_item(text: str, path: Sequence[str], value: Any) -> str:
     """Returns the text with an item at the end of the array at `path`, which is created if it is not there. Raises
     `InvalidJson` where there is something else."""
-    node, made = _object_at(text, path[:-1])
-    if made or path[-1] not in node.members:
+    node, missing = _object_at(text, path[:-1])
+    if missing or path[-1] not in node.members:
         return with_member(text, path[:-1], path[-1], [value])
     array = node.members[path[-1]].node
     if not isinstance(array.value, list):
@@ -97,15 +97,15 @@ def without(text: str, path: Sequence[str | int]) -> str:
     end = stop if comma is None else comma + 1
     if not number:
         opening = node.start + 1
-        rest = text[end : node.stop - 1]
+        tail = text[end : node.stop - 1]
         before = text[opening:start]
-        return text[:opening] + (before.rstrip() + rest if (before + rest).strip() else "") + text[node.stop - 1 :]
+        return text[:opening] + (before.rstrip() + tail if (before + tail).strip() else "") + text[node.stop - 1 :]
     previous = node.children[number - 1][1]
     own = _comma(text, previous)
-    kept = text[previous:start]
+    gap = text[previous:start]
     if comma is None and own is not None:
-        kept = text[previous:own] + text[own + 1 : start]
-    return text[:previous] + kept.rstrip() + text[end:]
+        gap = text[previous:own] + text[own + 1 : start]
+    return text[:previous] + gap.rstrip() + text[end:]
 
 
 def _object_at(text: str, path: Sequence[str]) -> tuple[Node, int]:
@@ -163,28 +163,28 @@ def _value(text: str, at: int) -> tuple[Node, int]:
         return _object(text, at)
     if opened == "[":
         return _array(text, at)
-    found = (_STRING if opened == '"' else _SCALAR).match(text, at)
-    if found is None:
+    match = (_STRING if opened == '"' else _SCALAR).match(text, at)
+    if match is None:
         raise InvalidJson(f"unexpected text in line {_line(text, at)}")
     try:
-        return Node(at, found.end(), json.loads(found[0], strict=False)), found.end()
+        return Node(at, match.end(), json.loads(match[0], strict=False)), match.end()
     except ValueError as error:
-        raise InvalidJson(f"line {_line(text, at)}: {found[0][:40]} is no value") from error
+        raise InvalidJson(f"line {_line(text, at)}: {match[0][:40]} is no value") from error
 
 
 def _object(text: str, at: int) -> tuple[Node, int]:
     node = Node(at, at, {})
     for place in _places(text, at, "}"):
-        found = _STRING.match(text, place.at)
-        if found is None:
+        match = _STRING.match(text, place.at)
+        if match is None:
             raise InvalidJson(f"a name is expected in line {_line(text, place.at)}")
-        colon = _skip(text, found.end())
+        colon = _skip(text, match.end())
         if text[colon : colon + 1] != ":":
             raise InvalidJson(f"a colon is expected in line {_line(text, colon)}")
         child, place.at = _value(text, _skip(text, colon + 1))
-        name = json.loads(found[0], strict=False)
+        name = json.loads(match[0], strict=False)
         node.members.pop(name, None)
-        node.members[name] = JsonMember(found.start(), child)
+        node.members[name] = JsonMember(match.start(), child)
         node.value[name] = child.value
         node.stop = place.at
     node.stop = _end(text, node.stop if node.members else at + 1, "}")
@@ -230,22 +230,22 @@ def _end(text: str, at: int, closing: str) -> int:
 
 def _skip(text: str, at: int) -> int:
     """Returns the next place that is neither blank nor in a comment."""
-    found = _BLANK.match(text, at)
-    return at if found is None else found.end()
+    match = _BLANK.match(text, at)
+    return at if match is None else match.end()
 
 
 def _comma(text: str, at: int) -> int | None:
     """Returns the place of the comma that follows a child; None if there is none."""
-    found = _skip(text, at)
-    return found if text[found : found + 1] == "," else None
+    place = _skip(text, at)
+    return place if text[place : place + 1] == "," else None
 
 
 def _own_line(text: str, stop: int, following: int) -> int:
     """Returns where to continue behind a child that is taken out, so that what follows keeps comments of its own."""
     comma = _comma(text, stop)
     at = stop if comma is None else comma + 1
-    rest = text[at:following]
-    return following if not rest.strip() else at + len(rest) - len(rest.lstrip())
+    between = text[at:following]
+    return following if not between.strip() else at + len(between) - len(between.lstrip())
 
 
 def _depth(text: str, node: Node) -> int:
@@ -262,8 +262,8 @@ def _indent_of(text: str, at: int) -> str:
 
 
 def _unit(text: str) -> str:
-    found = _INDENT.search(text)
-    return found[1] if found else "  "
+    match = _INDENT.search(text)
+    return match[1] if match else "  "
 
 
 def _newline(text: str) -> str:

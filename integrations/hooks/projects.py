@@ -53,8 +53,8 @@ def bank_of_root(root: Path) -> str:
 def _main_worktree(candidate: Path, git: Path) -> Path:
     """Returns the root of the main worktree of a linked one; for submodules and what cannot be read, the folder."""
     try:
-        found = _GITDIR.match(git.read_text(encoding="utf-8"))
-        place = None if found is None else _resolved(candidate / found[1].strip())
+        match = _GITDIR.match(git.read_text(encoding="utf-8"))
+        place = None if match is None else _resolved(candidate / match[1].strip())
         if place is not None and place.parent.name == "worktrees" and place.parent.parent.name == ".git":
             return place.parent.parent.parent
     except (OSError, UnicodeError):

@@ -182,10 +182,10 @@ class Undo:
 
     def _notes(self) -> dict[str, Any]:
         try:
-            found = json.loads(self.path.read_text(encoding="utf-8"))
+            notes = json.loads(self.path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return notes if isinstance(notes, dict) else {}
 
     def _write(self, notes: Mapping[str, Any]) -> None:
         make_folder(self.path.parent)
@@ -309,8 +309,8 @@ def _encoded(original: bytes, text: str) -> bytes:
 
 def _shared(one: bytes, other: bytes) -> int:
     """Returns the number of bytes with which both begin."""
-    least = min(len(one), len(other))
-    return next((place for place in range(least) if one[place] != other[place]), least)
+    shortest = min(len(one), len(other))
+    return next((place for place in range(shortest) if one[place] != other[place]), shortest)
 
 
 def _digest(data: bytes) -> str:

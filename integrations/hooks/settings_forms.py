@@ -59,9 +59,9 @@ def _remove_hooks(text: str) -> str:
         whole = inner is None or len(group["hooks"]) == 1
         place: list[str | int] = ["hooks", event, number] if whole else ["hooks", event, number, "hooks", inner or 0]
         text = json_text.without(text, place)
-        rest = json_text.parse(text).value["hooks"]
-        if not rest[event]:
-            text = json_text.without(text, ["hooks", event] if len(rest) > 1 else ["hooks"])
+        hooks = json_text.parse(text).value["hooks"]
+        if not hooks[event]:
+            text = json_text.without(text, ["hooks", event] if len(hooks) > 1 else ["hooks"])
     return text
 
 

@@ -49,7 +49,7 @@ def put(spool: str, event: Event) -> str:
     make_folder(spool)
     # a name has the size, since asking for that of each file would take a tenth of a second
     sizes = [name[: -len(SUFFIX)].rpartition("-")[2] for name in os.listdir(spool) if name.endswith(SUFFIX)]
-    size = len(event.payload) + sum(int(each) for each in sizes if each.isdigit())
+    size = len(event.payload) + sum(int(size_text) for size_text in sizes if size_text.isdigit())
     if len(sizes) >= MOST_EVENTS or size > MOST_BYTES:
         raise OSError(f"{len(sizes):,} events wait in {spool}, as many as it takes; run: foxing doctor")
     path = os.path.join(spool, f"{event.at_ns:020d}-{os.getpid()}-{len(event.payload)}{SUFFIX}")

@@ -35,18 +35,18 @@ class OffSwitch:
 
     def turn(self, thread: str, prompt: str, at: datetime) -> bool | None:
         """Switches a session if its prompt asks for it. Returns whether it is off then; None for another prompt."""
-        wanted = PROMPTS.get(" ".join(prompt.split()).casefold().rstrip("."))
-        if wanted is None or not thread:
+        is_off = PROMPTS.get(" ".join(prompt.split()).casefold().rstrip("."))
+        if is_off is None or not thread:
             return None
         with self._lock:
             times = self._off.setdefault(thread, [])
-            if wanted and not self.is_off(thread):
+            if is_off and not self.is_off(thread):
                 times.append([(at - TYPED).isoformat()])
-            elif not wanted and self.is_off(thread):
+            elif not is_off and self.is_off(thread):
                 times[-1].append(at.isoformat())
             if self._path is not None:
                 write_json(self._path, self._off)
-        return wanted
+        return is_off
 
     def is_off(self, thread: str) -> bool:
         """Returns whether a session is off now."""
@@ -57,6 +57,6 @@ class OffSwitch:
         """Returns whether a session, or a sub-agent of it, was off at a time."""
         for session, times in self._off.items():
             if thread.startswith(session):
-                bounds = ([datetime.fromisoformat(each) for each in span] for span in times)
+                bounds = ([datetime.fromisoformat(time) for time in span] for span in times)
                 return any(start <= at and (not end or at <= end[0]) for start, *end in bounds)
         return False
