@@ -124,9 +124,9 @@ class Answers:
         if figures is None:
             return ""
         full_name = Access.current().full_name(bank)
-        cached = self._starts.get(full_name)
-        if not thread and cached is not None and cached[0] == figures:
-            return cached[1]
+        entry = self._starts.get(full_name)
+        if not thread and entry is not None and entry[0] == figures:
+            return entry[1]
         text = self._start(bank, thread)
         if not thread:
             self._starts[full_name] = figures, text
@@ -177,9 +177,12 @@ class Answers:
 
     def _pinned(self, bank: str) -> str:
         pages = [page for page in self.memory.pages(bank, limit=500).pages if page.pinned]
-        pages_text = (self.memory.read_page(bank, page.id).messages for page in islice(reversed(pages), 4))
-        transcripts = [[message.with_gap_mark(TEXT_GAP_MARK) for message in messages] for messages in pages_text]
-        return _cut("\n\n".join(transcript_of(messages, Style()).text for messages in transcripts), PINNED_TOKENS)
+        texts = []
+        for page in islice(reversed(pages), 4):
+            messages = self.memory.read_page(bank, page.id).messages
+            marked = [message.with_gap_mark(TEXT_GAP_MARK) for message in messages]
+            texts.append(transcript_of(marked, Style()).text)
+        return _cut("\n\n".join(texts), PINNED_TOKENS)
 
 
 def recalled_text(spans: Sequence[RecalledMessage], query: str, thread: str = "", budget: int = PROMPT_TOKENS) -> str:

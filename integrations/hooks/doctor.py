@@ -118,11 +118,9 @@ def diagnose(database: str | None, folder: Path) -> Diagnosis:
             _look_at(diagnosis, host, name, scope)
     status = service_status(database)
     if status is not None:
-        diagnosis.service, diagnosis.past, diagnosis.error = (
-            str(status["service"]),
-            int(status.get("past", 0)),
-            status.get("error"),
-        )
+        diagnosis.service = str(status["service"])
+        diagnosis.past = int(status.get("past", 0))
+        diagnosis.error = status.get("error")
     diagnosis.outboxes = [(door, state) for door in DOORS for state in states(outbox_path(door)) if state.entries]
     events = waiting(spool_of(database))
     diagnosis.spool = len(events)

@@ -312,8 +312,11 @@ class _Storage:
         parsed = [
             message if isinstance(message, NewMessage) else NewMessage.model_validate(message) for message in messages
         ]
-        allowed = (message for message in parsed if message.id not in self.stored and not self._is_off(message))
-        new = [self._private.message(message, Counter()) for message in allowed]
+        new = [
+            self._private.message(message, Counter())
+            for message in parsed
+            if message.id not in self.stored and not self._is_off(message)
+        ]
         if not new:
             return StoreResult(ids=[message.id or "" for message in parsed], stored=0, duplicates=len(parsed))
         try:

@@ -58,12 +58,9 @@ def parse(text: str) -> Node:
 def with_member(text: str, path: Sequence[str], name: str, value: Any) -> str:
     """Returns the text with a member added to the object at `path`, which is created if it is not there. An existing
     member of this name is replaced. Raises `InvalidJson` where there is no object."""
-    node, missing = _object_at(text, path)
-    if missing:
-        for step in reversed(path[len(path) - missing + 1 :]):
-            value, name = {name: value}, step
-        if missing:
-            value, name = {name: value}, path[len(path) - missing]
+    node, missing_steps = _object_at(text, path)
+    for step in reversed(path[len(path) - missing_steps :]):
+        value, name = {name: value}, step
     if name in node.members:
         old = node.members[name].node
         return text[: old.start] + _dumped(text, value, _depth(text, node) + 1) + text[old.stop :]
@@ -73,8 +70,8 @@ def with_member(text: str, path: Sequence[str], name: str, value: Any) -> str:
 def with_item(text: str, path: Sequence[str], value: Any) -> str:
     """Returns the text with an item at the end of the array at `path`, which is created if it is not there. Raises
     `InvalidJson` where there is something else."""
-    node, missing = _object_at(text, path[:-1])
-    if missing or path[-1] not in node.members:
+    node, missing_steps = _object_at(text, path[:-1])
+    if missing_steps or path[-1] not in node.members:
         return with_member(text, path[:-1], path[-1], [value])
     array = node.members[path[-1]].node
     if not isinstance(array.value, list):

@@ -309,8 +309,8 @@ def _encoded(original: bytes, text: str) -> bytes:
 
 def _shared(one: bytes, other: bytes) -> int:
     """Returns the number of bytes with which both begin."""
-    shortest = min(len(one), len(other))
-    return next((place for place in range(shortest) if one[place] != other[place]), shortest)
+    length = min(len(one), len(other))
+    return next((place for place in range(length) if one[place] != other[place]), length)
 
 
 def _digest(data: bytes) -> str:
